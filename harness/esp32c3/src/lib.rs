@@ -1,0 +1,1 @@
+//! The ESP32-C3 chip model.

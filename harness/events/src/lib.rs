@@ -1,0 +1,1 @@
+//! The typed, versioned events of a run.

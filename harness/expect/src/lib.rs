@@ -1,0 +1,1 @@
+//! Matching on byte streams, ordering and timing.

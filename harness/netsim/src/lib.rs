@@ -1,0 +1,1 @@
+//! Access point, gateway, DHCP, DNS, SNTP and captures.

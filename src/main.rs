@@ -1,0 +1,3 @@
+//! The oceanrig command line.
+
+fn main() {}
