@@ -14,7 +14,10 @@ pub struct EventQueue<T> {
 
 impl<T> Default for EventQueue<T> {
     fn default() -> Self {
-        EventQueue { items: BTreeMap::new(), next_seq: 0 }
+        EventQueue {
+            items: BTreeMap::new(),
+            next_seq: 0,
+        }
     }
 }
 
@@ -70,7 +73,9 @@ mod tests {
         q.push(Instant::from_secs(1), "a");
         q.push(Instant::from_secs(1), "b");
         assert_eq!(q.pop_due(Instant::ZERO), None);
-        let order: Vec<_> = std::iter::from_fn(|| q.pop_due(Instant::from_secs(2))).map(|(_, x)| x).collect();
+        let order: Vec<_> = std::iter::from_fn(|| q.pop_due(Instant::from_secs(2)))
+            .map(|(_, x)| x)
+            .collect();
         assert_eq!(order, ["a", "b", "c"]);
         assert!(q.is_empty());
     }

@@ -145,7 +145,13 @@ impl fmt::Display for UnixTime {
         let secs = self.as_secs();
         let (days, rest) = (secs.div_euclid(86_400), secs.rem_euclid(86_400));
         let (y, m, d) = civil_from_days(days);
-        write!(f, "{y:04}-{m:02}-{d:02}T{:02}:{:02}:{:02}Z", rest / 3600, rest / 60 % 60, rest % 60)
+        write!(
+            f,
+            "{y:04}-{m:02}-{d:02}T{:02}:{:02}:{:02}Z",
+            rest / 3600,
+            rest / 60 % 60,
+            rest % 60
+        )
     }
 }
 
@@ -179,7 +185,10 @@ mod tests {
         assert_eq!(Instant::ZERO - Duration::from_secs(1), Instant::ZERO);
         assert_eq!(Instant::FAR_FUTURE + Duration::from_secs(1), Instant::FAR_FUTURE);
         assert_eq!(Instant::from_secs(1).since(Instant::from_secs(2)), Duration::ZERO);
-        assert_eq!(Instant::from_secs(3).since(Instant::from_secs(2)), Duration::from_secs(1));
+        assert_eq!(
+            Instant::from_secs(3).since(Instant::from_secs(2)),
+            Duration::from_secs(1)
+        );
     }
 
     #[test]
