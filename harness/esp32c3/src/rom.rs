@@ -1,0 +1,3 @@
+//! Boot ROM services as host code.
+
+pub mod nor;
