@@ -1,0 +1,150 @@
+//! What a person reads on the terminal: one line for each scenario, the story of each failure, a summary.
+
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style};
+use events::{Event, FaultState, Kind, StepState};
+use sim::Instant;
+
+use crate::{Outcome, Run};
+
+/// How many serial lines a failure shows.
+const CONTEXT_LINES: usize = 12;
+
+const GOOD: Style = AnsiColor::Green.on_default().bold();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const WARN: Style = AnsiColor::Yellow.on_default().bold();
+const DIM: Style = Style::new().dimmed();
+
+fn paint(style: Style, text: &str) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// The line of one scenario: verdict, name, virtual and wall time.
+pub fn line(run: &Run) -> String {
+    let word = match run.outcome {
+        Outcome::Passed => paint(GOOD, "PASS"),
+        Outcome::Failed { .. } => paint(BAD, "FAIL"),
+        Outcome::Infrastructure { .. } => paint(WARN, "ERROR"),
+    };
+    let caught = match (&run.must_fail, &run.outcome) {
+        (Some(name), Outcome::Passed) => paint(DIM, &format!("  caught by `{name}`")),
+        _ => String::new(),
+    };
+    let (_, unmodelled) = run.counts();
+    let unmodelled = if unmodelled == 0 {
+        String::new()
+    } else {
+        paint(WARN, &format!("  {unmodelled} unmodelled accesses"))
+    };
+    format!(
+        "{word}  {}  {}{caught}{unmodelled}",
+        run.name,
+        paint(DIM, &format!("{} virtual in {:.2} s", run.ended(), run.wall.as_secs_f64())),
+    )
+}
+
+/// The story of a scenario that did not pass; empty for one that did.
+pub fn failure(run: &Run) -> String {
+    let mut out = String::new();
+    match &run.outcome {
+        Outcome::Passed => return out,
+        Outcome::Infrastructure { message } => {
+            let _ = writeln!(out, "  {} {message}", paint(WARN, "the bench failed:"));
+        }
+        Outcome::Failed { reasons } => {
+            for reason in reasons {
+                let _ = writeln!(out, "  {} {reason}", paint(BAD, "×"));
+            }
+        }
+    }
+    let mut shown_until = None;
+    for (at, result) in run.expectations().filter(|(_, r)| !r.held) {
+        let expected = run.must_fail.as_ref() == Some(&result.name);
+        let mark = if expected { paint(GOOD, "✓ failed as declared:") } else { paint(BAD, "× expectation:") };
+        let _ = writeln!(out, "  {mark} {}", result.name);
+        let _ = writeln!(out, "      at       {}", result.position);
+        for (i, text) in result.message.lines().enumerate() {
+            let _ = writeln!(out, "      {} {text}", if i == 0 { "because " } else { "        " });
+        }
+        if let Some(nearest) = &result.nearest {
+            let _ = writeln!(out, "      nearest  {nearest}");
+        }
+        shown_until = Some(shown_until.map_or(at, |t: Instant| t.min(at)));
+    }
+    for event in &run.events {
+        match &event.kind {
+            Kind::Step { index, state: StepState::Failed { message } } => {
+                let _ = writeln!(out, "  {} step {}: {message}", paint(BAD, "×"), index + 1);
+                shown_until = Some(shown_until.map_or(event.at, |t: Instant| t.min(event.at)));
+            }
+            Kind::Fault { name, state: FaultState::NeverFired } => {
+                let _ = writeln!(out, "  {} fault `{name}` was planned and never fired", paint(WARN, "!"));
+            }
+            Kind::GuestFault { message, backtrace } => {
+                let _ = writeln!(out, "  {} guest fault at {}: {message}", paint(BAD, "×"), event.at);
+                for frame in backtrace {
+                    let _ = writeln!(out, "      {frame}");
+                }
+            }
+            _ => {}
+        }
+    }
+    serial_before(&mut out, &run.events, shown_until.unwrap_or(Instant::FAR_FUTURE));
+    let _ = writeln!(out, "  {} {}", paint(DIM, "repeat:"), run.repeat);
+    out
+}
+
+fn serial_before(out: &mut String, events: &[Event], until: Instant) {
+    let lines: Vec<(Instant, &str)> = events
+        .iter()
+        .filter(|e| e.at <= until)
+        .filter_map(|e| match &e.kind {
+            Kind::SerialLine { text, .. } => Some((e.at, text.as_str())),
+            _ => None,
+        })
+        .collect();
+    if lines.is_empty() {
+        let _ = writeln!(out, "  {}", paint(DIM, "the serial log is empty"));
+        return;
+    }
+    let _ = writeln!(out, "  {}", paint(DIM, "last serial lines:"));
+    for (at, text) in &lines[lines.len().saturating_sub(CONTEXT_LINES)..] {
+        let _ = writeln!(out, "    {} {text}", paint(DIM, &format!("{at} |")));
+    }
+}
+
+/// The last line: how many of what, and how long.
+pub fn summary(runs: &[&Run], not_run: usize, wall: std::time::Duration) -> String {
+    let count = |f: fn(&Outcome) -> bool| runs.iter().filter(|r| f(&r.outcome)).count();
+    let passed = count(|o| matches!(o, Outcome::Passed));
+    let failed = count(|o| matches!(o, Outcome::Failed { .. }));
+    let broken = count(|o| matches!(o, Outcome::Infrastructure { .. }));
+    let style = |n: usize, style: Style, word: &str| {
+        let text = format!("{n} {word}");
+        if n > 0 { paint(style, &text) } else { text }
+    };
+    let mut out = format!("{}, {}", style(passed, GOOD, "passed"), style(failed, BAD, "failed"));
+    if broken > 0 {
+        let _ = write!(out, ", {}", style(broken, WARN, "bench errors"));
+    }
+    if not_run > 0 {
+        let _ = write!(out, ", {}", style(not_run, WARN, "not run"));
+    }
+    let virtual_s: u64 = runs.iter().map(|r| r.ended().as_secs()).sum();
+    let _ = write!(
+        out,
+        " {}",
+        paint(
+            DIM,
+            &format!(
+                "({}:{:02}:{:02} of device time in {:.2} s)",
+                virtual_s / 3600,
+                virtual_s / 60 % 60,
+                virtual_s % 60,
+                wall.as_secs_f64()
+            )
+        )
+    );
+    out
+}

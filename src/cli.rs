@@ -1,0 +1,118 @@
+//! The command line as clap sees it.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand, ValueHint};
+
+use crate::exit;
+
+/// Runs real ESP32 firmware against a simulated network and a mock cloud that breaks things on purpose.
+///
+/// A scenario file says what is wired to what, what goes wrong and when, and what the serial log must show.
+/// Results go to stdout, progress to stderr.
+#[derive(Debug, Parser)]
+#[command(name = "oceanrig", version, after_help = exit::TABLE, max_term_width = 100)]
+pub struct Cli {
+    /// When to use colours; NO_COLOR is obeyed.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: ColorChoice,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run scenarios and print a verdict for each.
+    Run(RunArgs),
+    /// Check scenario files without running them.
+    Check(CheckArgs),
+    /// Serve the mock cloud over TCP, for a board on the desk or any HTTP client.
+    Serve(ServeArgs),
+    /// Print the JSON Schema of scenario files, for editors.
+    Schema,
+    /// Measure the emulator on this machine.
+    Bench(BenchArgs),
+    /// Print a completion script for a shell.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Arguments of `oceanrig run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Scenario files, or directories that are searched for *.yaml and *.yml.
+    #[arg(required = true, value_name = "FILE|DIR", value_hint = ValueHint::AnyPath)]
+    pub paths: Vec<PathBuf>,
+
+    /// Only scenarios whose name, or path, matches this glob (`*` and `?`); may be repeated.
+    #[arg(short = 'k', long = "select", value_name = "GLOB")]
+    pub select: Vec<String>,
+
+    /// List what would run, one name a line, and stop.
+    #[arg(long)]
+    pub list: bool,
+
+    /// Run this firmware instead of the one that the scenarios name.
+    #[arg(long, value_name = "ELF", value_hint = ValueHint::FilePath)]
+    pub firmware: Option<PathBuf>,
+
+    /// Use this seed instead of the scenarios' own.
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+
+    /// Fail a scenario in which the firmware touches something that the chip model does not implement.
+    #[arg(long)]
+    pub strict: bool,
+
+    /// How many scenarios run at the same time [default: one for each core].
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub jobs: Option<u16>,
+
+    /// Keep serial log, events and capture of each scenario below this directory.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub out: Option<PathBuf>,
+
+    /// Show the serial log while it runs.
+    #[arg(short, long, action = ArgAction::SetTrue)]
+    pub verbose: bool,
+
+    /// Print failures and the summary only.
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+}
+
+/// Arguments of `oceanrig check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Scenario files, or directories that are searched for *.yaml and *.yml.
+    #[arg(required = true, value_name = "FILE|DIR", value_hint = ValueHint::AnyPath)]
+    pub paths: Vec<PathBuf>,
+}
+
+/// Arguments of `oceanrig serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Address and port to listen on.
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]
+    pub listen: std::net::SocketAddr,
+
+    /// Take the cloud's settings, devices and seed from this scenario's `bench`.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub scenario: Option<PathBuf>,
+}
+
+/// Arguments of `oceanrig bench`.
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// How often each figure is taken; the median is shown with the spread.
+    #[arg(long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub repeat: u16,
+
+    /// Only the figures whose name contains this text.
+    pub only: Option<String>,
+}
