@@ -14,6 +14,8 @@ use std::time::Duration;
 
 use rv32::AccessFault;
 
+use crate::rom::nor::NorFlash;
+
 /// Addresses that no memory answers, used as return addresses of guest functions called by the host; one per
 /// call in flight, four bytes apart. All are hooks.
 pub const RETURN_PADS: std::ops::Range<u32> = 0x4FFF_0000..0x4FFF_0100;
@@ -38,6 +40,9 @@ pub trait GuestMemory {
     fn write_u16(&mut self, addr: u32, value: u16) -> Result<(), AccessFault>;
     /// Writes 32 bits, little-endian.
     fn write_u32(&mut self, addr: u32, value: u32) -> Result<(), AccessFault>;
+
+    /// The flash chip, which the flash windows of this memory show too.
+    fn flash(&mut self) -> &mut NorFlash;
 
     /// Reads `out.len()` bytes from `addr` on. What was read before a fault stays in `out`.
     fn read_bytes(&mut self, addr: u32, out: &mut [u8]) -> Result<(), AccessFault> {

@@ -9,7 +9,6 @@ use sim::Instant;
 use sim::air::{FromAir, ToAir};
 
 use crate::guest::{GuestCpu, GuestMemory, HookSet, Outcome};
-use crate::rom::nor::NorFlash;
 
 /// What there is to report about hooked functions. None is an error of the bench.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,10 +26,8 @@ pub enum ServiceEvent {
 
 /// What a hooked function may touch.
 pub struct Context<'a> {
-    /// Memory and devices.
+    /// Memory, devices and flash.
     pub mem: &'a mut dyn GuestMemory,
-    /// The flash chip.
-    pub flash: &'a mut NorFlash,
     /// True time.
     pub now: Instant,
 }
