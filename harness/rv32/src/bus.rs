@@ -1,5 +1,7 @@
 //! What a hart sees of the world.
 
+use crate::csr::Counts;
+
 /// An access that nothing answers, or that the memory map forbids: the hart takes the access-fault trap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AccessFault;
@@ -34,4 +36,17 @@ pub trait Bus {
     /// Whether execution that reaches `addr` must stop there with [`Exit::Hook`](crate::Exit::Hook) instead of
     /// running the instruction. Asked while a block is decoded.
     fn is_hook(&self, addr: u32) -> bool;
+
+    /// Reads a CSR that the hart does not have itself (a vendor's). `None`: it does not exist, and the
+    /// instruction is illegal.
+    fn read_csr(&mut self, csr: u16, counts: Counts) -> Option<u32> {
+        let _ = (csr, counts);
+        None
+    }
+
+    /// Writes a CSR that [`Bus::read_csr`] has just answered for.
+    fn write_csr(&mut self, csr: u16, value: u32, counts: Counts) -> Flow {
+        let _ = (csr, value, counts);
+        Flow::Continue
+    }
 }

@@ -1,21 +1,22 @@
-//! An RV32IMC hart with machine mode, generic over its bus; nothing of the ESP32 in it.
+//! An RV32IMC hart with machine and user mode, generic over its bus; nothing of the ESP32 in it.
+//!
+//! Instructions are decoded once into blocks of ops (`decode`, `op`, `cache`) and executed from there
+//! (`exec`); what needs the whole hart (traps, CSRs, waiting) is done around that (`hart`, `csr`). Every
+//! instruction takes one cycle, and the count is exact at each access to the bus and at each exit.
 
 mod bus;
+mod cache;
+mod compressed;
+mod config;
+mod csr;
+mod decode;
+mod exec;
+mod hart;
+mod op;
+mod trap;
 
 pub use bus::{AccessFault, Bus, Flow};
-
-/// Why [`Hart::run`] came back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exit {
-    /// The cycle count reached the limit, exactly.
-    Limit,
-    /// A `wfi` was executed and no enabled interrupt is pending; pc stands behind it.
-    Wfi,
-    /// The next instruction is at a hooked address, which is in pc; it was not executed.
-    Hook,
-    /// A write asked for a pause; the instruction has been completed.
-    Break,
-}
-
-/// One hart: registers, CSRs and decoded code.
-pub struct Hart {}
+pub use config::{HartConfig, Misaligned, TrapVector};
+pub use csr::{Counts, Privilege};
+pub use hart::{Exit, Hart};
+pub use trap::{Exception, Log, UnknownCsr};

@@ -1,0 +1,40 @@
+//! Instructions per second on compute loops: `cargo bench -p oceanrig-rv32`. Criterion prints them as
+//! elements per second; 300 Melem/s are 300 MIPS.
+
+#[path = "../tests/hart/asm.rs"]
+mod asm;
+#[path = "../tests/hart/programs.rs"]
+mod programs;
+#[path = "../tests/hart/ram.rs"]
+mod ram;
+
+use criterion::{Criterion, Throughput};
+use ram::Ram;
+use rv32::{Exit, Hart, HartConfig};
+
+const INSTRUCTIONS: u64 = 10_000_000;
+
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    let mut group = criterion.benchmark_group("compute");
+    group
+        .throughput(Throughput::Elements(INSTRUCTIONS))
+        .sample_size(20);
+    for (name, code) in [
+        ("crc32", programs::crc32()),
+        ("sieve", programs::sieve()),
+        ("matrix", programs::matrix()),
+    ] {
+        let mut bus = Ram::new(0x1_0000);
+        bus.load(0, &code);
+        let mut hart = Hart::new(HartConfig::default());
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                let limit = hart.cycle + INSTRUCTIONS;
+                assert_eq!(hart.run(&mut bus, limit), Exit::Limit);
+            });
+        });
+    }
+    group.finish();
+    criterion.final_summary();
+}

@@ -1,0 +1,68 @@
+//! What differs from one hart to another.
+
+/// Where traps go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrapVector {
+    /// As in the privileged specification: `mtvec` holds a 4-aligned base and a mode, 0 direct or 1 vectored.
+    Standard,
+    /// Always vectored, with a 256-aligned base: interrupt n goes to base + 4 n, exceptions go to the base.
+    /// `mtvec.MODE` reads 1 and ignores writes.
+    Vectored,
+}
+
+/// What a load or store does whose address is not a multiple of its size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Misaligned {
+    /// Exception 4 (load) or 6 (store).
+    Trap,
+    /// The access is made byte by byte, lowest address first, in one instruction.
+    Split,
+}
+
+/// Identity and options of a [`Hart`](crate::Hart).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HartConfig {
+    /// Where execution starts.
+    pub reset_pc: u32,
+    /// Value of `misa`, read-only.
+    pub misa: u32,
+    /// Value of `mvendorid`.
+    pub mvendorid: u32,
+    /// Value of `marchid`.
+    pub marchid: u32,
+    /// Value of `mimpid`.
+    pub mimpid: u32,
+    /// Value of `mhartid`.
+    pub mhartid: u32,
+    /// Where traps go.
+    pub trap_vector: TrapVector,
+    /// Misaligned loads and stores.
+    pub misaligned: Misaligned,
+    /// Whether `mie` and `mip` exist. They are storage (`mie`) and zero (`mip`): the external controller
+    /// alone gates interrupts.
+    pub has_mie: bool,
+    /// Whether `mcycle`, `minstret`, their upper halves and the unprivileged `cycle`, `time` and `instret`
+    /// exist (read-only: a write is accepted and ignored).
+    pub has_counters: bool,
+    /// How many triggers `tselect` can select, at most 8. They are storage and never fire.
+    pub triggers: u32,
+}
+
+impl Default for HartConfig {
+    /// RV32IMC with user mode and everything of the privileged specification that is modelled, reset at 0.
+    fn default() -> Self {
+        HartConfig {
+            reset_pc: 0,
+            misa: 0x4010_1104,
+            mvendorid: 0,
+            marchid: 0,
+            mimpid: 0,
+            mhartid: 0,
+            trap_vector: TrapVector::Standard,
+            misaligned: Misaligned::Trap,
+            has_mie: true,
+            has_counters: true,
+            triggers: 8,
+        }
+    }
+}

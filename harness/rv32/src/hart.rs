@@ -1,0 +1,342 @@
+//! The hart: state, traps, system instructions, and the loop around the executor.
+
+use crate::bus::{Bus, Flow};
+use crate::cache::{Cache, Slot, decode_run};
+use crate::config::HartConfig;
+use crate::csr::{Counts, Csrs, Privilege};
+use crate::exec::{Position, Stop, run_blocks, run_once};
+use crate::op::{CsrChange, CsrSource, Op, Reg};
+use crate::trap::{Exception, Log, UnknownCsr};
+
+/// Why [`Hart::run`] came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// The cycle count reached the limit, exactly.
+    Limit,
+    /// A `wfi` was executed and no enabled interrupt is pending; pc stands behind it.
+    Wfi,
+    /// The next instruction is at a hooked address, which is in pc; it was not executed.
+    Hook,
+    /// A write asked for a pause; the instruction has been completed.
+    Break,
+}
+
+/// One hart: registers, CSRs and decoded code.
+///
+/// A clone is a checkpoint: it has the same state and decodes its code anew.
+#[derive(Clone, Debug)]
+pub struct Hart {
+    /// x0 to x31. `regs[0]` is 0, whatever is stored there between runs.
+    pub regs: [u32; 32],
+    /// Address of the next instruction.
+    pub pc: u32,
+    /// Time in cycles: one per instruction, one per exception, and the jumps of [`Hart::skip_to`].
+    pub cycle: u64,
+    /// Cycles in which no instruction retired: `cycle - idle` is `instret`.
+    idle: u64,
+    privilege: Privilege,
+    interrupt: Option<u32>,
+    csrs: Csrs,
+    config: HartConfig,
+    exceptions: Log<Exception>,
+    unknown_csrs: Log<UnknownCsr>,
+    cache: Cache,
+    /// Decoded code that is used once.
+    scratch: Vec<Slot>,
+}
+
+impl Hart {
+    /// A hart in machine mode, after reset.
+    pub fn new(config: HartConfig) -> Hart {
+        Hart {
+            regs: [0; 32],
+            pc: config.reset_pc,
+            cycle: 0,
+            idle: 0,
+            privilege: Privilege::Machine,
+            interrupt: None,
+            csrs: Csrs::new(&config),
+            config,
+            exceptions: Log::default(),
+            unknown_csrs: Log::default(),
+            cache: Cache::default(),
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Resets the hart. Time goes on; what was recorded is kept.
+    pub fn reset(&mut self) {
+        self.regs = [0; 32];
+        self.pc = self.config.reset_pc;
+        self.privilege = Privilege::Machine;
+        self.interrupt = None;
+        self.csrs = Csrs::new(&self.config);
+        self.forget_code();
+    }
+
+    /// The highest pending and enabled interrupt of the external controller, 1 to 31, as a level: it stays
+    /// until this is called again. `None`: nothing is pending.
+    pub fn set_interrupt(&mut self, line: Option<u32>) {
+        assert!(
+            line.is_none_or(|n| (1..32).contains(&n)),
+            "interrupts are numbered 1 to 31"
+        );
+        self.interrupt = line;
+    }
+
+    /// Runs until something of [`Exit`] happens. `limit` is a value of [`Hart::cycle`].
+    ///
+    /// A pending interrupt is taken at the start, and after each instruction that enables interrupts.
+    pub fn run<B: Bus>(&mut self, bus: &mut B, limit: u64) -> Exit {
+        self.regs[0] = 0;
+        self.pc &= !1;
+        loop {
+            if self.cycle >= limit {
+                return Exit::Limit;
+            }
+            self.take_interrupt();
+            let mut at = Position {
+                pc: self.pc,
+                cycle: self.cycle,
+            };
+            let stop = run_blocks(
+                &mut self.regs,
+                &self.cache,
+                bus,
+                &mut at,
+                limit,
+                self.config.misaligned,
+            );
+            (self.pc, self.cycle) = (at.pc, at.cycle);
+            let exit = match stop {
+                Stop::Unknown => {
+                    if self.cycle < limit {
+                        self.cache.add(bus, self.pc);
+                    }
+                    None
+                }
+                Stop::Near => self.run_part(bus, limit - self.cycle, true),
+                stop => self.handle(bus, stop),
+            };
+            if let Some(exit) = exit {
+                return exit;
+            }
+        }
+    }
+
+    /// Executes the instruction at pc although it is hooked, and nothing else. `None`: it was done, or
+    /// trapped; otherwise what [`Hart::run`] would have returned because of it.
+    pub fn run_one_ignoring_hook<B: Bus>(&mut self, bus: &mut B) -> Option<Exit> {
+        self.regs[0] = 0;
+        self.pc &= !1;
+        self.run_part(bus, 1, false)
+    }
+
+    /// Runs at most `max` instructions that are decoded for this once.
+    fn run_part<B: Bus>(&mut self, bus: &mut B, max: u64, hooks: bool) -> Option<Exit> {
+        if max == 0 {
+            return None;
+        }
+        let mut slots = std::mem::take(&mut self.scratch);
+        slots.clear();
+        decode_run(bus, self.pc, max, hooks, &mut slots);
+        let mut at = Position {
+            pc: self.pc,
+            cycle: self.cycle,
+        };
+        let stop = run_once(&mut self.regs, &slots, bus, &mut at, self.config.misaligned);
+        (self.pc, self.cycle) = (at.pc, at.cycle);
+        self.scratch = slots;
+        self.handle(bus, stop?)
+    }
+
+    fn handle<B: Bus>(&mut self, bus: &mut B, stop: Stop) -> Option<Exit> {
+        match stop {
+            Stop::Unknown | Stop::Near => None,
+            Stop::Break => Some(Exit::Break),
+            Stop::Trap { cause, tval } => {
+                self.take_exception(cause, tval);
+                None
+            }
+            Stop::System(op) => self.system(bus, op),
+        }
+    }
+
+    /// Executes an instruction that needs more than registers.
+    fn system<B: Bus>(&mut self, bus: &mut B, op: Op) -> Option<Exit> {
+        let mut exit = None;
+        match op {
+            Op::Hook => return Some(Exit::Hook),
+            Op::Csr {
+                change,
+                rd,
+                source,
+                csr,
+            } => match self.csr_instruction(bus, change, rd, source, csr) {
+                Ok(flow) => exit = (flow == Flow::Break).then_some(Exit::Break),
+                Err(illegal) => {
+                    self.take_exception(2, illegal);
+                    return None;
+                }
+            },
+            Op::Ecall => {
+                self.take_exception(if self.privilege == Privilege::User { 8 } else { 11 }, 0);
+                return None;
+            }
+            Op::Ebreak => {
+                self.take_exception(3, self.pc);
+                return None;
+            }
+            Op::Mret => {
+                if self.privilege == Privilege::User {
+                    self.take_exception(2, 0x3020_0073);
+                    return None;
+                }
+                self.privilege = self.csrs.leave_trap();
+                self.pc = self.csrs.mepc;
+                self.cycle += 1;
+                return None;
+            }
+            Op::Wfi => {
+                if self.csrs.wfi_is_illegal(self.privilege) {
+                    self.take_exception(2, 0x1050_0073);
+                    return None;
+                }
+                exit = self.interrupt.is_none().then_some(Exit::Wfi);
+            }
+            Op::FenceI => self.cache.clear(),
+            op => unreachable!("{op:?} is for the executor"),
+        }
+        self.pc = self.pc.wrapping_add(4);
+        self.cycle += 1;
+        exit
+    }
+
+    /// Executes a CSR instruction; the error is its encoding, if it is illegal.
+    fn csr_instruction<B: Bus>(
+        &mut self,
+        bus: &mut B,
+        change: CsrChange,
+        rd: Reg,
+        source: CsrSource,
+        csr: u16,
+    ) -> Result<Flow, u32> {
+        let (operand, field, immediate) = match source {
+            CsrSource::Reg(r) => (self.regs[r as usize], r as u32, 0),
+            CsrSource::Imm(value) => (u32::from(value), u32::from(value), 4),
+        };
+        let funct3 = immediate | (1 + change as u32);
+        let encoding = u32::from(csr) << 20 | field << 15 | funct3 << 12 | (rd as u32) << 7 | 0x73;
+        // Set and clear with x0 or 0 do not write.
+        let writes = change == CsrChange::Write || field != 0;
+        let allowed = u32::from(csr >> 8 & 3) <= self.privilege as u32;
+        if !allowed || writes && csr >> 10 == 3 {
+            return Err(encoding);
+        }
+        let counts = self.counts();
+        let own = self.csrs.read(csr, &self.config, counts);
+        let Some(old) = own.or_else(|| bus.read_csr(csr, counts)) else {
+            self.unknown_csrs.push(UnknownCsr { csr, pc: self.pc });
+            return Err(encoding);
+        };
+        let mut flow = Flow::Continue;
+        if writes {
+            let new = match change {
+                CsrChange::Write => operand,
+                CsrChange::Set => old | operand,
+                CsrChange::Clear => old & !operand,
+            };
+            if own.is_some() {
+                self.csrs.write(csr, new, &self.config);
+            } else {
+                flow = bus.write_csr(csr, new, counts);
+            }
+        }
+        if rd != Reg::X0 {
+            self.regs[rd as usize] = old;
+        }
+        Ok(flow)
+    }
+
+    fn take_interrupt(&mut self) {
+        if let Some(line) = self.interrupt
+            && self.csrs.interrupts_enabled(self.privilege)
+        {
+            self.pc = self.csrs.enter_trap(1 << 31 | line, 0, self.pc, self.privilege);
+            self.privilege = Privilege::Machine;
+        }
+    }
+
+    /// Takes an exception at pc. It costs a cycle, so that a hart whose handler faults still meets its limit.
+    fn take_exception(&mut self, cause: u32, tval: u32) {
+        self.exceptions.push(Exception {
+            cause,
+            pc: self.pc,
+            tval,
+            cycle: self.cycle,
+        });
+        self.pc = self.csrs.enter_trap(cause, tval, self.pc, self.privilege);
+        self.privilege = Privilege::Machine;
+        self.cycle += 1;
+        self.idle += 1;
+    }
+
+    /// The exceptions taken since this was last called.
+    pub fn take_exceptions(&mut self) -> Log<Exception> {
+        std::mem::take(&mut self.exceptions)
+    }
+
+    /// The accesses to unknown CSRs since this was last called.
+    pub fn take_unknown_csrs(&mut self) -> Log<UnknownCsr> {
+        std::mem::take(&mut self.unknown_csrs)
+    }
+
+    /// Moves time forward to `cycle` without executing anything: the hart waits. An earlier cycle does nothing.
+    pub fn skip_to(&mut self, cycle: u64) {
+        let gap = cycle.saturating_sub(self.cycle);
+        self.cycle += gap;
+        self.idle += gap;
+    }
+
+    /// Instructions retired since the hart was made.
+    pub fn instret(&self) -> u64 {
+        self.cycle - self.idle
+    }
+
+    fn counts(&self) -> Counts {
+        Counts {
+            cycle: self.cycle,
+            instret: self.instret(),
+        }
+    }
+
+    /// The mode in which the next instruction runs.
+    pub fn privilege(&self) -> Privilege {
+        self.privilege
+    }
+
+    /// Whether an interrupt would be taken now if one were pending.
+    pub fn interrupts_enabled(&self) -> bool {
+        self.csrs.interrupts_enabled(self.privilege)
+    }
+
+    /// The value of one of the hart's own CSRs, as machine mode reads it.
+    pub fn csr(&self, csr: u16) -> Option<u32> {
+        self.csrs.read(csr, &self.config, self.counts())
+    }
+
+    /// Writes one of the hart's own CSRs, as machine mode does. False if there is no such register.
+    pub fn set_csr(&mut self, csr: u16, value: u32) -> bool {
+        self.csrs.write(csr, value, &self.config)
+    }
+
+    /// Drops all decoded code. To be called after code changed.
+    pub fn forget_code(&mut self) {
+        self.cache.clear();
+    }
+
+    /// Drops the code decoded from `len` bytes at `addr`.
+    pub fn forget_code_at(&mut self, addr: u32, len: u32) {
+        self.cache.clear_range(addr, len);
+    }
+}
