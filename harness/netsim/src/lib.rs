@@ -1,1 +1,37 @@
-//! Access point, gateway, DHCP, DNS, SNTP and captures.
+//! The network between the device and the cloud: an access point, a gateway with DHCP, ARP, DNS and SNTP,
+//! and the wide-area network behind it, where every TCP connection becomes a stream of bytes.
+//!
+//! Nothing here reads a clock or opens a socket: the caller hands in what the station sends with the moment
+//! it does so, asks [`Netsim::next_due`] when something happens next, calls [`Netsim::poll`] then, and
+//! collects what came out. The same calls give the same bytes on every machine.
+//!
+//! ```text
+//!  station ──latency──▶ access point, gateway ──wan_latency──▶ servers (smoltcp)
+//!                        DHCP, ARP, DNS                         TCP streams, SNTP, ICMP
+//! ```
+//!
+//! TCP ends behind the wide-area network and not at the gateway, so that a handshake, a request and a
+//! retransmission take the round trips that they take in the field.
+
+pub mod capture;
+mod config;
+mod dhcp;
+mod dns;
+mod frame;
+mod gateway;
+mod netsim;
+mod note;
+pub mod pcapng;
+mod radio;
+mod sntp;
+mod wan;
+
+pub use capture::{CapturedFrame, Direction};
+pub use config::{ApConfig, NetConfig, NetError};
+pub use dhcp::DhcpMode;
+pub use dns::DnsMode;
+pub use netsim::Netsim;
+pub use note::{DnsAnswer, DropReason, NetNote, ResetBy, StreamEvent};
+pub use radio::{BEACON_LOSS, FULL_SCAN, SCAN_PER_CHANNEL};
+pub use sntp::SntpMode;
+pub use wan::{MAX_STREAMS, StreamId};

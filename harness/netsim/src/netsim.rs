@@ -1,0 +1,469 @@
+//! The network as a whole: what comes from the station, what is under way, what is due.
+
+use sim::air::{FromAir, Mac, Reason, ToAir};
+use sim::{EventQueue, Instant, UnixTime};
+use smoltcp::wire::IpProtocol;
+
+use crate::capture::Capture;
+use crate::config::{check_channel, check_password};
+use crate::frame::{self, Content, Path};
+use crate::gateway::{Fate, Gateway};
+use crate::radio::Radio;
+use crate::wan::Wan;
+use crate::{
+    CapturedFrame, DhcpMode, Direction, DnsMode, DropReason, NetConfig, NetError, NetNote, SntpMode,
+    StreamEvent, StreamId, sntp,
+};
+
+const PORT_NTP: u16 = 123;
+/// Notes kept between two collections; what comes after is counted and forgotten.
+const MAX_NOTES: usize = 1 << 20;
+/// Frames under way at one time; one more is dropped.
+const MAX_UNDER_WAY: usize = 4096;
+
+/// A frame under way, by where it arrives next.
+#[derive(Debug)]
+enum Arrival {
+    /// At the access point; sent by the association with this number.
+    AccessPoint(u64, Vec<u8>),
+    /// At a server.
+    Server(Vec<u8>),
+    /// At the gateway, on its way to the station.
+    Gateway(Vec<u8>),
+    /// At the station, if it still has the association with this number.
+    Station(u64, Vec<u8>),
+}
+
+/// Notes on the way out, stamped with the time.
+#[derive(Debug, Default)]
+struct Notes {
+    kept: Vec<(Instant, NetNote)>,
+    forgotten: u64,
+}
+
+impl Notes {
+    fn push(&mut self, at: Instant, note: NetNote) {
+        if self.kept.len() < MAX_NOTES {
+            self.kept.push((at, note));
+        } else {
+            self.forgotten += 1;
+        }
+    }
+}
+
+/// The network between one station and its servers.
+///
+/// Every method that takes `now` expects it not to run backwards.
+#[derive(Debug)]
+pub struct Netsim {
+    config: NetConfig,
+    now: Instant,
+    radio: Radio,
+    gateway: Gateway,
+    wan: Wan,
+    sntp_mode: SntpMode,
+    under_way: EventQueue<Arrival>,
+    to_station: Vec<FromAir>,
+    capture: Capture,
+    notes: Notes,
+}
+
+impl Netsim {
+    /// A network with nobody in it yet.
+    ///
+    /// # Errors
+    /// What cannot be: see [`NetError`].
+    pub fn new(mut config: NetConfig) -> Result<Netsim, NetError> {
+        config.check()?;
+        config.dns_records = std::mem::take(&mut config.dns_records)
+            .into_iter()
+            .map(|(n, ip)| (n.to_ascii_lowercase(), ip))
+            .collect();
+        Ok(Netsim {
+            now: Instant::ZERO,
+            radio: Radio::new(config.ap.clone(), config.other_aps.clone(), config.seed),
+            gateway: Gateway::default(),
+            wan: Wan::new(&config)?,
+            sntp_mode: SntpMode::Normal,
+            under_way: EventQueue::new(),
+            to_station: Vec::new(),
+            capture: Capture::new(config.capture),
+            notes: Notes::default(),
+            config,
+        })
+    }
+
+    /// Takes what the station sends, or asks of its radio, at `now`.
+    pub fn from_station(&mut self, now: Instant, msg: ToAir) {
+        self.poll(now);
+        let notes = &mut self.notes;
+        match msg {
+            ToAir::Frame(bytes) => self.frame_from_station(bytes),
+            ToAir::Scan { ssid, channel } => {
+                notes.push(now, NetNote::ScanAsked { ssid: ssid.clone() });
+                self.radio.scan(now, ssid, channel);
+            }
+            ToAir::Connect {
+                ssid,
+                password,
+                bssid,
+                mac,
+            } => {
+                notes.push(now, NetNote::ConnectAsked { ssid: ssid.clone() });
+                self.radio
+                    .connect(now, (ssid, password, bssid, mac), &mut |note| {
+                        notes.push(now, note)
+                    });
+            }
+            ToAir::Disconnect => self.radio.disconnect(now, &mut |note| notes.push(now, note)),
+            ToAir::Vanish => {
+                notes.push(now, NetNote::Vanished);
+                self.radio.vanish(now);
+                self.to_station.clear();
+            }
+        }
+    }
+
+    /// Does everything that is due at or before `now`, in the order of time.
+    pub fn poll(&mut self, now: Instant) {
+        while let Some(due) = self.next_due()
+            && due <= now
+        {
+            self.now = self.now.max(due);
+            self.step();
+        }
+        self.now = self.now.max(now);
+    }
+
+    /// When [`poll`](Self::poll) has something to do next; a moment that has passed means at once.
+    pub fn next_due(&self) -> Option<Instant> {
+        let dues = [
+            self.radio.next_due(self.now),
+            self.under_way.next_due(),
+            self.wan.next_due(self.now),
+            self.gateway.dhcp.next_due(),
+        ];
+        dues.into_iter().flatten().min()
+    }
+
+    /// Takes what the station hears now.
+    pub fn take_to_station(&mut self) -> Vec<FromAir> {
+        std::mem::take(&mut self.to_station)
+    }
+
+    /// Takes what happened on the TCP streams.
+    pub fn take_stream_events(&mut self) -> Vec<StreamEvent> {
+        std::mem::take(&mut self.wan.events)
+    }
+
+    /// Takes what was observed, in the order of time.
+    pub fn take_notes(&mut self) -> Vec<(Instant, NetNote)> {
+        std::mem::take(&mut self.notes.kept)
+    }
+
+    /// Takes the frames captured so far; empty unless [`NetConfig::capture`].
+    pub fn take_capture(&mut self) -> Vec<CapturedFrame> {
+        self.capture.take()
+    }
+
+    /// Notes and captured frames that were lost because nobody collected them.
+    pub fn forgotten(&self) -> (u64, u64) {
+        (self.notes.forgotten, self.capture.forgotten)
+    }
+
+    /// TCP connections at the moment, those in TIME-WAIT included.
+    pub fn stream_count(&self) -> usize {
+        self.wan.stream_count()
+    }
+
+    /// Civil time at `at`, the truth that SNTP tells.
+    pub fn civil_time(&self, at: Instant) -> UnixTime {
+        self.config.epoch.offset_nanos(i128::from(at.as_nanos()))
+    }
+
+    /// Queues `bytes` on a stream; they leave at the next [`poll`](Self::poll). Without effect on a stream that
+    /// is over, or that [`stream_close`](Self::stream_close) was called on.
+    pub fn stream_send(&mut self, id: StreamId, bytes: &[u8]) {
+        self.wan.send(id, bytes);
+    }
+
+    /// Ends the server's half of a stream after what was queued (FIN).
+    pub fn stream_close(&mut self, id: StreamId) {
+        self.wan.close(id);
+    }
+
+    /// Resets a stream at once (RST). No further event comes of it.
+    pub fn stream_abort(&mut self, id: StreamId) {
+        let (notes, now) = (&mut self.notes, self.now);
+        self.wan.abort(id, &mut |note| notes.push(now, note));
+    }
+
+    /// Stops or resumes reading: a server that does not read lets the station's window run full.
+    pub fn stream_pause(&mut self, id: StreamId, paused: bool) {
+        self.wan.pause(id, paused);
+    }
+
+    /// Bytes queued or sent on a stream and not acknowledged by the station.
+    pub fn stream_backlog(&self, id: StreamId) -> usize {
+        self.wan.backlog(id)
+    }
+
+    /// Switches the access point off or on. Off: frames are lost from now on, and after
+    /// [`BEACON_LOSS`](crate::BEACON_LOSS) the station notices. Back before that, the association stands.
+    pub fn set_access_point(&mut self, now: Instant, on: bool) {
+        self.poll(now);
+        self.radio.set(|_, is_on| *is_on = on);
+    }
+
+    /// The access point ends the association, or an attempt at one. Without effect when there is none.
+    pub fn deauthenticate(&mut self, now: Instant, reason: Reason) {
+        self.poll(now);
+        let notes = &mut self.notes;
+        self.radio
+            .deauthenticate(now + self.config.latency, reason, &mut |note| {
+                notes.push(now, note)
+            });
+    }
+
+    /// Changes the password. Who is in stays in.
+    ///
+    /// # Errors
+    /// [`NetError::PasswordLength`], [`NetError::PasswordOnOpen`].
+    pub fn set_password(&mut self, password: String) -> Result<(), NetError> {
+        let ap = self.radio.ap();
+        check_password(&ap.ssid, ap.auth, &password)?;
+        self.radio.set(|ap, _| ap.password = password);
+        Ok(())
+    }
+
+    /// Changes the signal strength at the station, dBm. It alone loses no frames.
+    pub fn set_rssi(&mut self, rssi_dbm: i8) {
+        self.radio.set(|ap, _| ap.rssi_dbm = rssi_dbm);
+    }
+
+    /// Leaves the name out of the beacons, or puts it back.
+    pub fn set_hidden(&mut self, hidden: bool) {
+        self.radio.set(|ap, _| ap.hidden = hidden);
+    }
+
+    /// Moves the access point to another channel without a word: its station loses it, as when it is off.
+    ///
+    /// # Errors
+    /// [`NetError::Channel`].
+    pub fn set_channel(&mut self, channel: u8) -> Result<(), NetError> {
+        check_channel(channel)?;
+        self.radio.set(|ap, _| ap.channel = channel);
+        Ok(())
+    }
+
+    /// Changes how the DHCP server behaves.
+    pub fn set_dhcp(&mut self, mode: DhcpMode) {
+        self.gateway.dhcp.mode = mode;
+    }
+
+    /// Changes the time of leases granted from now on, s; 0 counts as 1.
+    pub fn set_lease_time(&mut self, lease_time_s: u32) {
+        self.config.lease_time_s = lease_time_s.max(1);
+    }
+
+    /// Lets another host claim the station's address whenever it asks (RFC 5227), or ends that.
+    pub fn set_address_conflict(&mut self, conflict: bool) {
+        self.gateway.address_conflict = conflict;
+    }
+
+    /// Changes how the DNS server behaves, and how long an answer takes.
+    pub fn set_dns(&mut self, mode: DnsMode, delay: std::time::Duration) {
+        self.gateway.dns_mode = mode;
+        self.gateway.dns_delay = delay;
+    }
+
+    /// Changes how the SNTP server behaves, and what it adds to civil time, ns.
+    pub fn set_sntp(&mut self, mode: SntpMode, offset_ns: i128) {
+        self.sntp_mode = mode;
+        self.config.ntp_offset_ns = offset_ns;
+    }
+
+    /// Does what is due at `self.now`, one arrival at most.
+    fn step(&mut self) {
+        let (now, notes) = (self.now, &mut self.notes);
+        let mut note = |n| notes.push(now, n);
+        if self.radio.next_due(now).is_some_and(|t| t <= now) {
+            self.radio.poll(now, &mut self.to_station, &mut note);
+        }
+        if self.gateway.dhcp.next_due().is_some_and(|t| t <= now) {
+            self.gateway.dhcp.expire(now, &mut note);
+        }
+        if self.wan.next_due(now).is_some_and(|t| t <= now) {
+            self.wan.poll(now, &mut note);
+            self.send_from_servers();
+        }
+        match self.under_way.pop_due(now).map(|(_, arrival)| arrival) {
+            None => (),
+            Some(Arrival::AccessPoint(generation, bytes)) => self.at_access_point(generation, bytes),
+            Some(Arrival::Server(bytes)) => self.at_server(bytes),
+            Some(Arrival::Gateway(bytes)) => self.send_to_station(bytes),
+            Some(Arrival::Station(generation, bytes)) => self.at_station(generation, bytes),
+        }
+    }
+
+    fn drop_frame(&mut self, why: DropReason) {
+        self.notes.push(self.now, NetNote::FrameDropped { why });
+    }
+
+    fn launch(&mut self, at: Instant, arrival: Arrival) {
+        if self.under_way.len() >= MAX_UNDER_WAY {
+            self.drop_frame(DropReason::QueueFull);
+        } else {
+            self.under_way.push(at, arrival);
+        }
+    }
+
+    fn frame_from_station(&mut self, bytes: Vec<u8>) {
+        let fate = self
+            .radio
+            .passes()
+            .and_then(|(mac, generation)| match bytes.len() {
+                0..frame::ETHERNET_HEADER => Err(DropReason::Unreadable),
+                frame::ETHERNET_HEADER..=frame::MAX_FRAME if bytes[6..12] == mac => Ok(generation),
+                frame::ETHERNET_HEADER..=frame::MAX_FRAME => Err(DropReason::ForeignSource),
+                _ => Err(DropReason::TooLong),
+            });
+        let comment = fate.err().map(|_| "lost: never reached the access point");
+        self.capture
+            .keep(self.now, Direction::FromStation, &bytes, comment);
+        match fate {
+            Err(why) => self.drop_frame(why),
+            Ok(generation) => {
+                self.launch(
+                    self.now + self.config.latency,
+                    Arrival::AccessPoint(generation, bytes),
+                );
+            }
+        }
+    }
+
+    fn at_access_point(&mut self, generation: u64, bytes: Vec<u8>) {
+        let mac = match self.radio.passes() {
+            Ok((mac, current)) if current == generation => mac,
+            Ok(_) => return self.drop_frame(DropReason::NotAssociated),
+            Err(why) => return self.drop_frame(why),
+        };
+        let (now, notes) = (self.now, &mut self.notes);
+        let fate = self
+            .gateway
+            .receive(now, &self.config, mac, &bytes, &mut |n| notes.push(now, n));
+        match fate {
+            Fate::Done => (),
+            Fate::Dropped(why) => self.drop_frame(why),
+            Fate::Reply(delay, reply) if delay.is_zero() => self.send_to_station(reply),
+            Fate::Reply(delay, reply) => self.launch(now + delay, Arrival::Gateway(reply)),
+            Fate::Forward { far: false } => self.at_server(bytes),
+            Fate::Forward { far: true } => self.launch(now + self.config.wan_latency, Arrival::Server(bytes)),
+        }
+    }
+
+    fn at_server(&mut self, bytes: Vec<u8>) {
+        if let Ok(Content::Ipv4(ip)) = frame::read(&bytes)
+            && ip.protocol == IpProtocol::Udp
+            && ip.ports().is_some_and(|(_, to)| to == PORT_NTP)
+        {
+            match ip.udp() {
+                Ok((ports, request)) => {
+                    let (client, server) = ((ip.src, ports.src_port), (ip.dst, PORT_NTP));
+                    self.sntp(client, server, request);
+                }
+                Err(why) => self.drop_frame(why),
+            }
+            return;
+        }
+        let (now, notes) = (self.now, &mut self.notes);
+        self.wan.receive(now, bytes, false, &mut |n| notes.push(now, n));
+        self.send_from_servers();
+    }
+
+    fn sntp(&mut self, client: (std::net::Ipv4Addr, u16), server: (std::net::Ipv4Addr, u16), request: &[u8]) {
+        let time = self.civil_time(self.now).offset_nanos(self.config.ntp_offset_ns);
+        let reply = sntp::answer(request, time, self.sntp_mode);
+        let answered = reply.as_ref().map(|_| time);
+        self.notes.push(
+            self.now,
+            NetNote::SntpPoll {
+                client: client.0,
+                answered,
+            },
+        );
+        if let Some(reply) = reply {
+            let path = Path {
+                src_mac: [0; 6],
+                dst_mac: [0; 6],
+                src: server,
+                dst: client,
+            };
+            self.send_from_server(frame::udp(path, &reply));
+        }
+    }
+
+    fn send_from_servers(&mut self) {
+        for bytes in self.wan.take_frames() {
+            self.send_from_server(bytes);
+        }
+    }
+
+    /// Sends a frame whose Ethernet header is still empty.
+    fn send_from_server(&mut self, mut bytes: Vec<u8>) {
+        frame::set_ethernet(&mut bytes, self.config.ap.bssid, frame::BROADCAST);
+        let near = bytes[frame::ETHERNET_HEADER + 12..][..4] == self.config.gateway_ip.octets();
+        let way = if near {
+            std::time::Duration::ZERO
+        } else {
+            self.config.wan_latency
+        };
+        self.launch(self.now + way, Arrival::Gateway(bytes));
+    }
+
+    fn send_to_station(&mut self, mut bytes: Vec<u8>) {
+        let (mac, generation): (Mac, u64) = match self.radio.passes() {
+            Ok(link) => link,
+            Err(why) => {
+                self.capture.keep(
+                    self.now,
+                    Direction::ToStation,
+                    &bytes,
+                    Some("lost: no association"),
+                );
+                return self.drop_frame(why);
+            }
+        };
+        // What came from a server learns here who it is for.
+        if bytes[..6] == frame::BROADCAST && !is_broadcast_ip(&bytes) {
+            bytes[..6].copy_from_slice(&mac);
+        }
+        self.launch(
+            self.now + self.config.latency,
+            Arrival::Station(generation, bytes),
+        );
+    }
+
+    fn at_station(&mut self, generation: u64, bytes: Vec<u8>) {
+        match self.radio.passes() {
+            Ok((_, current)) if current == generation => {
+                self.capture.keep(self.now, Direction::ToStation, &bytes, None);
+                self.to_station.push(FromAir::Frame(bytes));
+            }
+            other => {
+                self.capture.keep(
+                    self.now,
+                    Direction::ToStation,
+                    &bytes,
+                    Some("lost: never reached the station"),
+                );
+                self.drop_frame(other.err().unwrap_or(DropReason::StationGone));
+            }
+        }
+    }
+}
+
+/// Whether an IPv4 frame goes to 255.255.255.255.
+fn is_broadcast_ip(bytes: &[u8]) -> bool {
+    bytes.get(frame::ETHERNET_HEADER + 16..frame::ETHERNET_HEADER + 20) == Some(&[255; 4])
+}

@@ -1,0 +1,342 @@
+//! The radio side of the access point: scans, associations, and how they end.
+//!
+//! Modelled at the level of the vendor's driver interface: no 802.11 frames, but the delays and the reason
+//! codes that a station sees.
+
+use std::time::Duration;
+
+use sim::air::{ApInfo, AuthMode, FromAir, Mac, Reason};
+use sim::{EventQueue, Instant, Rng};
+
+use crate::{ApConfig, DropReason, NetNote};
+
+/// An active scan stays on a channel for this long (ESP-IDF Wi-Fi driver guide, "Scan configuration":
+/// `scan_time.active.max` is 120 ms by default).
+pub const SCAN_PER_CHANNEL: Duration = Duration::from_millis(120);
+/// A scan of the channels 1 to 13.
+pub const FULL_SCAN: Duration = Duration::from_millis(13 * 120);
+/// No beacon for this long and the station gives its access point up (ESP-IDF, `esp_wifi_set_inactive_time`:
+/// 6 s by default for a station).
+pub const BEACON_LOSS: Duration = Duration::from_secs(6);
+/// An access point forgets a silent station after this time (hostapd, `ap_max_inactivity`: 300 s by default).
+const STATION_FORGOTTEN: Duration = Duration::from_secs(300);
+
+/// Probe response: between these, ms.
+const PROBE_MS: (u64, u64) = (50, 150);
+/// Authentication, association and four-way handshake together: between these, ms.
+const JOIN_MS: (u64, u64) = (150, 250);
+/// A four-way handshake that gets no valid answer: between these, ms.
+const WRONG_PASSWORD_MS: (u64, u64) = (3_000, 4_000);
+
+/// Disassociated due to inactivity (IEEE 802.11-2020, table 9-49).
+const INACTIVITY: Reason = Reason(4);
+/// The vendor's `NO_AP_FOUND_W_COMPATIBLE_SECURITY`: the station has no password, the network wants one.
+const NO_COMPATIBLE_SECURITY: Reason = Reason(210);
+/// The vendor's `NO_AP_FOUND_IN_AUTHMODE_THRESHOLD`: the station has a password, the network is open.
+const BELOW_AUTH_THRESHOLD: Reason = Reason(211);
+
+#[derive(Clone, Debug)]
+struct Attempt {
+    ssid: String,
+    password: String,
+    bssid: Option<Mac>,
+    mac: Mac,
+    /// When its scan has been through all channels.
+    scan_end: Instant,
+}
+
+#[derive(Clone, Debug)]
+struct Association {
+    mac: Mac,
+    ap: ApInfo,
+    /// No beacon has been heard since.
+    lost_since: Option<Instant>,
+}
+
+#[derive(Clone, Debug)]
+enum Link {
+    Idle,
+    Joining(Attempt),
+    Joined(Association),
+}
+
+#[derive(Clone, Debug)]
+enum Timer {
+    ScanDone {
+        ssid: Option<String>,
+        channel: Option<u8>,
+    },
+    Probe(u64),
+    Joined(u64),
+    Refused(u64, Reason),
+    BeaconLoss(u64, Instant),
+    StationForgotten,
+    Deliver(FromAir),
+}
+
+/// The access point's radio and the station's state as both know it.
+#[derive(Debug)]
+pub(crate) struct Radio {
+    ap: ApConfig,
+    others: Vec<ApInfo>,
+    on: bool,
+    link: Link,
+    /// Counts attempts and associations: a timer of an old one means nothing.
+    generation: u64,
+    timers: EventQueue<Timer>,
+    rng: Rng,
+    /// Something was changed from outside since the last look.
+    changed: bool,
+    told_rssi_dbm: i8,
+}
+
+impl Radio {
+    pub(crate) fn new(ap: ApConfig, others: Vec<ApInfo>, seed: u64) -> Radio {
+        let told_rssi_dbm = ap.rssi_dbm;
+        Radio {
+            ap,
+            others,
+            on: true,
+            link: Link::Idle,
+            generation: 0,
+            timers: EventQueue::new(),
+            rng: Rng::stream(seed, "radio"),
+            changed: false,
+            told_rssi_dbm,
+        }
+    }
+
+    pub(crate) fn next_due(&self, now: Instant) -> Option<Instant> {
+        if self.changed {
+            Some(now)
+        } else {
+            self.timers.next_due()
+        }
+    }
+
+    /// The associated station and the number of its association, if frames pass between the two.
+    pub(crate) fn passes(&self) -> Result<(Mac, u64), DropReason> {
+        match &self.link {
+            Link::Joined(a) if self.hears(&a.ap) => Ok((a.mac, self.generation)),
+            Link::Joined(_) => Err(DropReason::AccessPointGone),
+            Link::Idle | Link::Joining(_) => Err(DropReason::NotAssociated),
+        }
+    }
+
+    fn hears(&self, ap: &ApInfo) -> bool {
+        self.on && self.ap.channel == ap.channel
+    }
+
+    pub(crate) fn set(&mut self, change: impl FnOnce(&mut ApConfig, &mut bool)) {
+        change(&mut self.ap, &mut self.on);
+        self.changed = true;
+    }
+
+    pub(crate) fn ap(&self) -> &ApConfig {
+        &self.ap
+    }
+
+    fn draw(&mut self, (low, high): (u64, u64)) -> Duration {
+        Duration::from_micros(low * 1_000 + self.rng.below((high - low) * 1_000 + 1))
+    }
+
+    pub(crate) fn scan(&mut self, now: Instant, ssid: Option<String>, channel: Option<u8>) {
+        let time = if channel.is_some() {
+            SCAN_PER_CHANNEL
+        } else {
+            FULL_SCAN
+        };
+        self.timers.push(now + time, Timer::ScanDone { ssid, channel });
+    }
+
+    pub(crate) fn connect(
+        &mut self,
+        now: Instant,
+        (ssid, password, bssid, mac): (String, String, Option<Mac>, Mac),
+        notes: &mut impl FnMut(NetNote),
+    ) {
+        if matches!(self.link, Link::Joined(_)) {
+            self.end(now, Reason::ASSOC_LEAVE, notes);
+        }
+        self.generation += 1;
+        self.link = Link::Joining(Attempt {
+            ssid,
+            password,
+            bssid,
+            mac,
+            scan_end: now + FULL_SCAN,
+        });
+        let probe = now + self.draw(PROBE_MS);
+        self.timers.push(probe, Timer::Probe(self.generation));
+    }
+
+    pub(crate) fn disconnect(&mut self, now: Instant, notes: &mut impl FnMut(NetNote)) {
+        self.end(now, Reason::ASSOC_LEAVE, notes);
+    }
+
+    /// The access point ends the association or the attempt; the station hears it at `heard`.
+    pub(crate) fn deauthenticate(
+        &mut self,
+        heard: Instant,
+        reason: Reason,
+        notes: &mut impl FnMut(NetNote),
+    ) -> bool {
+        let there = self.on && !matches!(self.link, Link::Idle);
+        if there {
+            self.end(heard, reason, notes);
+        }
+        there
+    }
+
+    /// The station has gone: it hears nothing any more, and its access point notices late.
+    pub(crate) fn vanish(&mut self, now: Instant) {
+        self.timers = EventQueue::new();
+        if matches!(self.link, Link::Joined(_)) {
+            self.timers.push(now + STATION_FORGOTTEN, Timer::StationForgotten);
+        }
+        self.generation += 1;
+        self.link = Link::Idle;
+    }
+
+    /// Ends whatever there is, and tells the station at `heard`.
+    fn end(&mut self, heard: Instant, reason: Reason, notes: &mut impl FnMut(NetNote)) {
+        let (ssid, bssid) = match std::mem::replace(&mut self.link, Link::Idle) {
+            Link::Joined(a) => {
+                notes(NetNote::Disassociated { reason });
+                (a.ap.ssid, a.ap.bssid)
+            }
+            Link::Joining(attempt) => {
+                notes(NetNote::AssociationRefused { reason });
+                let found = reason != Reason::NO_AP_FOUND;
+                (attempt.ssid, if found { self.ap.bssid } else { [0; 6] })
+            }
+            Link::Idle => (String::new(), [0; 6]),
+        };
+        self.generation += 1;
+        let message = FromAir::Disconnected {
+            ssid,
+            bssid,
+            reason,
+            rssi_dbm: self.ap.rssi_dbm,
+        };
+        self.timers.push(heard, Timer::Deliver(message));
+    }
+
+    /// Does what is due at or before `now`.
+    pub(crate) fn poll(&mut self, now: Instant, out: &mut Vec<FromAir>, notes: &mut impl FnMut(NetNote)) {
+        if std::mem::take(&mut self.changed) {
+            self.look(now, out);
+        }
+        while let Some((at, timer)) = self.timers.pop_due(now) {
+            match timer {
+                Timer::ScanDone { ssid, channel } => {
+                    out.push(FromAir::ScanDone(self.visible(ssid.as_deref(), channel)));
+                }
+                Timer::Probe(generation) if generation == self.generation => self.probe(at, notes),
+                Timer::Joined(generation) if generation == self.generation => self.joined(at, out, notes),
+                Timer::Refused(generation, reason) if generation == self.generation => {
+                    self.end(at, reason, notes);
+                }
+                Timer::BeaconLoss(generation, since) if generation == self.generation => {
+                    if matches!(&self.link, Link::Joined(a) if a.lost_since == Some(since)) {
+                        self.end(at, Reason::BEACON_TIMEOUT, notes);
+                    }
+                }
+                Timer::Probe(_) | Timer::Joined(_) | Timer::Refused(..) | Timer::BeaconLoss(..) => (),
+                Timer::StationForgotten => {
+                    if matches!(self.link, Link::Idle) {
+                        notes(NetNote::Disassociated { reason: INACTIVITY });
+                    }
+                }
+                Timer::Deliver(message) => out.push(message),
+            }
+        }
+    }
+
+    /// Notices what was changed from outside.
+    fn look(&mut self, now: Instant, out: &mut Vec<FromAir>) {
+        let (on, channel) = (self.on, self.ap.channel);
+        let Link::Joined(a) = &mut self.link else { return };
+        let heard = on && channel == a.ap.channel;
+        match a.lost_since {
+            None if !heard => {
+                a.lost_since = Some(now);
+                self.timers
+                    .push(now + BEACON_LOSS, Timer::BeaconLoss(self.generation, now));
+            }
+            Some(_) if heard => a.lost_since = None,
+            _ => (),
+        }
+        if heard && self.told_rssi_dbm != self.ap.rssi_dbm {
+            self.told_rssi_dbm = self.ap.rssi_dbm;
+            out.push(FromAir::Rssi(self.ap.rssi_dbm));
+        }
+    }
+
+    fn visible(&self, ssid: Option<&str>, channel: Option<u8>) -> Vec<ApInfo> {
+        let own = (self.on && (!self.ap.hidden || ssid == Some(&self.ap.ssid))).then(|| self.ap.info());
+        let mut found: Vec<ApInfo> = own
+            .into_iter()
+            .chain(self.others.iter().cloned())
+            .filter(|ap| ssid.is_none_or(|s| s == ap.ssid) && channel.is_none_or(|c| c == ap.channel))
+            .collect();
+        // A stable sort: equals stay in the order of the configuration.
+        found.sort_by_key(|ap| std::cmp::Reverse(ap.rssi_dbm));
+        found
+    }
+
+    /// The station asked whether its network is there.
+    fn probe(&mut self, at: Instant, notes: &mut impl FnMut(NetNote)) {
+        let Link::Joining(attempt) = &self.link else {
+            return;
+        };
+        let found =
+            self.on && attempt.ssid == self.ap.ssid && attempt.bssid.is_none_or(|b| b == self.ap.bssid);
+        if !found {
+            let scan_end = attempt.scan_end;
+            if at >= scan_end {
+                self.end(at, Reason::NO_AP_FOUND, notes);
+            } else {
+                // It looks on until it has been through all channels.
+                self.timers.push(scan_end, Timer::Probe(self.generation));
+            }
+            return;
+        }
+        let generation = self.generation;
+        let right = attempt.password == self.ap.password;
+        let timer = match (self.ap.auth, attempt.password.is_empty()) {
+            (AuthMode::Open, false) => Timer::Refused(generation, BELOW_AUTH_THRESHOLD),
+            (AuthMode::Wpa2Psk | AuthMode::Wpa3Psk, true) => {
+                Timer::Refused(generation, NO_COMPATIBLE_SECURITY)
+            }
+            (AuthMode::Wpa2Psk, false) if !right => {
+                Timer::Refused(generation, Reason::FOUR_WAY_HANDSHAKE_TIMEOUT)
+            }
+            // SAE fails in the authentication itself.
+            (AuthMode::Wpa3Psk, false) if !right => Timer::Refused(generation, Reason::AUTH_FAIL),
+            _ => Timer::Joined(generation),
+        };
+        let slow = matches!(timer, Timer::Refused(_, Reason::FOUR_WAY_HANDSHAKE_TIMEOUT));
+        let due = at + self.draw(if slow { WRONG_PASSWORD_MS } else { JOIN_MS });
+        self.timers.push(due, timer);
+    }
+
+    fn joined(&mut self, at: Instant, out: &mut Vec<FromAir>, notes: &mut impl FnMut(NetNote)) {
+        let Link::Joining(attempt) = &self.link else {
+            return;
+        };
+        if !self.on {
+            self.end(at, Reason::AUTH_EXPIRE, notes);
+            return;
+        }
+        let (mac, ap) = (attempt.mac, self.ap.info());
+        self.told_rssi_dbm = ap.rssi_dbm;
+        self.link = Link::Joined(Association {
+            mac,
+            ap: ap.clone(),
+            lost_since: None,
+        });
+        notes(NetNote::Associated { mac });
+        out.push(FromAir::Connected { ap, aid: 1 });
+    }
+}

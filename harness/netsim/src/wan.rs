@@ -1,0 +1,482 @@
+//! Every server of the wide-area network, in one TCP/IP stack: whatever address and port a station opens a
+//! connection to, somebody listens, and the connection comes out as a stream of bytes.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use sim::{Instant, Rng};
+use smoltcp::iface::{Config, Interface, PollResult, SocketHandle, SocketSet};
+use smoltcp::phy::{self, DeviceCapabilities, Medium};
+use smoltcp::socket::tcp::{self, State};
+use smoltcp::wire::{HardwareAddress, IpCidr, IpProtocol, Ipv4Cidr};
+
+use crate::frame::{self, ETHERNET_HEADER, Ipv4};
+use crate::{DropReason, NetConfig, NetError, NetNote, ResetBy, StreamEvent};
+
+/// Connections at one time, those in TIME-WAIT included. One more is refused.
+pub const MAX_STREAMS: usize = 64;
+/// A connection that was silent for this long makes room for a new one when there is no other.
+const STALE_AFTER: Duration = Duration::from_secs(300);
+/// A connection on which something is due from the station and nothing comes for this long is dead. Linux
+/// gives up after about 15 minutes; a mock server need not.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(120);
+/// Bytes of the receive window and of the send buffer.
+const BUFFER: usize = 16 * 1024;
+/// If the stack says that it has something to do at once, just after it did everything, it is asked again
+/// after this time and not in an endless loop.
+const BREATH: Duration = Duration::from_millis(1);
+
+/// A TCP connection, numbered from 1 in the order of their handshakes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StreamId(pub u64);
+
+impl fmt::Display for StreamId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "stream {}", self.0)
+    }
+}
+
+/// Station's address and port, server's address and port.
+type Flow = ((Ipv4Addr, u16), (Ipv4Addr, u16));
+
+#[derive(Debug)]
+struct Stream {
+    handle: SocketHandle,
+    flow: Flow,
+    opened: bool,
+    half_closed: bool,
+    /// The last event of the stream is out.
+    ended: bool,
+    last_state: State,
+    pending: VecDeque<u8>,
+    closing: bool,
+    aborted: bool,
+    paused: bool,
+    last_heard: Instant,
+    /// Something is due from the station, since this moment or since it was last heard.
+    waiting_since: Option<Instant>,
+}
+
+/// The stack's end of the wire: whole Ethernet frames, of which it sees the IP packet.
+#[derive(Debug, Default)]
+struct Port {
+    rx: Option<Vec<u8>>,
+    tx: Vec<Vec<u8>>,
+}
+
+struct RxToken(Vec<u8>);
+struct TxToken<'a>(&'a mut Vec<Vec<u8>>);
+
+impl phy::RxToken for RxToken {
+    fn consume<R, F: FnOnce(&[u8]) -> R>(self, f: F) -> R {
+        f(&self.0[ETHERNET_HEADER..])
+    }
+}
+
+impl phy::TxToken for TxToken<'_> {
+    fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, len: usize, f: F) -> R {
+        let mut frame = vec![0; ETHERNET_HEADER + len];
+        let result = f(&mut frame[ETHERNET_HEADER..]);
+        self.0.push(frame);
+        result
+    }
+}
+
+impl phy::Device for Port {
+    type RxToken<'a> = RxToken;
+    type TxToken<'a> = TxToken<'a>;
+
+    fn receive(&mut self, _: smoltcp::time::Instant) -> Option<(RxToken, TxToken<'_>)> {
+        Some((RxToken(self.rx.take()?), TxToken(&mut self.tx)))
+    }
+
+    fn transmit(&mut self, _: smoltcp::time::Instant) -> Option<TxToken<'_>> {
+        Some(TxToken(&mut self.tx))
+    }
+
+    fn capabilities(&self) -> DeviceCapabilities {
+        let mut caps = DeviceCapabilities::default();
+        caps.medium = Medium::Ip;
+        caps.max_transmission_unit = frame::MAX_FRAME - ETHERNET_HEADER;
+        caps
+    }
+}
+
+fn stack_time(at: Instant) -> smoltcp::time::Instant {
+    smoltcp::time::Instant::from_micros(i64::try_from(at.as_micros()).unwrap_or(i64::MAX))
+}
+
+/// The servers.
+pub(crate) struct Wan {
+    iface: Interface,
+    sockets: SocketSet<'static>,
+    port: Port,
+    streams: BTreeMap<StreamId, Stream>,
+    by_flow: BTreeMap<Flow, StreamId>,
+    next_id: u64,
+    due: Option<Instant>,
+    /// A server spoke since the stack last ran.
+    spoken: bool,
+    pub(crate) events: Vec<StreamEvent>,
+}
+
+impl fmt::Debug for Wan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wan")
+            .field("streams", &self.streams)
+            .field("due", &self.due)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Wan {
+    pub(crate) fn new(config: &NetConfig) -> Result<Wan, NetError> {
+        let mut port = Port::default();
+        let mut settings = Config::new(HardwareAddress::Ip);
+        settings.random_seed = Rng::stream(config.seed, "tcp").next_u64();
+        let mut iface = Interface::new(settings, &mut port, stack_time(Instant::ZERO));
+        let cidr = IpCidr::Ipv4(Ipv4Cidr::new(config.gateway_ip, config.prefix_len));
+        let address = NetError::Address {
+            what: "gateway address",
+            addr: config.gateway_ip,
+        };
+        let mut result = Ok(());
+        iface.update_ip_addrs(|addrs| result = addrs.push(cidr).map_err(|_| address));
+        iface.set_any_ip(true);
+        result.map(|()| Wan {
+            iface,
+            sockets: SocketSet::new(Vec::new()),
+            port,
+            streams: BTreeMap::new(),
+            by_flow: BTreeMap::new(),
+            next_id: 1,
+            due: None,
+            spoken: false,
+            events: Vec::new(),
+        })
+    }
+
+    /// When the stack's timers want to run. What a server said wants to go out at once: `now`.
+    pub(crate) fn next_due(&self, now: Instant) -> Option<Instant> {
+        if self.spoken { Some(now) } else { self.due }
+    }
+
+    /// Takes the frames that the servers sent; their Ethernet headers are still empty.
+    pub(crate) fn take_frames(&mut self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.port.tx)
+    }
+
+    /// How many connections there are, those in TIME-WAIT included.
+    pub(crate) fn stream_count(&self) -> usize {
+        self.streams.len()
+    }
+
+    /// A frame for one of the servers has come. `refuse` turns a new connection away.
+    pub(crate) fn receive(
+        &mut self,
+        now: Instant,
+        frame: Vec<u8>,
+        refuse: bool,
+        notes: &mut impl FnMut(NetNote),
+    ) {
+        let mut touched = None;
+        let mut reset = false;
+        if let Ok(frame::Content::Ipv4(ip)) = frame::read(&frame)
+            && ip.protocol == IpProtocol::Tcp
+            && let Some((from_port, to_port)) = ip.ports()
+        {
+            let flow = ((ip.src, from_port), (ip.dst, to_port));
+            reset = ip.tcp_flags() & frame::RST != 0;
+            if ip.tcp_flags() & (frame::SYN | frame::ACK | frame::RST) == frame::SYN {
+                self.listen_for(now, flow, &ip, refuse, notes);
+            }
+            touched = self.by_flow.get(&flow).copied();
+        }
+        self.port.rx = Some(frame);
+        self.iface
+            .poll_ingress_single(stack_time(now), &mut self.port, &mut self.sockets);
+        if let Some(id) = touched {
+            if let Some(stream) = self.streams.get_mut(&id) {
+                stream.last_heard = now;
+                stream.waiting_since = None;
+            }
+            self.serve(
+                now,
+                id,
+                if reset { ResetBy::Station } else { ResetBy::Silence },
+                notes,
+            );
+        }
+        self.run(now, notes);
+    }
+
+    /// Sees to it that a socket listens where a SYN is about to arrive.
+    fn listen_for(
+        &mut self,
+        now: Instant,
+        flow: Flow,
+        ip: &Ipv4<'_>,
+        refuse: bool,
+        notes: &mut impl FnMut(NetNote),
+    ) {
+        if let Some(id) = self.by_flow.get(&flow).copied() {
+            if self.state_of(id) != State::TimeWait {
+                return;
+            }
+            // RFC 9293, 3.6.1: a new connection may take over one in TIME-WAIT.
+            self.remove(id);
+        }
+        if ip.dst.is_unspecified() || refuse {
+            notes(NetNote::TcpRefused { to: flow.1 });
+            return;
+        }
+        if self.streams.len() >= MAX_STREAMS && !self.make_room(now, notes) {
+            notes(NetNote::FrameDropped {
+                why: DropReason::TooManyStreams,
+            });
+            notes(NetNote::TcpRefused { to: flow.1 });
+            return;
+        }
+        let buffer = || tcp::SocketBuffer::new(vec![0; BUFFER]);
+        let mut socket = tcp::Socket::new(buffer(), buffer());
+        socket.set_nagle_enabled(false);
+        if socket.listen((flow.1.0, flow.1.1)).is_err() {
+            // Port 0 is no port.
+            notes(NetNote::TcpRefused { to: flow.1 });
+            return;
+        }
+        let id = StreamId(self.next_id);
+        self.next_id += 1;
+        let stream = Stream {
+            handle: self.sockets.add(socket),
+            flow,
+            opened: false,
+            half_closed: false,
+            ended: false,
+            last_state: State::Listen,
+            pending: VecDeque::new(),
+            closing: false,
+            aborted: false,
+            paused: false,
+            last_heard: now,
+            waiting_since: None,
+        };
+        self.streams.insert(id, stream);
+        self.by_flow.insert(flow, id);
+    }
+
+    /// Drops the connection that was silent the longest, if any was silent for long.
+    fn make_room(&mut self, now: Instant, notes: &mut impl FnMut(NetNote)) -> bool {
+        let oldest = self.streams.iter().min_by_key(|(_, s)| (!s.ended, s.last_heard));
+        let Some((&id, stream)) = oldest else { return false };
+        if !stream.ended {
+            if now.since(stream.last_heard) < STALE_AFTER {
+                return false;
+            }
+            if stream.opened {
+                self.events.push(StreamEvent::Reset { id });
+                notes(NetNote::TcpReset {
+                    id,
+                    by: ResetBy::Silence,
+                });
+            }
+        }
+        self.remove(id);
+        true
+    }
+
+    fn remove(&mut self, id: StreamId) {
+        if let Some(stream) = self.streams.remove(&id) {
+            self.by_flow.remove(&stream.flow);
+            self.sockets.remove(stream.handle);
+        }
+    }
+
+    fn state_of(&self, id: StreamId) -> State {
+        self.streams.get(&id).map_or(State::Closed, |s| {
+            self.sockets.get::<tcp::Socket<'_>>(s.handle).state()
+        })
+    }
+
+    /// Runs what is due: timers, retransmissions, what servers said.
+    pub(crate) fn poll(&mut self, now: Instant, notes: &mut impl FnMut(NetNote)) {
+        let ids: Vec<StreamId> = self.streams.keys().copied().collect();
+        for id in ids {
+            self.serve(now, id, ResetBy::Silence, notes);
+        }
+        self.run(now, notes);
+    }
+
+    fn run(&mut self, now: Instant, notes: &mut impl FnMut(NetNote)) {
+        self.spoken = false;
+        let at = stack_time(now);
+        while self.iface.poll_egress(at, &mut self.port, &mut self.sockets) != PollResult::None {}
+        self.reap(now, notes);
+        let stack = self
+            .iface
+            .poll_at(at, &self.sockets)
+            .map(|t| Instant::from_nanos(u64::try_from(t.total_micros()).unwrap_or(0).saturating_mul(1_000)));
+        let deadline = self
+            .streams
+            .values()
+            .filter_map(|s| s.waiting_since)
+            .min()
+            .map(|t| t + GIVE_UP_AFTER);
+        self.due = stack
+            .into_iter()
+            .chain(deadline)
+            .min()
+            .map(|t| if t <= now { now + BREATH } else { t });
+    }
+
+    /// Forgets connections that are over, after the stack has said its last word on them.
+    fn reap(&mut self, now: Instant, notes: &mut impl FnMut(NetNote)) {
+        let over: Vec<StreamId> = self
+            .streams
+            .iter()
+            .filter(|(_, s)| {
+                let state = self.sockets.get::<tcp::Socket<'_>>(s.handle).state();
+                state == State::Closed || (state == State::Listen && s.last_state != State::Listen)
+            })
+            .map(|(id, _)| *id)
+            .collect();
+        for id in over {
+            self.serve(now, id, ResetBy::Silence, notes);
+            self.remove(id);
+        }
+    }
+
+    /// Moves bytes between a socket and its server, and tells what changed.
+    fn serve(&mut self, now: Instant, id: StreamId, by: ResetBy, notes: &mut impl FnMut(NetNote)) {
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return;
+        };
+        let socket = self.sockets.get_mut::<tcp::Socket<'_>>(stream.handle);
+        let waits_too_long = stream
+            .waiting_since
+            .is_some_and(|t| now.since(t) >= GIVE_UP_AFTER);
+        if waits_too_long {
+            socket.abort();
+        }
+        let state = socket.state();
+        if !stream.opened && !matches!(state, State::Listen | State::SynReceived | State::Closed) {
+            stream.opened = true;
+            let (from, to) = stream.flow;
+            self.events.push(StreamEvent::Opened { id, from, to });
+            notes(NetNote::TcpOpened {
+                id,
+                from_port: from.1,
+                to,
+            });
+        }
+        if !stream.paused && socket.can_recv() && !stream.aborted {
+            let mut bytes = Vec::with_capacity(socket.recv_queue());
+            while socket.can_recv() {
+                let taken = socket.recv(|part| {
+                    bytes.extend_from_slice(part);
+                    (part.len(), ())
+                });
+                assert!(taken.is_ok(), "a socket that can receive does");
+            }
+            self.events.push(StreamEvent::Data { id, bytes });
+        }
+        let said_goodbye = matches!(
+            state,
+            State::CloseWait | State::LastAck | State::Closing | State::TimeWait
+        );
+        if said_goodbye && !stream.half_closed && socket.recv_queue() == 0 && !stream.aborted {
+            stream.half_closed = true;
+            self.events.push(StreamEvent::HalfClosed { id });
+        }
+        while socket.can_send() && !stream.pending.is_empty() {
+            let (front, _) = stream.pending.as_slices();
+            let sent = socket.send_slice(front).unwrap_or(0);
+            stream.pending.drain(..sent);
+        }
+        if stream.closing && stream.pending.is_empty() {
+            socket.close();
+        }
+        let state = socket.state();
+        let waits = match state {
+            State::Established | State::CloseWait => socket.send_queue() > 0,
+            State::Listen | State::Closed | State::TimeWait => false,
+            _ => true,
+        };
+        stream.waiting_since = if waits {
+            stream.waiting_since.or(Some(now))
+        } else {
+            None
+        };
+        let goodbye = state == State::TimeWait
+            || (state == State::Closed && matches!(stream.last_state, State::LastAck | State::TimeWait));
+        if (goodbye || state == State::Closed) && !stream.ended {
+            stream.ended = true;
+            stream.pending.clear();
+            if stream.opened && !stream.aborted {
+                if goodbye && !waits_too_long && !(by == ResetBy::Station && state == State::Closed) {
+                    self.events.push(StreamEvent::Closed { id });
+                    notes(NetNote::TcpClosed { id });
+                } else {
+                    self.events.push(StreamEvent::Reset { id });
+                    notes(NetNote::TcpReset { id, by });
+                }
+            }
+        }
+        stream.last_state = state;
+    }
+
+    /// Queues bytes for the station. Nothing happens on a stream that is over or closing.
+    pub(crate) fn send(&mut self, id: StreamId, bytes: &[u8]) {
+        if let Some(stream) = self.streams.get_mut(&id)
+            && !stream.ended
+            && !stream.closing
+        {
+            stream.pending.extend(bytes);
+            self.spoken = true;
+        }
+    }
+
+    /// Says goodbye after what was queued.
+    pub(crate) fn close(&mut self, id: StreamId) {
+        if let Some(stream) = self.streams.get_mut(&id) {
+            stream.closing = true;
+            self.spoken = true;
+        }
+    }
+
+    /// Resets the connection.
+    pub(crate) fn abort(&mut self, id: StreamId, notes: &mut impl FnMut(NetNote)) {
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return;
+        };
+        if stream.ended {
+            return;
+        }
+        stream.aborted = true;
+        stream.ended = true;
+        stream.pending.clear();
+        self.sockets.get_mut::<tcp::Socket<'_>>(stream.handle).abort();
+        notes(NetNote::TcpReset {
+            id,
+            by: ResetBy::Server,
+        });
+        self.spoken = true;
+    }
+
+    /// Stops or resumes taking bytes from the socket; while stopped its window fills up.
+    pub(crate) fn pause(&mut self, id: StreamId, paused: bool) {
+        if let Some(stream) = self.streams.get_mut(&id) {
+            stream.paused = paused;
+            self.spoken = true;
+        }
+    }
+
+    /// Bytes that the station has not acknowledged yet; none on a stream that is over.
+    pub(crate) fn backlog(&self, id: StreamId) -> usize {
+        self.streams.get(&id).map_or(0, |s| {
+            s.pending.len() + self.sockets.get::<tcp::Socket<'_>>(s.handle).send_queue()
+        })
+    }
+}

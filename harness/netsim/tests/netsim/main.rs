@@ -1,0 +1,4 @@
+//! The network against a TCP/IP stack that knows nothing of it: smoltcp as the station.
+
+mod life;
+mod station;
