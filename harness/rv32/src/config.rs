@@ -41,8 +41,8 @@ pub struct HartConfig {
     /// Whether `mie` and `mip` exist. They are storage (`mie`) and zero (`mip`): the external controller
     /// alone gates interrupts.
     pub has_mie: bool,
-    /// Whether `mcycle`, `minstret`, their upper halves and the unprivileged `cycle`, `time` and `instret`
-    /// exist (read-only: a write is accepted and ignored).
+    /// Whether `mcycle`, `minstret`, their upper halves, `mcounteren` and the unprivileged `cycle`, `time` and
+    /// `instret` exist. `mcountinhibit` reads 0.
     pub has_counters: bool,
     /// How many triggers `tselect` can select, at most 8. They are storage and never fire.
     pub triggers: u32,

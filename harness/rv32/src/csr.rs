@@ -18,7 +18,9 @@ const MSTATUS: u16 = 0x300;
 const MISA: u16 = 0x301;
 const MIE: u16 = 0x304;
 const MTVEC: u16 = 0x305;
+const MCOUNTEREN: u16 = 0x306;
 const MSTATUSH: u16 = 0x310;
+const MCOUNTINHIBIT: u16 = 0x320;
 const MSCRATCH: u16 = 0x340;
 const MEPC: u16 = 0x341;
 const MCAUSE: u16 = 0x342;
@@ -84,6 +86,10 @@ pub(crate) struct Csrs {
     tselect: u32,
     tdata: [[u32; 3]; 8],
     tcontrol: u32,
+    mcounteren: u32,
+    /// What a write to `mcycle` and `minstret` moved them by.
+    cycle_offset: u64,
+    instret_offset: u64,
 }
 
 impl Csrs {
@@ -102,6 +108,9 @@ impl Csrs {
             tselect: 0,
             tdata: [[TDATA1_TYPE_MATCH, 0, 0]; 8],
             tcontrol: 0,
+            mcounteren: 0,
+            cycle_offset: 0,
+            instret_offset: 0,
         }
     }
 
@@ -113,8 +122,19 @@ impl Csrs {
         privilege == Privilege::User && self.mstatus & MSTATUS_TW != 0
     }
 
+    /// Whether code of this privilege may access `csr` at all.
+    pub(crate) fn is_allowed(&self, csr: u16, privilege: Privilege, config: &HartConfig) -> bool {
+        let counter = matches!(csr, CYCLE | TIME | INSTRET | CYCLEH | TIMEH | INSTRETH);
+        if counter && config.has_counters && privilege == Privilege::User {
+            return self.mcounteren >> (csr & 31) & 1 != 0;
+        }
+        u32::from(csr >> 8 & 3) <= privilege as u32
+    }
+
     /// The value of `csr`, or `None` if there is no such register here.
     pub(crate) fn read(&self, csr: u16, config: &HartConfig, counts: Counts) -> Option<u32> {
+        let cycle = counts.cycle.wrapping_add(self.cycle_offset);
+        let instret = counts.instret.wrapping_add(self.instret_offset);
         Some(match csr {
             MSTATUS => self.mstatus,
             MSTATUSH if config.has_mie => 0,
@@ -133,10 +153,14 @@ impl Csrs {
                 self.tdata[self.tselect as usize][usize::from(csr - TDATA1)]
             }
             TCONTROL if config.triggers > 0 => self.tcontrol,
-            MCYCLE | CYCLE | TIME if config.has_counters => counts.cycle as u32,
-            MCYCLEH | CYCLEH | TIMEH if config.has_counters => (counts.cycle >> 32) as u32,
-            MINSTRET | INSTRET if config.has_counters => counts.instret as u32,
-            MINSTRETH | INSTRETH if config.has_counters => (counts.instret >> 32) as u32,
+            MCOUNTEREN if config.has_counters => self.mcounteren,
+            MCOUNTINHIBIT if config.has_counters => 0,
+            MCYCLE | CYCLE if config.has_counters => cycle as u32,
+            MCYCLEH | CYCLEH if config.has_counters => (cycle >> 32) as u32,
+            TIME if config.has_counters => counts.cycle as u32,
+            TIMEH if config.has_counters => (counts.cycle >> 32) as u32,
+            MINSTRET | INSTRET if config.has_counters => instret as u32,
+            MINSTRETH | INSTRETH if config.has_counters => (instret >> 32) as u32,
             MVENDORID => config.mvendorid,
             MARCHID => config.marchid,
             MIMPID => config.mimpid,
@@ -146,7 +170,15 @@ impl Csrs {
     }
 
     /// Writes `csr`; bits that are read-only keep their value. False if there is no such register here.
-    pub(crate) fn write(&mut self, csr: u16, value: u32, config: &HartConfig) -> bool {
+    /// `retiring` is 1 if an instruction does this, else 0: it does not count in a counter it writes.
+    pub(crate) fn write(
+        &mut self,
+        csr: u16,
+        value: u32,
+        config: &HartConfig,
+        counts: Counts,
+        retiring: u64,
+    ) -> bool {
         match csr {
             MSTATUS => {
                 // MPP holds a supported mode only; what is neither machine nor user mode becomes user mode.
@@ -199,7 +231,16 @@ impl Csrs {
                 self.tdata[self.tselect as usize][usize::from(csr - TDATA1)] = value;
             }
             TCONTROL if config.triggers > 0 => self.tcontrol = value & (TCONTROL_MTE | TCONTROL_MPTE),
-            MCYCLE | MCYCLEH | MINSTRET | MINSTRETH if config.has_counters => {}
+            MCOUNTEREN if config.has_counters => self.mcounteren = value & 7,
+            MCOUNTINHIBIT if config.has_counters => {}
+            MCYCLE if config.has_counters => set_low(&mut self.cycle_offset, counts.cycle, value, retiring),
+            MCYCLEH if config.has_counters => set_high(&mut self.cycle_offset, counts.cycle, value, retiring),
+            MINSTRET if config.has_counters => {
+                set_low(&mut self.instret_offset, counts.instret, value, retiring)
+            }
+            MINSTRETH if config.has_counters => {
+                set_high(&mut self.instret_offset, counts.instret, value, retiring)
+            }
             _ => return false,
         }
         true
@@ -243,4 +284,16 @@ impl Csrs {
 /// The first entry in a `pmpcfg` register.
 fn pmp_byte(csr: u16) -> usize {
     4 * usize::from(csr - PMPCFG0)
+}
+
+/// Moves a counter so that its low half becomes `value` after `retiring` more.
+fn set_low(offset: &mut u64, count: u64, value: u32, retiring: u64) {
+    let now = count.wrapping_add(*offset);
+    *offset = (now >> 32 << 32 | u64::from(value)).wrapping_sub(count + retiring);
+}
+
+/// Moves a counter so that its high half becomes `value` and its low half is what it is, after `retiring` more.
+fn set_high(offset: &mut u64, count: u64, value: u32, retiring: u64) {
+    let now = count.wrapping_add(*offset);
+    *offset = (now << 32 >> 32 | u64::from(value) << 32).wrapping_sub(count + retiring);
 }

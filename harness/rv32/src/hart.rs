@@ -229,8 +229,7 @@ impl Hart {
         let encoding = u32::from(csr) << 20 | field << 15 | funct3 << 12 | (rd as u32) << 7 | 0x73;
         // Set and clear with x0 or 0 do not write.
         let writes = change == CsrChange::Write || field != 0;
-        let allowed = u32::from(csr >> 8 & 3) <= self.privilege as u32;
-        if !allowed || writes && csr >> 10 == 3 {
+        if !self.csrs.is_allowed(csr, self.privilege, &self.config) || writes && csr >> 10 == 3 {
             return Err(encoding);
         }
         let counts = self.counts();
@@ -247,7 +246,7 @@ impl Hart {
                 CsrChange::Clear => old & !operand,
             };
             if own.is_some() {
-                self.csrs.write(csr, new, &self.config);
+                self.csrs.write(csr, new, &self.config, counts, 1);
             } else {
                 flow = bus.write_csr(csr, new, counts);
             }
@@ -327,7 +326,8 @@ impl Hart {
 
     /// Writes one of the hart's own CSRs, as machine mode does. False if there is no such register.
     pub fn set_csr(&mut self, csr: u16, value: u32) -> bool {
-        self.csrs.write(csr, value, &self.config)
+        let counts = self.counts();
+        self.csrs.write(csr, value, &self.config, counts, 0)
     }
 
     /// Drops all decoded code. To be called after code changed.
