@@ -3,13 +3,28 @@
 //! Nothing here knows the bench. Text is made with ANSI styles; whoever prints it strips them where the
 //! output is no terminal.
 
+pub mod capture;
+mod error;
+pub mod files;
+pub mod junit;
 pub mod lines;
+pub mod project;
+pub mod redact;
+mod redact_events;
+pub mod serial;
+#[cfg(any(test, feature = "synthetic"))]
+pub mod synthetic;
 pub mod terminal;
+pub mod vcd;
 
 use std::time::Duration;
 
 use events::{Event, ExpectationResult, Kind, Verdict};
+use serde::{Deserialize, Serialize};
 use sim::Instant;
+
+pub use error::ReportError;
+use redact::Redactor;
 
 /// A scenario that has ended, as the reports see it.
 #[derive(Clone, Debug)]
@@ -31,7 +46,8 @@ pub struct Run {
 }
 
 /// A verdict judged against what the scenario declares.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// As declared: every expectation held, or exactly the one that must fail did.
     Passed,
@@ -61,10 +77,44 @@ impl Run {
         })
     }
 
+    /// The same run with placeholders for what `redactor` replaces, and without the raw console bytes.
+    #[must_use]
+    pub fn redacted(&self, redactor: &mut Redactor) -> Run {
+        let raw = |e: &&Event| matches!(e.kind, Kind::SerialChunk { .. });
+        let events = self
+            .events
+            .iter()
+            .filter(|e| !raw(e))
+            .map(|e| redactor.event(e))
+            .collect();
+        let outcome = match &self.outcome {
+            Outcome::Passed => Outcome::Passed,
+            Outcome::Failed { reasons } => Outcome::Failed {
+                reasons: reasons.iter().map(|r| redactor.text(r).into_owned()).collect(),
+            },
+            Outcome::Infrastructure { message } => Outcome::Infrastructure {
+                message: redactor.text(message).into_owned(),
+            },
+        };
+        Run {
+            name: self.name.clone(),
+            path: self.path.clone(),
+            repeat: self.repeat.clone(),
+            events,
+            must_fail: self.must_fail.clone(),
+            outcome,
+            wall: self.wall,
+        }
+    }
+
     /// Instructions and unmodelled accesses of the run, zero for one that did not finish.
     pub fn counts(&self) -> (u64, u64) {
         match self.events.last().map(|e| &e.kind) {
-            Some(Kind::ScenarioFinished { instructions, unmodelled, .. }) => (*instructions, *unmodelled),
+            Some(Kind::ScenarioFinished {
+                instructions,
+                unmodelled,
+                ..
+            }) => (*instructions, *unmodelled),
             _ => (0, 0),
         }
     }
@@ -77,7 +127,9 @@ impl Outcome {
     /// a firmware caught by the wrong detector proves nothing about the right one.
     pub fn judge(verdict: &Verdict, failed: &[String], must_fail: Option<&str>) -> Outcome {
         if let Verdict::Infrastructure { message } = verdict {
-            return Outcome::Infrastructure { message: message.clone() };
+            return Outcome::Infrastructure {
+                message: message.clone(),
+            };
         }
         let mut reasons: Vec<String> = failed
             .iter()
@@ -87,12 +139,18 @@ impl Outcome {
         if let Some(name) = must_fail
             && !failed.iter().any(|f| f == name)
         {
-            reasons.push(format!("`{name}` held, and this scenario declares that it must fail"));
+            reasons.push(format!(
+                "`{name}` held, and this scenario declares that it must fail"
+            ));
         }
         if reasons.is_empty() && must_fail.is_none() && *verdict == Verdict::Fail {
             reasons.push("the scenario failed".to_owned());
         }
-        if reasons.is_empty() { Outcome::Passed } else { Outcome::Failed { reasons } }
+        if reasons.is_empty() {
+            Outcome::Passed
+        } else {
+            Outcome::Failed { reasons }
+        }
     }
 }
 
@@ -101,7 +159,11 @@ mod tests {
     use super::*;
 
     fn judge(failed: &[&str], must_fail: Option<&str>) -> bool {
-        let verdict = if failed.is_empty() { Verdict::Pass } else { Verdict::Fail };
+        let verdict = if failed.is_empty() {
+            Verdict::Pass
+        } else {
+            Verdict::Fail
+        };
         let failed: Vec<String> = failed.iter().map(|s| (*s).to_owned()).collect();
         Outcome::judge(&verdict, &failed, must_fail) == Outcome::Passed
     }
@@ -118,10 +180,17 @@ mod tests {
 
     #[test]
     fn a_broken_bench_is_neither_pass_nor_fail() {
-        let verdict = Verdict::Infrastructure { message: "no flash".into() };
+        let verdict = Verdict::Infrastructure {
+            message: "no flash".into(),
+        };
         for must_fail in [None, Some("a")] {
             let outcome = Outcome::judge(&verdict, &[], must_fail);
-            assert_eq!(outcome, Outcome::Infrastructure { message: "no flash".into() });
+            assert_eq!(
+                outcome,
+                Outcome::Infrastructure {
+                    message: "no flash".into()
+                }
+            );
         }
     }
 }

@@ -40,7 +40,10 @@ pub fn line(run: &Run) -> String {
     format!(
         "{word}  {}  {}{caught}{unmodelled}",
         run.name,
-        paint(DIM, &format!("{} virtual in {:.2} s", run.ended(), run.wall.as_secs_f64())),
+        paint(
+            DIM,
+            &format!("{} virtual in {:.2} s", run.ended(), run.wall.as_secs_f64())
+        ),
     )
 }
 
@@ -61,11 +64,19 @@ pub fn failure(run: &Run) -> String {
     let mut shown_until = None;
     for (at, result) in run.expectations().filter(|(_, r)| !r.held) {
         let expected = run.must_fail.as_ref() == Some(&result.name);
-        let mark = if expected { paint(GOOD, "✓ failed as declared:") } else { paint(BAD, "× expectation:") };
+        let mark = if expected {
+            paint(GOOD, "✓ failed as declared:")
+        } else {
+            paint(BAD, "× expectation:")
+        };
         let _ = writeln!(out, "  {mark} {}", result.name);
         let _ = writeln!(out, "      at       {}", result.position);
         for (i, text) in result.message.lines().enumerate() {
-            let _ = writeln!(out, "      {} {text}", if i == 0 { "because " } else { "        " });
+            let _ = writeln!(
+                out,
+                "      {} {text}",
+                if i == 0 { "because " } else { "        " }
+            );
         }
         if let Some(nearest) = &result.nearest {
             let _ = writeln!(out, "      nearest  {nearest}");
@@ -74,15 +85,30 @@ pub fn failure(run: &Run) -> String {
     }
     for event in &run.events {
         match &event.kind {
-            Kind::Step { index, state: StepState::Failed { message } } => {
+            Kind::Step {
+                index,
+                state: StepState::Failed { message },
+            } => {
                 let _ = writeln!(out, "  {} step {}: {message}", paint(BAD, "×"), index + 1);
                 shown_until = Some(shown_until.map_or(event.at, |t: Instant| t.min(event.at)));
             }
-            Kind::Fault { name, state: FaultState::NeverFired } => {
-                let _ = writeln!(out, "  {} fault `{name}` was planned and never fired", paint(WARN, "!"));
+            Kind::Fault {
+                name,
+                state: FaultState::NeverFired,
+            } => {
+                let _ = writeln!(
+                    out,
+                    "  {} fault `{name}` was planned and never fired",
+                    paint(WARN, "!")
+                );
             }
             Kind::GuestFault { message, backtrace } => {
-                let _ = writeln!(out, "  {} guest fault at {}: {message}", paint(BAD, "×"), event.at);
+                let _ = writeln!(
+                    out,
+                    "  {} guest fault at {}: {message}",
+                    paint(BAD, "×"),
+                    event.at
+                );
                 for frame in backtrace {
                     let _ = writeln!(out, "      {frame}");
                 }
@@ -124,7 +150,11 @@ pub fn summary(runs: &[&Run], not_run: usize, wall: std::time::Duration) -> Stri
         let text = format!("{n} {word}");
         if n > 0 { paint(style, &text) } else { text }
     };
-    let mut out = format!("{}, {}", style(passed, GOOD, "passed"), style(failed, BAD, "failed"));
+    let mut out = format!(
+        "{}, {}",
+        style(passed, GOOD, "passed"),
+        style(failed, BAD, "failed")
+    );
     if broken > 0 {
         let _ = write!(out, ", {}", style(broken, WARN, "bench errors"));
     }

@@ -1,0 +1,355 @@
+//! The files that a run leaves behind, written as it goes on.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use events::{Event, Kind};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use sim::Instant;
+
+use crate::lines::{EventLog, LineWriter};
+use crate::redact::{Redactor, Rules, Scope};
+use crate::serial::{self, RawLog};
+use crate::{Outcome, ReportError, Run, capture, vcd};
+
+/// Version of the manifest.
+pub const MANIFEST_VERSION: u32 = 1;
+/// Name of the manifest.
+pub const MANIFEST: &str = "manifest.json";
+/// Name of the event file.
+pub const EVENTS: &str = "events.jsonl";
+
+/// The files of one scenario.
+const FILES: [(&str, &str); 5] = [
+    ("serial.log", "the console's bytes as they came"),
+    ("serial-timed.log", "each console line behind its virtual time"),
+    (EVENTS, "every event as a JSON line"),
+    ("pins.vcd", "the pins as a value change dump"),
+    ("capture.pcapng", "every frame on the air"),
+];
+
+/// What a directory of files holds, and their hashes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// [`MANIFEST_VERSION`] of the writer.
+    pub version: u32,
+    /// The scenario's name.
+    pub scenario: String,
+    /// Its file.
+    pub path: String,
+    /// The command that runs it again.
+    pub repeat: String,
+    /// Seed of all randomness.
+    pub seed: Option<u64>,
+    /// SHA-256 of the firmware ELF.
+    pub firmware_sha256: Option<String>,
+    /// What ran it.
+    pub backend: Option<String>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The expectation that must fail, for a negative control.
+    pub must_fail: Option<String>,
+    /// Length in virtual nanoseconds.
+    pub ended_ns: Instant,
+    /// Whether secrets were replaced.
+    pub redacted: bool,
+    /// The files, in the order of their names.
+    pub files: Vec<FileEntry>,
+}
+
+/// A file in a [`Manifest`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileEntry {
+    /// Name within the directory.
+    pub name: String,
+    /// What it is.
+    pub what: String,
+    /// Length.
+    pub bytes: u64,
+    /// SHA-256, hexadecimal.
+    pub sha256: String,
+}
+
+/// Writes the files of one scenario while it runs. Whenever it ends, however it ends, what is there is whole
+/// lines; the manifest comes last and says that all is there.
+#[derive(Debug)]
+pub struct ScenarioFiles {
+    dir: PathBuf,
+    redactor: Redactor,
+    raw: RawLog<File>,
+    timed: LineWriter<File>,
+    log: EventLog<File>,
+    pins: Vec<vcd::Change>,
+}
+
+impl ScenarioFiles {
+    /// Makes `dir`, empties it of what an earlier run left, and opens the files.
+    ///
+    /// # Errors
+    /// [`ReportError::Io`].
+    pub fn create(dir: &Path, rules: &Rules, scope: Scope) -> Result<ScenarioFiles, ReportError> {
+        fs::create_dir_all(dir).map_err(ReportError::io("create", dir))?;
+        for name in FILES.iter().map(|(name, _)| *name).chain([MANIFEST]) {
+            let path = dir.join(name);
+            if path.exists() {
+                fs::remove_file(&path).map_err(ReportError::io("replace", path))?;
+            }
+        }
+        let open = |name: &str| {
+            let path = dir.join(name);
+            File::create(&path).map_err(ReportError::io("write", path))
+        };
+        Ok(ScenarioFiles {
+            dir: dir.to_owned(),
+            redactor: Redactor::new(rules, scope),
+            raw: RawLog::new(open(FILES[0].0)?),
+            timed: LineWriter::new(open(FILES[1].0)?),
+            log: EventLog::new(open(EVENTS)?),
+            pins: Vec::new(),
+        })
+    }
+
+    /// Adds what `event` has for each file.
+    ///
+    /// # Errors
+    /// [`ReportError::Io`].
+    pub fn event(&mut self, event: &Event) -> Result<(), ReportError> {
+        let failed = ReportError::io("write", &self.dir);
+        if let Kind::SerialChunk { .. } = event.kind {
+            return self.raw.event(event, &mut self.redactor).map_err(failed);
+        }
+        self.pins.extend(vcd::Change::of(event));
+        let event = self.redactor.event(event);
+        let timed = match event.kind {
+            Kind::SerialLine { .. } => self
+                .timed
+                .add(|batch| serial::write_timed(batch, &event).expect("memory takes every line")),
+            _ => Ok(()),
+        };
+        timed.and_then(|()| self.log.event(&event)).map_err(failed)
+    }
+
+    /// Hands on what is gathered: before a pause, or once a second with a device in wall time.
+    ///
+    /// # Errors
+    /// [`ReportError::Io`].
+    pub fn flush(&mut self) -> Result<(), ReportError> {
+        self.raw
+            .flush()
+            .and_then(|()| self.timed.flush())
+            .and_then(|()| self.log.flush())
+            .map_err(ReportError::io("write", &self.dir))
+    }
+
+    /// Writes the rest: open lines, pins, the capture (a pcapng, if there is one) and the manifest. `run` needs
+    /// its events no more than [`Run::ended`] and its first one do. Gives back the redactor, which knows every
+    /// placeholder: [`Run::redacted`] uses the same ones.
+    ///
+    /// # Errors
+    /// [`ReportError::Io`].
+    pub fn finish(mut self, run: &Run, pcapng: Option<Vec<u8>>) -> Result<(Manifest, Redactor), ReportError> {
+        self.flush()?;
+        let ScenarioFiles {
+            dir,
+            mut redactor,
+            raw,
+            timed,
+            log,
+            pins,
+        } = self;
+        raw.finish(&mut redactor)
+            .map_err(ReportError::io("write", &dir))?;
+        drop((timed, log));
+        let mut dump = Vec::new();
+        vcd::write(&mut dump, &pins, run.ended()).expect("memory takes every line");
+        write(&dir.join(FILES[3].0), &dump)?;
+        if let Some(mut pcapng) = pcapng {
+            capture::mask(&mut pcapng, redactor.secrets());
+            write(&dir.join(FILES[4].0), &pcapng)?;
+        }
+        let mut manifest = manifest(&dir, run)?;
+        manifest.redacted = redactor.is_active();
+        if let Outcome::Infrastructure { message } = &mut manifest.outcome {
+            *message = redactor.text(message).into_owned();
+        }
+        let mut json = serde_json::to_vec_pretty(&manifest).expect("a manifest is text, numbers and lists");
+        json.push(b'\n');
+        write(&dir.join(MANIFEST), &json)?;
+        Ok((manifest, redactor))
+    }
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {
+    let write = || File::create(path)?.write_all(bytes);
+    write().map_err(ReportError::io("write", path))
+}
+
+fn manifest(dir: &Path, run: &Run) -> Result<Manifest, ReportError> {
+    let mut files = Vec::new();
+    for (name, what) in FILES {
+        let path = dir.join(name);
+        if path.exists() {
+            let bytes = fs::read(&path).map_err(ReportError::io("read", path))?;
+            files.push(FileEntry {
+                name: name.to_owned(),
+                what: what.to_owned(),
+                bytes: bytes.len() as u64,
+                sha256: hex(&Sha256::digest(&bytes)),
+            });
+        }
+    }
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    let (seed, firmware_sha256, backend) = match run.events.first().map(|e| &e.kind) {
+        Some(Kind::ScenarioStarted {
+            seed,
+            firmware_sha256,
+            backend,
+            ..
+        }) => (Some(*seed), Some(firmware_sha256.clone()), Some(backend.clone())),
+        _ => (None, None, None),
+    };
+    Ok(Manifest {
+        version: MANIFEST_VERSION,
+        scenario: run.name.clone(),
+        path: run.path.clone(),
+        repeat: run.repeat.clone(),
+        seed,
+        firmware_sha256,
+        backend,
+        outcome: run.outcome.clone(),
+        must_fail: run.must_fail.clone(),
+        ended_ns: run.ended(),
+        redacted: false,
+        files,
+    })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// A directory name for each scenario, in order: letters, digits, `.`, `_` and `-`, and no two alike even
+/// where upper and lower case are the same.
+pub fn dir_names(scenarios: &[&str]) -> Vec<String> {
+    let mut taken = std::collections::BTreeSet::new();
+    let mut out = Vec::with_capacity(scenarios.len());
+    for name in scenarios {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        let mut slug: String = name
+            .chars()
+            .map(|c| if plain(c) { c } else { '-' })
+            .take(100)
+            .collect();
+        if slug.trim_matches(['.', '-']).is_empty() {
+            slug = "scenario".to_owned();
+        }
+        let slug = slug.trim_start_matches('.').to_owned();
+        let mut unique = slug.clone();
+        let mut n = 1;
+        while !taken.insert(unique.to_ascii_lowercase()) {
+            n += 1;
+            unique = format!("{slug}-{n}");
+        }
+        out.push(unique);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::synthetic::{self, Shape};
+
+    fn written(scope: Scope) -> (tempfile::TempDir, Manifest) {
+        let dir = tempfile::tempdir().unwrap();
+        let run = synthetic::run(&Shape::short());
+        let rules = Rules::built_in().with_value("wifi-password", "correct horse");
+        let mut files = ScenarioFiles::create(dir.path(), &rules, scope).unwrap();
+        for event in &run.events {
+            files.event(event).unwrap();
+        }
+        let (manifest, _) = files.finish(&run, Some(b"not a capture".to_vec())).unwrap();
+        (dir, manifest)
+    }
+
+    #[test]
+    fn the_manifest_lists_what_is_there() {
+        let (dir, manifest) = written(Scope::Secrets);
+        let names: Vec<&str> = manifest.files.iter().map(|f| f.name.as_str()).collect();
+        assert_eq!(
+            names,
+            [
+                "capture.pcapng",
+                "events.jsonl",
+                "pins.vcd",
+                "serial-timed.log",
+                "serial.log"
+            ]
+        );
+        let read: Manifest = serde_json::from_slice(&fs::read(dir.path().join(MANIFEST)).unwrap()).unwrap();
+        assert_eq!(read, manifest);
+        for file in &manifest.files {
+            let bytes = fs::read(dir.path().join(&file.name)).unwrap();
+            assert_eq!(
+                (bytes.len() as u64, hex(&Sha256::digest(&bytes))),
+                (file.bytes, file.sha256.clone())
+            );
+        }
+    }
+
+    #[test]
+    fn no_file_holds_a_secret_unless_they_are_kept() {
+        let secrets: Vec<String> = {
+            let run = synthetic::run(&Shape::short());
+            let mut redactor = Redactor::new(&Rules::built_in(), Scope::Secrets);
+            run.events.iter().for_each(|e| drop(redactor.event(e)));
+            redactor.secrets().keys().cloned().collect()
+        };
+        assert!(
+            secrets.len() >= 3,
+            "a session, a permanent and a registration token: {secrets:?}"
+        );
+        let holds = |scope| {
+            let (dir, manifest) = written(scope);
+            let all: Vec<u8> = manifest
+                .files
+                .iter()
+                .flat_map(|f| fs::read(dir.path().join(&f.name)).unwrap())
+                .collect();
+            let all = String::from_utf8_lossy(&all).into_owned();
+            secrets.iter().filter(|s| all.contains(s.as_str())).count()
+        };
+        assert_eq!(holds(Scope::Secrets), 0);
+        assert_eq!(holds(Scope::Nothing), secrets.len());
+    }
+
+    #[test]
+    fn the_same_run_gives_the_same_files() {
+        assert_eq!(written(Scope::Secrets).1.files, written(Scope::Secrets).1.files);
+    }
+
+    #[test]
+    fn a_run_that_is_killed_leaves_whole_lines_and_no_manifest() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = synthetic::run(&Shape::short());
+        let mut files = ScenarioFiles::create(dir.path(), &Rules::built_in(), Scope::Secrets).unwrap();
+        for event in &run.events[..run.events.len() / 2] {
+            files.event(event).unwrap();
+        }
+        // As a killed process would leave them: nothing is flushed, nothing is dropped.
+        std::mem::forget(files);
+        let log = fs::read(dir.path().join(EVENTS)).unwrap();
+        assert!(log.len() > 4096 && log.ends_with(b"\n"));
+        let file = crate::lines::read_events(&dir.path().join(EVENTS)).unwrap();
+        assert!(!file.torn && file.runs[0].len() > 20);
+        assert!(!dir.path().join(MANIFEST).exists());
+    }
+
+    #[test]
+    fn names_become_directories_that_never_clash() {
+        let names = dir_names(&["a/b", "A-b", "..", "", "ä"]);
+        assert_eq!(names, ["a-b", "A-b-2", "scenario", "scenario-2", "scenario-3"]);
+    }
+}

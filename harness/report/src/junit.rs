@@ -1,0 +1,138 @@
+//! The verdicts of a run as JUnit XML, in the form that Jenkins, GitLab and the like read.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use events::Kind;
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+
+use crate::{Outcome, ReportError, Run, serial, terminal};
+
+/// The report of `runs`, whose events should be redacted. A failed expectation is a `<failure>`; a bench that
+/// broke is an `<error>`, because it says nothing about the firmware. `wall` is the time of the whole run.
+///
+/// # Errors
+/// [`ReportError::Junit`] when the XML cannot be written.
+pub fn render(runs: &[&Run], wall: Duration) -> Result<String, ReportError> {
+    let mut suite = TestSuite::new("oceanrig");
+    suite.set_time(wall);
+    for run in runs {
+        suite.add_test_case(case(run));
+    }
+    let mut report = Report::new("oceanrig");
+    report.set_time(wall);
+    report.add_test_suite(suite);
+    Ok(report.to_string()?)
+}
+
+fn case(run: &Run) -> TestCase {
+    let mut case = TestCase::new(run.name.as_str(), status(run));
+    case.set_classname(run.path.as_str());
+    case.set_time(run.wall);
+    case.set_assertions(run.expectations().count());
+    if let Some(Kind::ScenarioStarted {
+        seed,
+        firmware_sha256,
+        backend,
+        ..
+    }) = run.events.first().map(|e| &e.kind)
+    {
+        case.add_property(("seed", seed.to_string().as_str()));
+        case.add_property(("firmware-sha256", firmware_sha256.as_str()));
+        case.add_property(("backend", backend.as_str()));
+    }
+    case.add_property(("virtual-time", run.ended().to_string().as_str()));
+    case.add_property(("repeat", run.repeat.as_str()));
+    let mut out = String::new();
+    if let Some(name) = &run.must_fail {
+        case.add_property(("must-fail", name.as_str()));
+        let _ = writeln!(out, "{}\n", negative_control(run, name));
+    }
+    let mut log = Vec::new();
+    for event in &run.events {
+        serial::write_timed(&mut log, event).expect("memory takes every line");
+    }
+    out.push_str(&String::from_utf8_lossy(&log));
+    case.set_system_out(out);
+    case
+}
+
+/// What a negative control is, and how this one went, in one sentence.
+pub fn negative_control(run: &Run, name: &str) -> String {
+    let went = match &run.outcome {
+        Outcome::Passed => "it failed, as it must",
+        Outcome::Failed { .. } => "it did not fail alone",
+        Outcome::Infrastructure { .. } => "the bench broke before that could be told",
+    };
+    format!(
+        "Negative control: the firmware is defective on purpose, and `{name}` must fail and nothing else; {went}."
+    )
+}
+
+fn status(run: &Run) -> TestCaseStatus {
+    let (kind, message, ty) = match &run.outcome {
+        Outcome::Passed => return TestCaseStatus::success(),
+        Outcome::Failed { reasons } => (NonSuccessKind::Failure, reasons.join("; "), "expectation"),
+        Outcome::Infrastructure { message } => (NonSuccessKind::Error, message.clone(), "infrastructure"),
+    };
+    let mut status = TestCaseStatus::non_success(kind);
+    status
+        .set_message(message)
+        .set_type(ty)
+        .set_description(terminal::failure(run));
+    status
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::synthetic::{self, Shape};
+
+    fn run(outcome: Outcome, must_fail: Option<&str>) -> Run {
+        let mut run = synthetic::run(&Shape {
+            name: "a <b> & \"c\"".into(),
+            ..Shape::short()
+        });
+        run.outcome = outcome;
+        run.must_fail = must_fail.map(str::to_owned);
+        run
+    }
+
+    #[test]
+    fn failures_and_broken_benches_are_kept_apart() {
+        let passed = run(Outcome::Passed, Some("renews in time"));
+        let failed = run(
+            Outcome::Failed {
+                reasons: vec!["`x` failed".into()],
+            },
+            None,
+        );
+        let broken = run(
+            Outcome::Infrastructure {
+                message: "no flash \u{1}".into(),
+            },
+            None,
+        );
+        let xml = render(&[&passed, &failed, &broken], Duration::from_millis(1500)).unwrap();
+        assert!(
+            xml.contains(r#"tests="3" skipped="0" failures="1" errors="1""#),
+            "{xml}"
+        );
+        assert!(
+            xml.contains(r#"<failure message="`x` failed" type="expectation">"#),
+            "{xml}"
+        );
+        assert!(
+            xml.contains(r#"<error message="no flash " type="infrastructure">"#),
+            "{xml}"
+        );
+        assert!(xml.contains(r#"name="a &lt;b&gt; &amp; &quot;c&quot;""#), "{xml}");
+        assert!(xml.contains(r#"<property name="seed" value="7"/>"#), "{xml}");
+        assert!(
+            xml.contains("`renews in time` must fail and nothing else; it failed, as it must"),
+            "{xml}"
+        );
+        assert!(!xml.contains('\u{1b}'), "no terminal colours");
+        assert!(xml.contains("OceanicRemote v5.0 - ESP32"), "the log is attached");
+    }
+}

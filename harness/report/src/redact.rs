@@ -1,0 +1,383 @@
+//! Redaction: values that must not be published, and values that differ from run to run, become named
+//! placeholders. The same value gets the same placeholder (`[session-1]`, `[session-2]`) in everything that
+//! one [`Redactor`] has seen, so a rotated session still shows as a rotation.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use regex::Regex;
+use serde::{Deserialize, Serialize};
+
+/// How many characters of a session id tell it from others: firmware prints that many, and a line with the
+/// beginning must name the same session as a request with the whole.
+const SESSION_KEY_LEN: usize = 16;
+
+/// Head fields whose whole value is a credential, lower case.
+const SECRET_FIELDS: [&str; 4] = ["x-device-token", "authorization", "cookie", "set-cookie"];
+
+/// A rule as people write it, in a scenario or in the project file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Rule {
+    /// What the value is: the placeholder is `[name-1]`.
+    pub name: String,
+    /// A regular expression (crate `regex`); a group named `value` narrows it to a part of the match.
+    pub pattern: String,
+    /// Whether the value is a secret and leaves every file, or only differs from run to run and leaves
+    /// the snapshots.
+    #[serde(default)]
+    pub secret: bool,
+    /// Whether different values get different numbers. Without, each is `[name]`.
+    #[serde(default = "yes")]
+    pub numbered: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// A rule that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RedactError {
+    /// Its pattern is no regular expression.
+    #[error("the pattern of redaction rule `{name}` is not a regular expression")]
+    Pattern {
+        /// The rule.
+        name: String,
+        /// What is wrong with it.
+        source: Box<regex::Error>,
+    },
+    /// Its name cannot stand in a placeholder.
+    #[error("`{0}` cannot name a redaction rule: use lower-case letters, digits and `-`")]
+    Name(String),
+}
+
+/// What is replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Nothing: `--keep-secrets`.
+    Nothing,
+    /// Secrets: the files of a run.
+    Secrets,
+    /// Secrets and what differs from run to run: snapshots.
+    All,
+}
+
+#[derive(Clone, Debug)]
+struct Compiled {
+    name: String,
+    regex: Regex,
+    secret: bool,
+    numbered: bool,
+}
+
+/// Compiled rules, in the order in which they claim text.
+#[derive(Clone, Debug)]
+pub struct Rules(Vec<Compiled>);
+
+/// Name, pattern, secret, numbered.
+const BUILT_IN: [(&str, &str, bool, bool); 12] = [
+    ("permanent-token", r"\boc_perm_[0-9A-Za-z_-]+", true, true),
+    ("registration-token", r"\boc_reg_[0-9A-Za-z_-]+", true, true),
+    ("session", r"\[UPDATE\] Using session: (?P<value>\S+)", true, true),
+    ("session", r#""session"\s*:\s*"(?P<value>[^"\s]+)""#, true, true),
+    ("session", r"\b[0-9A-Fa-f]{32}\b", true, true),
+    ("device-token", r#"[?&]token=(?P<value>[^&\s"]+)"#, true, true),
+    ("mac", r"\b(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}\b", false, true),
+    (
+        "time",
+        r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)?",
+        false,
+        false,
+    ),
+    // Unix seconds of the years 2001 to 2033, and the milliseconds in ESP-IDF's log prefix.
+    ("time", r"\b1[0-9]{9}\b", false, false),
+    ("time", r"^[EWIDV] \((?P<value>\d+)\)", false, false),
+    ("temperature", r"(?P<value>-?\d+(?:\.\d+)?) ?°?C\b", false, false),
+    (
+        "temperature",
+        r#""temperature"\s*:\s*(?P<value>-?\d+(?:\.\d+)?)"#,
+        false,
+        false,
+    ),
+];
+
+impl Rules {
+    /// The built-in rules alone.
+    pub fn built_in() -> Rules {
+        let compile = |&(name, pattern, secret, numbered): &(&str, &str, bool, bool)| Compiled {
+            name: name.to_owned(),
+            regex: Regex::new(pattern).expect("the built-in patterns are regular expressions"),
+            secret,
+            numbered,
+        };
+        Rules(BUILT_IN.iter().map(compile).collect())
+    }
+
+    /// Puts `rules` before those that are there.
+    ///
+    /// # Errors
+    /// [`RedactError`] for a rule that cannot be used.
+    pub fn with(mut self, rules: &[Rule]) -> Result<Rules, RedactError> {
+        let mut all = Vec::with_capacity(rules.len() + self.0.len());
+        for rule in rules {
+            let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+            if rule.name.is_empty() || !rule.name.chars().all(fits) {
+                return Err(RedactError::Name(rule.name.clone()));
+            }
+            all.push(Compiled {
+                name: rule.name.clone(),
+                regex: Regex::new(&rule.pattern).map_err(|source| RedactError::Pattern {
+                    name: rule.name.clone(),
+                    source: Box::new(source),
+                })?,
+                secret: rule.secret,
+                numbered: rule.numbered,
+            });
+        }
+        all.append(&mut self.0);
+        Ok(Rules(all))
+    }
+
+    /// Adds a secret that is known by value, such as the WiFi password; it comes before every pattern.
+    /// A value of fewer than four characters is left alone: hiding it would hide half the log.
+    #[must_use]
+    pub fn with_value(mut self, name: &str, value: &str) -> Rules {
+        if value.chars().count() >= 4 {
+            let regex = Regex::new(&regex::escape(value)).expect("an escaped text is a regular expression");
+            self.0.insert(
+                0,
+                Compiled {
+                    name: name.to_owned(),
+                    regex,
+                    secret: true,
+                    numbered: true,
+                },
+            );
+        }
+        self
+    }
+}
+
+/// Replaces values by placeholders and remembers which is which, for one scenario.
+#[derive(Clone, Debug)]
+pub struct Redactor {
+    rules: Vec<Compiled>,
+    known: BTreeMap<(String, String), usize>,
+    counts: BTreeMap<String, usize>,
+    seen: BTreeMap<String, String>,
+}
+
+impl Redactor {
+    /// A redactor that has seen nothing yet.
+    pub fn new(rules: &Rules, scope: Scope) -> Redactor {
+        let keep = |rule: &&Compiled| match scope {
+            Scope::Nothing => false,
+            Scope::Secrets => rule.secret,
+            Scope::All => true,
+        };
+        Redactor {
+            rules: rules.0.iter().filter(keep).cloned().collect(),
+            known: BTreeMap::new(),
+            counts: BTreeMap::new(),
+            seen: BTreeMap::new(),
+        }
+    }
+
+    /// Whether it replaces anything at all.
+    pub fn is_active(&self) -> bool {
+        !self.rules.is_empty()
+    }
+
+    /// The secrets replaced so far, each with its placeholder.
+    pub fn secrets(&self) -> &BTreeMap<String, String> {
+        &self.seen
+    }
+
+    /// `text` with placeholders.
+    pub fn text<'a>(&mut self, text: &'a str) -> Cow<'a, str> {
+        let mut claims: Vec<(usize, usize, usize)> = Vec::new();
+        for (i, rule) in self.rules.iter().enumerate() {
+            for found in rule.regex.captures_iter(text) {
+                let Some(part) = found.name("value").or_else(|| found.get(0)) else {
+                    continue;
+                };
+                let free = claims
+                    .iter()
+                    .all(|&(from, to, _)| part.end() <= from || to <= part.start());
+                if free && !part.is_empty() {
+                    claims.push((part.start(), part.end(), i));
+                }
+            }
+        }
+        if claims.is_empty() {
+            return Cow::Borrowed(text);
+        }
+        claims.sort_unstable();
+        let mut out = String::with_capacity(text.len());
+        let mut done = 0;
+        for (from, to, i) in claims {
+            out.push_str(&text[done..from]);
+            out.push_str(&self.placeholder(i, &text[from..to]));
+            done = to;
+        }
+        out.push_str(&text[done..]);
+        Cow::Owned(out)
+    }
+
+    /// The value of a head field with placeholders; a field that carries a credential loses its whole value
+    /// even where no rule knows the form.
+    pub fn field(&mut self, name: &str, value: &str) -> String {
+        let redacted = self.text(value);
+        let known = matches!(redacted, Cow::Owned(_));
+        let is_secret = SECRET_FIELDS.iter().any(|field| name.eq_ignore_ascii_case(field));
+        if known || !is_secret || value.is_empty() || !self.is_active() {
+            return redacted.into_owned();
+        }
+        self.number("device-token", value, true, true)
+    }
+
+    fn placeholder(&mut self, rule: usize, value: &str) -> String {
+        let Compiled {
+            name,
+            secret,
+            numbered,
+            ..
+        } = &self.rules[rule];
+        let (name, secret, numbered) = (name.clone(), *secret, *numbered);
+        self.number(&name, value, secret, numbered)
+    }
+
+    fn number(&mut self, name: &str, value: &str, secret: bool, numbered: bool) -> String {
+        let placeholder = if numbered {
+            let mut key = value.to_ascii_lowercase();
+            if name == "session"
+                && let Some((end, _)) = key.char_indices().nth(SESSION_KEY_LEN)
+            {
+                key.truncate(end);
+            }
+            let count = self.counts.entry(name.to_owned()).or_default();
+            let number = self.known.entry((name.to_owned(), key)).or_insert_with(|| {
+                *count += 1;
+                *count
+            });
+            format!("[{name}-{number}]")
+        } else {
+            format!("[{name}]")
+        };
+        if secret && !self.seen.contains_key(value) {
+            self.seen.insert(value.to_owned(), placeholder.clone());
+        }
+        placeholder
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SESSION: &str = "0123456789abcdef0123456789abcdef";
+
+    fn all() -> Redactor {
+        Redactor::new(&Rules::built_in(), Scope::All)
+    }
+
+    #[test]
+    fn the_beginning_of_a_session_is_the_same_session() {
+        let mut r = all();
+        assert_eq!(
+            r.text("[UPDATE] Using session: 0123456789abcdef"),
+            "[UPDATE] Using session: [session-1]"
+        );
+        assert_eq!(
+            r.text(&format!(r#"{{"session":"{SESSION}"}}"#)),
+            r#"{"session":"[session-1]"}"#
+        );
+        assert_eq!(
+            r.text("renewed ffffffffffffffffffffffffffffffff"),
+            "renewed [session-2]"
+        );
+        assert_eq!(r.text(SESSION), "[session-1]");
+    }
+
+    #[test]
+    fn tokens_are_not_taken_for_sessions() {
+        let mut r = all();
+        let text = format!("oc_perm_{SESSION} oc_reg_abc oc_perm_{SESSION}");
+        assert_eq!(
+            r.text(&text),
+            "[permanent-token-1] [registration-token-1] [permanent-token-1]"
+        );
+        assert_eq!(r.secrets().len(), 2);
+    }
+
+    #[test]
+    fn a_sha256_and_plain_words_stay() {
+        let mut r = all();
+        let text = format!("firmware {SESSION}{SESSION} renewed after 2700 s, status 200");
+        assert!(matches!(r.text(&text), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn what_differs_from_run_to_run_leaves_snapshots_but_not_files() {
+        let line = "I (326) 2026-01-01T00:00:00Z 24:0a:C4:00:00:01 [UPDATE] Sending temperature: 22.4C";
+        assert_eq!(
+            all().text(line),
+            "I ([time]) [time] [mac-1] [UPDATE] Sending temperature: [temperature]C"
+        );
+        assert_eq!(Redactor::new(&Rules::built_in(), Scope::Secrets).text(line), line);
+    }
+
+    #[test]
+    fn the_password_goes_by_value_and_credentials_go_whole() {
+        let rules = Rules::built_in().with_value("wifi-password", "correct horse (9)");
+        let mut r = Redactor::new(&rules, Scope::Secrets);
+        assert_eq!(
+            r.text("joining with correct horse (9)!"),
+            "joining with [wifi-password-1]!"
+        );
+        assert_eq!(r.field("X-Device-Token", "garbled"), "[device-token-1]");
+        assert_eq!(
+            r.field("x-device-token", &format!("oc_perm_{SESSION}")),
+            "[permanent-token-1]"
+        );
+        assert_eq!(r.field("Host", "example.test"), "example.test");
+        assert_eq!(
+            r.text("GET /api/device/state/?token=abcdef&x=1"),
+            "GET /api/device/state/?token=[device-token-2]&x=1"
+        );
+    }
+
+    #[test]
+    fn nothing_is_replaced_where_secrets_are_kept() {
+        let mut r = Redactor::new(&Rules::built_in(), Scope::Nothing);
+        assert_eq!(r.text(SESSION), SESSION);
+        assert_eq!(r.field("X-Device-Token", "garbled"), "garbled");
+    }
+
+    #[test]
+    fn rules_of_a_project_come_first_and_are_checked() {
+        let rule = |name: &str, pattern: &str| Rule {
+            name: name.into(),
+            pattern: pattern.into(),
+            secret: false,
+            numbered: true,
+        };
+        let rules = Rules::built_in()
+            .with(&[rule("build", r"build (?P<value>\w+)")])
+            .unwrap();
+        let mut r = Redactor::new(&rules, Scope::All);
+        assert_eq!(
+            r.text(&format!("build {SESSION}, build 7")),
+            "build [build-1], build [build-2]"
+        );
+        assert!(matches!(
+            Rules::built_in().with(&[rule("x", "(")]),
+            Err(RedactError::Pattern { .. })
+        ));
+        assert!(matches!(
+            Rules::built_in().with(&[rule("X y", "a")]),
+            Err(RedactError::Name(_))
+        ));
+    }
+}

@@ -1,0 +1,1 @@
+//! Golden serial logs in the file format of insta.
