@@ -44,19 +44,24 @@ impl Capture {
         }
     }
 
+    pub(crate) fn is_on(&self) -> bool {
+        self.on
+    }
+
+    /// Keeps a frame; gives its place for a later comment.
     pub(crate) fn keep(
         &mut self,
         at: Instant,
         direction: Direction,
         bytes: &[u8],
         comment: Option<&'static str>,
-    ) {
+    ) -> Option<usize> {
         if !self.on {
-            return;
+            return None;
         }
         if self.frames.len() >= MAX_FRAMES {
             self.forgotten += 1;
-            return;
+            return None;
         }
         self.frames.push(CapturedFrame {
             at,
@@ -64,6 +69,14 @@ impl Capture {
             bytes: bytes.to_vec(),
             comment,
         });
+        Some(self.frames.len() - 1)
+    }
+
+    /// Comments on a frame that was kept and not taken since.
+    pub(crate) fn comment(&mut self, place: Option<usize>, comment: &'static str) {
+        if let Some(frame) = place.and_then(|p| self.frames.get_mut(p)) {
+            frame.comment = Some(comment);
+        }
     }
 
     pub(crate) fn take(&mut self) -> Vec<CapturedFrame> {

@@ -15,10 +15,12 @@
 
 pub mod capture;
 mod config;
+mod controls;
 mod dhcp;
 mod dns;
 mod frame;
 mod gateway;
+pub mod impair;
 mod netsim;
 mod note;
 pub mod pcapng;
@@ -30,6 +32,7 @@ pub use capture::{CapturedFrame, Direction};
 pub use config::{ApConfig, NetConfig, NetError};
 pub use dhcp::DhcpMode;
 pub use dns::DnsMode;
+pub use impair::{Filter, Impairment, Protocol, RuleId};
 pub use netsim::Netsim;
 pub use note::{DnsAnswer, DropReason, NetNote, ResetBy, StreamEvent};
 pub use radio::{BEACON_LOSS, FULL_SCAN, SCAN_PER_CHANNEL};

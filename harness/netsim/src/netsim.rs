@@ -1,18 +1,21 @@
 //! The network as a whole: what comes from the station, what is under way, what is due.
 
-use sim::air::{FromAir, Mac, Reason, ToAir};
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use sim::air::{FromAir, Mac, ToAir};
 use sim::{EventQueue, Instant, UnixTime};
 use smoltcp::wire::IpProtocol;
 
 use crate::capture::Capture;
-use crate::config::{check_channel, check_password};
 use crate::frame::{self, Content, Path};
 use crate::gateway::{Fate, Gateway};
+use crate::impair::{Filter, Link, RuleId};
 use crate::radio::Radio;
 use crate::wan::Wan;
 use crate::{
-    CapturedFrame, DhcpMode, Direction, DnsMode, DropReason, NetConfig, NetError, NetNote, SntpMode,
-    StreamEvent, StreamId, sntp,
+    CapturedFrame, Direction, DropReason, NetConfig, NetError, NetNote, SntpMode, StreamEvent, StreamId, sntp,
 };
 
 const PORT_NTP: u16 = 123;
@@ -36,13 +39,13 @@ enum Arrival {
 
 /// Notes on the way out, stamped with the time.
 #[derive(Debug, Default)]
-struct Notes {
+pub(crate) struct Notes {
     kept: Vec<(Instant, NetNote)>,
     forgotten: u64,
 }
 
 impl Notes {
-    fn push(&mut self, at: Instant, note: NetNote) {
+    pub(crate) fn push(&mut self, at: Instant, note: NetNote) {
         if self.kept.len() < MAX_NOTES {
             self.kept.push((at, note));
         } else {
@@ -56,16 +59,20 @@ impl Notes {
 /// Every method that takes `now` expects it not to run backwards.
 #[derive(Debug)]
 pub struct Netsim {
-    config: NetConfig,
-    now: Instant,
-    radio: Radio,
-    gateway: Gateway,
+    pub(crate) config: NetConfig,
+    pub(crate) now: Instant,
+    pub(crate) radio: Radio,
+    pub(crate) gateway: Gateway,
     wan: Wan,
-    sntp_mode: SntpMode,
+    pub(crate) sntp_mode: SntpMode,
+    pub(crate) link: Link,
+    /// Connections that are turned away.
+    pub(crate) refused: BTreeMap<RuleId, Filter>,
+    pub(crate) next_rule: u64,
     under_way: EventQueue<Arrival>,
     to_station: Vec<FromAir>,
     capture: Capture,
-    notes: Notes,
+    pub(crate) notes: Notes,
 }
 
 impl Netsim {
@@ -85,6 +92,9 @@ impl Netsim {
             gateway: Gateway::default(),
             wan: Wan::new(&config)?,
             sntp_mode: SntpMode::Normal,
+            link: Link::new(config.seed),
+            refused: BTreeMap::new(),
+            next_rule: 1,
             under_way: EventQueue::new(),
             to_station: Vec::new(),
             capture: Capture::new(config.capture),
@@ -208,81 +218,6 @@ impl Netsim {
         self.wan.backlog(id)
     }
 
-    /// Switches the access point off or on. Off: frames are lost from now on, and after
-    /// [`BEACON_LOSS`](crate::BEACON_LOSS) the station notices. Back before that, the association stands.
-    pub fn set_access_point(&mut self, now: Instant, on: bool) {
-        self.poll(now);
-        self.radio.set(|_, is_on| *is_on = on);
-    }
-
-    /// The access point ends the association, or an attempt at one. Without effect when there is none.
-    pub fn deauthenticate(&mut self, now: Instant, reason: Reason) {
-        self.poll(now);
-        let notes = &mut self.notes;
-        self.radio
-            .deauthenticate(now + self.config.latency, reason, &mut |note| {
-                notes.push(now, note)
-            });
-    }
-
-    /// Changes the password. Who is in stays in.
-    ///
-    /// # Errors
-    /// [`NetError::PasswordLength`], [`NetError::PasswordOnOpen`].
-    pub fn set_password(&mut self, password: String) -> Result<(), NetError> {
-        let ap = self.radio.ap();
-        check_password(&ap.ssid, ap.auth, &password)?;
-        self.radio.set(|ap, _| ap.password = password);
-        Ok(())
-    }
-
-    /// Changes the signal strength at the station, dBm. It alone loses no frames.
-    pub fn set_rssi(&mut self, rssi_dbm: i8) {
-        self.radio.set(|ap, _| ap.rssi_dbm = rssi_dbm);
-    }
-
-    /// Leaves the name out of the beacons, or puts it back.
-    pub fn set_hidden(&mut self, hidden: bool) {
-        self.radio.set(|ap, _| ap.hidden = hidden);
-    }
-
-    /// Moves the access point to another channel without a word: its station loses it, as when it is off.
-    ///
-    /// # Errors
-    /// [`NetError::Channel`].
-    pub fn set_channel(&mut self, channel: u8) -> Result<(), NetError> {
-        check_channel(channel)?;
-        self.radio.set(|ap, _| ap.channel = channel);
-        Ok(())
-    }
-
-    /// Changes how the DHCP server behaves.
-    pub fn set_dhcp(&mut self, mode: DhcpMode) {
-        self.gateway.dhcp.mode = mode;
-    }
-
-    /// Changes the time of leases granted from now on, s; 0 counts as 1.
-    pub fn set_lease_time(&mut self, lease_time_s: u32) {
-        self.config.lease_time_s = lease_time_s.max(1);
-    }
-
-    /// Lets another host claim the station's address whenever it asks (RFC 5227), or ends that.
-    pub fn set_address_conflict(&mut self, conflict: bool) {
-        self.gateway.address_conflict = conflict;
-    }
-
-    /// Changes how the DNS server behaves, and how long an answer takes.
-    pub fn set_dns(&mut self, mode: DnsMode, delay: std::time::Duration) {
-        self.gateway.dns_mode = mode;
-        self.gateway.dns_delay = delay;
-    }
-
-    /// Changes how the SNTP server behaves, and what it adds to civil time, ns.
-    pub fn set_sntp(&mut self, mode: SntpMode, offset_ns: i128) {
-        self.sntp_mode = mode;
-        self.config.ntp_offset_ns = offset_ns;
-    }
-
     /// Does what is due at `self.now`, one arrival at most.
     fn step(&mut self) {
         let (now, notes) = (self.now, &mut self.notes);
@@ -328,18 +263,35 @@ impl Netsim {
                 frame::ETHERNET_HEADER..=frame::MAX_FRAME => Err(DropReason::ForeignSource),
                 _ => Err(DropReason::TooLong),
             });
-        let comment = fate.err().map(|_| "lost: never reached the access point");
-        self.capture
-            .keep(self.now, Direction::FromStation, &bytes, comment);
-        match fate {
-            Err(why) => self.drop_frame(why),
-            Ok(generation) => {
-                self.launch(
-                    self.now + self.config.latency,
-                    Arrival::AccessPoint(generation, bytes),
-                );
+        let generation = match fate {
+            Ok(generation) => generation,
+            Err(why) => return self.lose(Direction::FromStation, &bytes, why),
+        };
+        let kept = self.capture.keep(self.now, Direction::FromStation, &bytes, None);
+        match self.link.pass(self.now, Direction::FromStation, bytes) {
+            Err(why) => {
+                self.capture.comment(kept, comment_on(why));
+                self.drop_frame(why);
+            }
+            Ok(copies) => {
+                for copy in copies {
+                    if copy.corrupted {
+                        self.capture.comment(kept, "corrupted on its way");
+                    }
+                    self.launch(
+                        copy.at + self.config.latency,
+                        Arrival::AccessPoint(generation, copy.bytes),
+                    );
+                }
             }
         }
+    }
+
+    /// A frame that goes no further, for the notes and the capture.
+    fn lose(&mut self, direction: Direction, bytes: &[u8], why: DropReason) {
+        self.capture
+            .keep(self.now, direction, bytes, Some(comment_on(why)));
+        self.drop_frame(why);
     }
 
     fn at_access_point(&mut self, generation: u64, bytes: Vec<u8>) {
@@ -377,11 +329,12 @@ impl Netsim {
             return;
         }
         let (now, notes) = (self.now, &mut self.notes);
-        self.wan.receive(now, bytes, false, &mut |n| notes.push(now, n));
+        let refuse = self.refused.values().any(|filter| filter.matches(&bytes));
+        self.wan.receive(now, bytes, refuse, &mut |n| notes.push(now, n));
         self.send_from_servers();
     }
 
-    fn sntp(&mut self, client: (std::net::Ipv4Addr, u16), server: (std::net::Ipv4Addr, u16), request: &[u8]) {
+    fn sntp(&mut self, client: (Ipv4Addr, u16), server: (Ipv4Addr, u16), request: &[u8]) {
         let time = self.civil_time(self.now).offset_nanos(self.config.ntp_offset_ns);
         let reply = sntp::answer(request, time, self.sntp_mode);
         let answered = reply.as_ref().map(|_| time);
@@ -414,7 +367,7 @@ impl Netsim {
         frame::set_ethernet(&mut bytes, self.config.ap.bssid, frame::BROADCAST);
         let near = bytes[frame::ETHERNET_HEADER + 12..][..4] == self.config.gateway_ip.octets();
         let way = if near {
-            std::time::Duration::ZERO
+            Duration::ZERO
         } else {
             self.config.wan_latency
         };
@@ -424,24 +377,24 @@ impl Netsim {
     fn send_to_station(&mut self, mut bytes: Vec<u8>) {
         let (mac, generation): (Mac, u64) = match self.radio.passes() {
             Ok(link) => link,
-            Err(why) => {
-                self.capture.keep(
-                    self.now,
-                    Direction::ToStation,
-                    &bytes,
-                    Some("lost: no association"),
-                );
-                return self.drop_frame(why);
-            }
+            Err(why) => return self.lose(Direction::ToStation, &bytes, why),
         };
         // What came from a server learns here who it is for.
         if bytes[..6] == frame::BROADCAST && !is_broadcast_ip(&bytes) {
             bytes[..6].copy_from_slice(&mac);
         }
-        self.launch(
-            self.now + self.config.latency,
-            Arrival::Station(generation, bytes),
-        );
+        let kept = self.capture.is_on().then(|| bytes.clone());
+        match self.link.pass(self.now, Direction::ToStation, bytes) {
+            Err(why) => self.lose(Direction::ToStation, &kept.unwrap_or_default(), why),
+            Ok(copies) => {
+                for copy in copies {
+                    self.launch(
+                        copy.at + self.config.latency,
+                        Arrival::Station(generation, copy.bytes),
+                    );
+                }
+            }
+        }
     }
 
     fn at_station(&mut self, generation: u64, bytes: Vec<u8>) {
@@ -451,15 +404,32 @@ impl Netsim {
                 self.to_station.push(FromAir::Frame(bytes));
             }
             other => {
-                self.capture.keep(
-                    self.now,
+                self.lose(
                     Direction::ToStation,
                     &bytes,
-                    Some("lost: never reached the station"),
+                    other.err().unwrap_or(DropReason::StationGone),
                 );
-                self.drop_frame(other.err().unwrap_or(DropReason::StationGone));
             }
         }
+    }
+}
+
+/// What the capture says of a lost frame.
+fn comment_on(why: DropReason) -> &'static str {
+    match why {
+        DropReason::NotAssociated => "lost: no association",
+        DropReason::AccessPointGone => "lost: access point gone",
+        DropReason::StationGone => "lost: station gone",
+        DropReason::ForeignSource => "lost: source address is not the station's",
+        DropReason::Unreadable => "lost: not an Ethernet II frame",
+        DropReason::TooLong => "lost: too long",
+        DropReason::Impairment => "lost: impairment",
+        DropReason::QueueFull => "lost: queue full",
+        DropReason::Checksum
+        | DropReason::NotServed
+        | DropReason::ForeignAddress
+        | DropReason::NoSuchHost
+        | DropReason::TooManyStreams => "lost",
     }
 }
 

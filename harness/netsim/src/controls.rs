@@ -1,0 +1,117 @@
+//! What a bench does to the network while it runs: the access point, the services, the link.
+
+use std::time::Duration;
+
+use sim::Instant;
+use sim::air::Reason;
+
+use crate::config::{check_channel, check_password};
+use crate::impair::{Filter, Impairment, RuleId};
+use crate::{DhcpMode, DnsMode, NetError, Netsim, SntpMode};
+
+impl Netsim {
+    /// Switches the access point off or on. Off: frames are lost from now on, and after
+    /// [`BEACON_LOSS`](crate::BEACON_LOSS) the station notices. Back before that, the association stands.
+    pub fn set_access_point(&mut self, now: Instant, on: bool) {
+        self.poll(now);
+        self.radio.set(|_, is_on| *is_on = on);
+    }
+
+    /// The access point ends the association, or an attempt at one. Without effect when there is none.
+    pub fn deauthenticate(&mut self, now: Instant, reason: Reason) {
+        self.poll(now);
+        let notes = &mut self.notes;
+        self.radio
+            .deauthenticate(now + self.config.latency, reason, &mut |note| {
+                notes.push(now, note)
+            });
+    }
+
+    /// Changes the password. Who is in stays in.
+    ///
+    /// # Errors
+    /// [`NetError::PasswordLength`], [`NetError::PasswordOnOpen`].
+    pub fn set_password(&mut self, password: String) -> Result<(), NetError> {
+        let ap = self.radio.ap();
+        check_password(&ap.ssid, ap.auth, &password)?;
+        self.radio.set(|ap, _| ap.password = password);
+        Ok(())
+    }
+
+    /// Changes the signal strength at the station, dBm. It alone loses no frames.
+    pub fn set_rssi(&mut self, rssi_dbm: i8) {
+        self.radio.set(|ap, _| ap.rssi_dbm = rssi_dbm);
+    }
+
+    /// Leaves the name out of the beacons, or puts it back.
+    pub fn set_hidden(&mut self, hidden: bool) {
+        self.radio.set(|ap, _| ap.hidden = hidden);
+    }
+
+    /// Moves the access point to another channel without a word: its station loses it, as when it is off.
+    ///
+    /// # Errors
+    /// [`NetError::Channel`].
+    pub fn set_channel(&mut self, channel: u8) -> Result<(), NetError> {
+        check_channel(channel)?;
+        self.radio.set(|ap, _| ap.channel = channel);
+        Ok(())
+    }
+
+    /// Changes how the DHCP server behaves.
+    pub fn set_dhcp(&mut self, mode: DhcpMode) {
+        self.gateway.dhcp.mode = mode;
+    }
+
+    /// Changes the time of leases granted from now on, s; 0 counts as 1.
+    pub fn set_lease_time(&mut self, lease_time_s: u32) {
+        self.config.lease_time_s = lease_time_s.max(1);
+    }
+
+    /// Lets another host claim the station's address whenever it asks (RFC 5227), or ends that.
+    pub fn set_address_conflict(&mut self, conflict: bool) {
+        self.gateway.address_conflict = conflict;
+    }
+
+    /// Changes how the DNS server behaves, and how long an answer takes.
+    pub fn set_dns(&mut self, mode: DnsMode, delay: Duration) {
+        self.gateway.dns_mode = mode;
+        self.gateway.dns_delay = delay;
+    }
+
+    /// Changes how the SNTP server behaves, and what it adds to civil time, ns.
+    pub fn set_sntp(&mut self, mode: SntpMode, offset_ns: i128) {
+        self.sntp_mode = mode;
+        self.config.ntp_offset_ns = offset_ns;
+    }
+
+    /// Makes the radio link worse until the rule is taken back.
+    ///
+    /// # Errors
+    /// [`NetError::Fraction`], [`NetError::Latency`], [`NetError::Bandwidth`].
+    pub fn impair(&mut self, impairment: Impairment) -> Result<RuleId, NetError> {
+        impairment.check()?;
+        let id = self.new_rule();
+        self.link.add(id, impairment);
+        Ok(id)
+    }
+
+    /// Turns new connections away that the filter means: a reset answers each SYN, as from a closed port.
+    /// What stands, stands. To let a path fall silent instead, [`impair`](Self::impair) it with a full loss.
+    pub fn refuse(&mut self, filter: Filter) -> RuleId {
+        let id = self.new_rule();
+        self.refused.insert(id, filter);
+        id
+    }
+
+    /// Takes a rule back. Says whether it was in force.
+    pub fn remove_rule(&mut self, id: RuleId) -> bool {
+        self.link.remove(id) || self.refused.remove(&id).is_some()
+    }
+
+    fn new_rule(&mut self) -> RuleId {
+        let id = RuleId(self.next_rule);
+        self.next_rule += 1;
+        id
+    }
+}
