@@ -86,27 +86,20 @@ pub enum Outcome {
     /// The function took this long: move time forward by it (devices and deadlines in between are served, a
     /// watchdog may reset), then go on at pc.
     Advance(Duration),
+    /// The access at `addr` has no answer: take the load or store access fault at pc (`mtval` is `addr`), as the
+    /// ROM's own instruction would.
+    AccessFault {
+        /// Guest address.
+        addr: u32,
+        /// Whether it was a store.
+        store: bool,
+    },
+    /// The hook only watched: take this address out of the bus's hooks until the next reset, forget decoded code
+    /// and go on at pc with the guest's own instruction.
+    Unhook(u32),
     /// Power failed this long after the call, in the middle of a flash operation whose partial effect is in the
     /// flash already.
     PowerCut(Duration),
-}
-
-/// A call of a guest function by the host.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GuestCall {
-    /// Address of the function.
-    pub function: u32,
-    /// a0 to a7; unused ones are 0.
-    pub args: [u32; 8],
-}
-
-impl GuestCall {
-    /// A call of `function` with up to eight arguments.
-    pub fn new(function: u32, args: &[u32]) -> GuestCall {
-        let mut all = [0; 8];
-        all[..args.len()].copy_from_slice(args);
-        GuestCall { function, args: all }
-    }
 }
 
 /// Register numbers of the calling convention.
@@ -141,6 +134,11 @@ impl HookSet {
         HookSet { functions }
     }
 
+    /// Takes a function out, see [`Outcome::Unhook`].
+    pub fn remove(&mut self, addr: u32) {
+        self.functions.retain(|f| *f != addr);
+    }
+
     /// Whether execution must stop at `addr`. For [`rv32::Bus::is_hook`].
     pub fn contains(&self, addr: u32) -> bool {
         ROM.contains(&addr) || RETURN_PADS.contains(&addr) || self.functions.binary_search(&addr).is_ok()
@@ -167,5 +165,8 @@ mod tests {
         for free in [0x3FFF_FFFF, 0x4006_0000, 0x4FFF_0100, 0x4200_0012, 0x4037_C000] {
             assert!(!hooks.contains(free), "{free:#x}");
         }
+        let mut hooks = hooks;
+        hooks.remove(0x4200_0100);
+        assert!(!hooks.contains(0x4200_0100) && hooks.contains(0x4200_0010));
     }
 }

@@ -5,10 +5,19 @@
 //! when the hart waits for an interrupt). While [`Services::wants_delivery`] is true and the guest has interrupts
 //! disabled, runs should be short.
 
-use sim::Instant;
-use sim::air::{FromAir, ToAir};
+use std::sync::Arc;
 
-use crate::guest::{GuestCpu, GuestMemory, HookSet, Outcome};
+use sim::Instant;
+use sim::air::{FromAir, Mac, ToAir};
+
+use crate::backtrace::Backtrace;
+use crate::calls::{Calls, CannotCall};
+use crate::elf::Firmware;
+use crate::guest::{GuestCpu, GuestMemory, HookSet, Outcome, RETURN_PADS, ROM, reg};
+use crate::radio::{Radio, Step, Then};
+use crate::rom::Rom;
+use crate::rom::call::{Call, Fault, Reply, Served};
+use crate::symbols::SymbolTable;
 
 /// What there is to report about hooked functions. None is an error of the bench.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +30,43 @@ pub enum ServiceEvent {
         name: Option<&'static str>,
         /// The return address of the call.
         caller: u32,
+    },
+    /// A function of the radio library without a model was called; it returned `ESP_ERR_NOT_SUPPORTED`, or 0 if
+    /// it is not of the `esp_` interface.
+    DriverFunction {
+        /// Its name.
+        name: String,
+        /// The return address of the call.
+        caller: u32,
+    },
+    /// The guest's panic handler was entered; it goes on running.
+    Panicked {
+        /// Who called whom.
+        backtrace: Backtrace,
+    },
+    /// A received frame was lost because the guest took frames too slowly or had no memory for it.
+    FrameDropped {
+        /// Its length, bytes.
+        len: usize,
+    },
+    /// The guest's receive callback refused a frame.
+    FrameRefused,
+    /// The guest freed a receive buffer that the driver had not given it.
+    ForeignBuffer {
+        /// The buffer.
+        addr: u32,
+        /// The return address of the call.
+        caller: u32,
+    },
+    /// An event was lost because the guest has not taken any for long.
+    DeliveryDropped,
+    /// A guest function could not be called: the stack pointer is outside memory, or too many calls are in
+    /// flight.
+    CallFailed {
+        /// Its address.
+        function: u32,
+        /// The stack pointer.
+        sp: u32,
     },
 }
 
@@ -36,52 +82,209 @@ pub struct Context<'a> {
 #[derive(Clone, Debug)]
 pub struct Services {
     hooks: HookSet,
+    symbols: Arc<SymbolTable>,
+    panic_entry: Option<u32>,
+    rom: Rom,
+    radio: Radio,
+    calls: Calls<Then>,
+    events: Vec<ServiceEvent>,
 }
 
 impl Services {
-    /// The addresses at which the run loop must stop. The bus keeps a clone for [`rv32::Bus::is_hook`].
+    /// Services for a firmware: finds the functions to stand in for by symbol.
+    pub fn new(firmware: &Firmware) -> Services {
+        let symbols = Arc::clone(&firmware.symbols);
+        let radio = Radio::new(&symbols);
+        // Rust's entry of the panic handler; its mangled name ends so in every compiler version.
+        let panic_entry = symbols
+            .iter()
+            .find(|s| s.is_function && s.name.ends_with("rust_begin_unwind"))
+            .map(|s| s.addr);
+        Services {
+            hooks: HookSet::new(radio.addresses().chain(panic_entry).collect()),
+            symbols,
+            panic_entry,
+            rom: Rom::default(),
+            radio,
+            calls: Calls::default(),
+            events: Vec::new(),
+        }
+    }
+
+    /// The addresses at which the run loop must stop. The bus keeps a clone for [`rv32::Bus::is_hook`], and takes
+    /// a fresh one at each reset.
     pub fn hooks(&self) -> &HookSet {
         &self.hooks
     }
 
     /// Carries out the hooked function at `cpu.pc()` and sets registers and pc for what comes next.
-    pub fn on_hook(&mut self, _cpu: &mut dyn GuestCpu, _cx: Context<'_>) -> Outcome {
-        Outcome::Continue
+    pub fn on_hook(&mut self, cpu: &mut dyn GuestCpu, cx: Context<'_>) -> Outcome {
+        let pc = cpu.pc();
+        if RETURN_PADS.contains(&pc) {
+            self.on_return(cpu, cx)
+        } else if ROM.contains(&pc) {
+            let served = self
+                .rom
+                .serve(&mut Call::new(cpu, cx.mem, cx.now), &mut self.events);
+            finish(cpu, served)
+        } else if self.radio.has_function(pc) {
+            let step = self.radio.serve(&mut Call::new(cpu, cx.mem, cx.now));
+            self.take_step(cpu, cx.mem, step)
+        } else {
+            if self.panic_entry == Some(pc) {
+                let backtrace = Backtrace::capture(cpu, cx.mem, &self.symbols);
+                self.events.push(ServiceEvent::Panicked { backtrace });
+            }
+            Outcome::Unhook(pc)
+        }
     }
 
     /// Whether a call into the guest waits to be delivered. Cheap.
     pub fn wants_delivery(&self) -> bool {
-        false
+        self.radio.wants_delivery()
     }
 
     /// Starts the next waiting call into the guest, if the guest is in a state in which an interrupt could be
     /// taken. True if registers and pc were changed: a hart that waited for an interrupt now runs.
-    pub fn deliver(&mut self, _cpu: &mut dyn GuestCpu, _cx: Context<'_>) -> bool {
-        false
+    pub fn deliver(&mut self, cpu: &mut dyn GuestCpu, cx: Context<'_>) -> bool {
+        if !self.radio.wants_delivery() || !self.calls.may_interrupt(cpu) {
+            return false;
+        }
+        let next = self.radio.next_delivery(&mut Call::new(cpu, cx.mem, cx.now));
+        let Some((call, then)) = next else { return false };
+        let sp = cpu.x(reg::SP);
+        if self.calls.begin(cpu, cx.mem, &call, true, then).is_err() {
+            self.events.push(ServiceEvent::CallFailed {
+                function: call.function,
+                sp,
+            });
+            return false;
+        }
+        true
     }
 
     /// When the radio next has something to do by itself.
     pub fn next_deadline(&self) -> Option<Instant> {
-        None
+        self.radio.next_deadline()
     }
 
     /// Does what is due at `now`.
-    pub fn poll(&mut self, _now: Instant) {}
+    pub fn poll(&mut self, now: Instant) {
+        self.radio.poll(now);
+    }
 
     /// Something came from the air.
-    pub fn receive(&mut self, _now: Instant, _message: FromAir) {}
+    pub fn receive(&mut self, now: Instant, message: FromAir) {
+        self.radio.receive(now, message);
+    }
 
     /// Takes what the station has sent to the air, oldest first.
     pub fn take_to_air(&mut self) -> Vec<ToAir> {
-        Vec::new()
+        self.radio.take_to_air()
+    }
+
+    /// The station's MAC address; zeros before the driver is initialised.
+    pub fn station_mac(&self) -> Mac {
+        self.radio.mac()
     }
 
     /// Takes the reports since the last call, oldest first.
     pub fn take_events(&mut self) -> Vec<ServiceEvent> {
-        Vec::new()
+        self.events.append(&mut self.radio.events);
+        std::mem::take(&mut self.events)
     }
 
-    /// The chip was reset (not powered off): the radio forgets everything; its access point hears
-    /// [`ToAir::Vanish`].
-    pub fn reset(&mut self) {}
+    /// The chip was reset or lost power: everything is forgotten but what has not been taken yet; the access
+    /// point of a connected station hears [`ToAir::Vanish`].
+    pub fn reset(&mut self) {
+        self.rom = Rom::default();
+        self.radio.reset();
+        self.calls = Calls::default();
+    }
+
+    /// Execution has reached a return pad.
+    fn on_return(&mut self, cpu: &mut dyn GuestCpu, cx: Context<'_>) -> Outcome {
+        let pad = cpu.pc();
+        let Some(frame) = self.calls.finish(pad) else {
+            // No call is in flight there: the guest jumped to an address that does not exist.
+            return Outcome::AccessFault {
+                addr: pad,
+                store: false,
+            };
+        };
+        let result = cpu.x(reg::A0);
+        frame.restore(cpu);
+        let mut call = Call::new(cpu, cx.mem, cx.now);
+        let step = self.radio.resume(frame.then, result, frame.data_addr, &mut call);
+        if !frame.between {
+            return self.take_step(cpu, cx.mem, step);
+        }
+        let failed = match step {
+            Ok(Step::Reply(_)) => None,
+            Ok(Step::Call(call, then)) => {
+                let begun = self.calls.begin(cpu, cx.mem, &call, true, then);
+                begun.is_err().then_some(call.function)
+            }
+            Err(fault) => Some(fault.addr),
+        };
+        if let Some(function) = failed {
+            self.events.push(ServiceEvent::CallFailed {
+                function,
+                sp: cpu.x(reg::SP),
+            });
+        }
+        Outcome::Continue
+    }
+
+    /// What a driver function wants next.
+    fn take_step(
+        &mut self,
+        cpu: &mut dyn GuestCpu,
+        mem: &mut dyn GuestMemory,
+        step: Result<Step, Fault>,
+    ) -> Outcome {
+        match step {
+            Ok(Step::Reply(reply)) => finish(cpu, Ok(reply)),
+            Ok(Step::Call(call, then)) => match self.calls.begin(cpu, mem, &call, false, then) {
+                Ok(()) => Outcome::Continue,
+                Err(CannotCall::Stack(fault)) => finish(cpu, Err(fault)),
+                Err(CannotCall::TooMany) => {
+                    let sp = cpu.x(reg::SP);
+                    self.events.push(ServiceEvent::CallFailed {
+                        function: call.function,
+                        sp,
+                    });
+                    /// `ESP_ERR_NO_MEM`.
+                    const NO_MEM: u32 = 0x101;
+                    finish(cpu, Ok(Reply::Value(NO_MEM)))
+                }
+            },
+            Err(fault) => finish(cpu, Err(fault)),
+        }
+    }
 }
+
+/// Puts a reply into the registers and returns to the caller.
+fn finish(cpu: &mut dyn GuestCpu, served: Served) -> Outcome {
+    let (outcome, value) = match served {
+        Ok(Reply::Value(value)) => (Outcome::Continue, value),
+        Ok(Reply::Wide(value)) => {
+            cpu.set_x(reg::A1, (value >> 32) as u32);
+            (Outcome::Continue, value as u32)
+        }
+        Ok(Reply::After(took, value)) => (Outcome::Advance(took), value),
+        Ok(Reply::Again { after, a0 }) => {
+            cpu.set_x(reg::A0, a0);
+            return Outcome::Advance(after);
+        }
+        Ok(Reply::PowerCut(after)) => return Outcome::PowerCut(after),
+        Err(Fault { addr, store }) => return Outcome::AccessFault { addr, store },
+    };
+    cpu.set_x(reg::A0, value);
+    cpu.set_pc(cpu.x(reg::RA));
+    outcome
+}
+
+#[cfg(test)]
+#[path = "services/tests.rs"]
+mod tests;

@@ -1,0 +1,309 @@
+//! The station: start, stop, scan, connect, disconnect.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use sim::air::{ApInfo, FromAir, Mac, Reason, ToAir};
+
+use crate::radio::layout::{self, err, event};
+use crate::radio::settings::code;
+use crate::radio::{Radio, Step, done};
+use crate::rom::call::{Call, Fault, Reply};
+
+/// A blocking scan looks this often whether it is over.
+const SCAN_POLL: Duration = Duration::from_millis(1);
+
+/// Association.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+enum Link {
+    #[default]
+    Down,
+    /// Asked, not answered.
+    Connecting,
+    Up {
+        ap: ApInfo,
+        aid: u16,
+    },
+    /// The guest has asked to leave, and the access point has not confirmed.
+    Leaving,
+}
+
+/// State of the station.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Station {
+    pub(crate) mac: Mac,
+    link: Link,
+    /// Signal of the current association, dBm.
+    rssi_dbm: i8,
+    /// Goodbyes whose confirmation must not be taken for the answer to a later attempt.
+    goodbyes: u32,
+    scanning: bool,
+    /// A blocking `scan_start` is waiting.
+    scan_blocks: bool,
+    scan_id: u8,
+    found: VecDeque<ApInfo>,
+}
+
+impl Station {
+    /// Whether an access point knows, or will soon know, of this station.
+    pub(crate) fn is_on_air(&self) -> bool {
+        self.link != Link::Down
+    }
+
+    /// Whether data frames can flow.
+    pub(crate) fn is_connected(&self) -> bool {
+        matches!(self.link, Link::Up { .. })
+    }
+}
+
+impl Radio {
+    /// `esp_wifi_start()`: posts its event before it returns.
+    pub(super) fn start(&mut self, call: &mut Call<'_>) -> Result<Step, Fault> {
+        if let Err(code) = self.check_init() {
+            return Ok(done(code));
+        }
+        if self.settings.started {
+            return Ok(done(err::OK));
+        }
+        self.settings.started = true;
+        if !self.settings.is_station() {
+            return Ok(done(err::OK));
+        }
+        self.post_then([(event::STA_START, Vec::new())].into(), err::OK, call)
+    }
+
+    /// `esp_wifi_stop()`: leaves the network first; posts its events before it returns.
+    pub(super) fn stop(&mut self, call: &mut Call<'_>) -> Result<Step, Fault> {
+        if let Err(code) = self.check_init() {
+            return Ok(done(code));
+        }
+        if !std::mem::take(&mut self.settings.started) {
+            return Ok(done(err::OK));
+        }
+        let mut events = VecDeque::new();
+        match std::mem::take(&mut self.station.link) {
+            Link::Down => {}
+            Link::Connecting => {
+                self.to_air.push(ToAir::Disconnect);
+                self.station.goodbyes += 1;
+            }
+            Link::Leaving => self.station.goodbyes += 1,
+            Link::Up { ap, .. } => {
+                self.to_air.push(ToAir::Disconnect);
+                self.station.goodbyes += 1;
+                let lost =
+                    layout::disconnected(&ap.ssid, &ap.bssid, Reason::ASSOC_LEAVE, self.station.rssi_dbm);
+                events.push_back((event::STA_DISCONNECTED, lost));
+            }
+        }
+        self.station.scanning = false;
+        self.drop_tx();
+        if self.settings.is_station() {
+            events.push_back((event::STA_STOP, Vec::new()));
+        }
+        self.post_then(events, err::OK, call)
+    }
+
+    /// `esp_wifi_connect_internal()`: answers at once, an event follows.
+    pub(super) fn connect(&mut self, _: &mut Call<'_>) -> Result<Step, Fault> {
+        Ok(code(self.check_started().and_then(|()| {
+            if !self.settings.is_station() {
+                return Err(err::MODE);
+            }
+            let config = layout::station_config(self.settings.station_config());
+            if config.ssid.is_empty() {
+                return Err(err::SSID);
+            }
+            if self.station.link != Link::Down {
+                return Err(err::CONN);
+            }
+            self.station.link = Link::Connecting;
+            self.to_air.push(ToAir::Connect {
+                ssid: config.ssid,
+                password: config.password,
+                bssid: config.bssid,
+                mac: self.station.mac,
+            });
+            Ok(())
+        })))
+    }
+
+    /// `esp_wifi_disconnect_internal()`: also gives up an attempt; without either nothing happens.
+    pub(super) fn disconnect(&mut self, _: &mut Call<'_>) -> Result<Step, Fault> {
+        Ok(code(self.check_started().map(|()| {
+            if matches!(self.station.link, Link::Up { .. } | Link::Connecting) {
+                self.station.link = Link::Leaving;
+                self.to_air.push(ToAir::Disconnect);
+            }
+        })))
+    }
+
+    /// `esp_wifi_scan_start(const wifi_scan_config_t *, bool block)`; ssid 0, channel 8 of the configuration
+    /// narrow the scan. Comes back here until a blocking scan is over.
+    pub(super) fn scan_start(&mut self, call: &mut Call<'_>) -> Result<Step, Fault> {
+        let [config, block, ..] = call.args;
+        let blocks = block & 0xFF != 0;
+        if let Err(code) = self.check_started() {
+            return Ok(done(code));
+        }
+        if self.station.scan_blocks {
+            if self.station.scanning {
+                return Ok(Step::Reply(Reply::Again {
+                    after: SCAN_POLL,
+                    a0: config,
+                }));
+            }
+            self.station.scan_blocks = false;
+            return Ok(done(err::OK));
+        }
+        if self.station.scanning || self.station.link == Link::Connecting {
+            return Ok(done(err::STATE));
+        }
+        let (mut ssid, mut channel) = (None, None);
+        if config != 0 {
+            let name = call.load_u32(config)?;
+            if name != 0 {
+                ssid = Some(layout::text(&call.load_text_of(name, 32)?));
+            }
+            channel = Some(call.load_u8(config + 8)?).filter(|c| *c != 0);
+        }
+        if channel.is_some_and(|c| c > 14) {
+            return Ok(done(err::INVALID_ARG));
+        }
+        self.station.scanning = true;
+        self.station.found.clear();
+        self.station.scan_id = self.station.scan_id.wrapping_add(1);
+        self.to_air.push(ToAir::Scan { ssid, channel });
+        if blocks {
+            self.station.scan_blocks = true;
+            return Ok(Step::Reply(Reply::Again {
+                after: SCAN_POLL,
+                a0: config,
+            }));
+        }
+        Ok(done(err::OK))
+    }
+
+    /// `esp_wifi_scan_stop()`: what has been heard so far is lost.
+    pub(super) fn scan_stop(&mut self, _: &mut Call<'_>) -> Result<Step, Fault> {
+        Ok(code(self.check_started().map(|()| self.station.scanning = false)))
+    }
+
+    pub(super) fn scan_get_ap_num(&mut self, call: &mut Call<'_>) -> Result<Step, Fault> {
+        if let Err(code) = self.check_started() {
+            return Ok(done(code));
+        }
+        let to = call.args[0];
+        call.store_u16(to, self.station.found.len().min(0xFFFF) as u16)?;
+        Ok(done(err::OK))
+    }
+
+    /// Hands out one record and forgets it.
+    pub(super) fn scan_get_ap_record(&mut self, call: &mut Call<'_>) -> Result<Step, Fault> {
+        if let Err(code) = self.check_started() {
+            return Ok(done(code));
+        }
+        let Some(ap) = self.station.found.pop_front() else {
+            return Ok(done(err::FAIL));
+        };
+        let to = call.args[0];
+        call.store(to, &layout::ap_record(&ap, ap.rssi_dbm))?;
+        Ok(done(err::OK))
+    }
+
+    /// `(u16 *number, wifi_ap_record_t *)`: as many as there is room for, then forgets all.
+    pub(super) fn scan_get_ap_records(&mut self, call: &mut Call<'_>) -> Result<Step, Fault> {
+        if let Err(code) = self.check_started() {
+            return Ok(done(code));
+        }
+        let [number, to, ..] = call.args;
+        let room = call.load_u32(number & !3)? >> (8 * (number & 2)) & 0xFFFF;
+        let mut count = 0;
+        for ap in self.station.found.drain(..).take(room as usize) {
+            let at = to + count * layout::AP_RECORD_SIZE as u32;
+            call.store(at, &layout::ap_record(&ap, ap.rssi_dbm))?;
+            count += 1;
+        }
+        call.store_u16(number, count as u16)?;
+        Ok(done(err::OK))
+    }
+
+    pub(super) fn clear_ap_list(&mut self, _: &mut Call<'_>) -> Result<Step, Fault> {
+        Ok(code(self.check_init().map(|()| self.station.found.clear())))
+    }
+
+    pub(super) fn sta_get_rssi(&mut self, call: &mut Call<'_>) -> Result<Step, Fault> {
+        if !self.station.is_connected() {
+            return Ok(done(err::FAIL));
+        }
+        let to = call.args[0];
+        call.store_u32(to, i32::from(self.station.rssi_dbm) as u32)?;
+        Ok(done(err::OK))
+    }
+
+    pub(super) fn sta_get_ap_info(&mut self, call: &mut Call<'_>) -> Result<Step, Fault> {
+        if self.check_started().is_err() || !self.settings.is_station() {
+            return Ok(done(err::CONN));
+        }
+        let Link::Up { ap, .. } = &self.station.link else {
+            return Ok(done(err::NOT_CONNECT));
+        };
+        let to = call.args[0];
+        call.store(to, &layout::ap_record(ap, self.station.rssi_dbm))?;
+        Ok(done(err::OK))
+    }
+
+    pub(super) fn sta_get_aid(&mut self, call: &mut Call<'_>) -> Result<Step, Fault> {
+        let aid = match self.station.link {
+            Link::Up { aid, .. } => aid,
+            _ => 0,
+        };
+        let to = call.args[0];
+        call.store_u16(to, aid)?;
+        Ok(done(err::OK))
+    }
+
+    /// Everything from the air but data frames. What the station did not ask for any more is ignored.
+    pub(super) fn receive_management(&mut self, message: FromAir) {
+        match message {
+            FromAir::ScanDone(found) if self.station.scanning => {
+                self.station.scanning = false;
+                self.post_later(
+                    event::SCAN_DONE,
+                    layout::scan_done(found.len(), self.station.scan_id),
+                );
+                self.station.found = found.into();
+            }
+            FromAir::Connected { ap, aid } if self.station.link == Link::Connecting => {
+                self.station.rssi_dbm = ap.rssi_dbm;
+                self.settings.tune(ap.channel);
+                self.post_later(event::STA_CONNECTED, layout::connected(&ap, aid));
+                self.station.link = Link::Up { ap, aid };
+            }
+            FromAir::Disconnected {
+                reason: Reason::ASSOC_LEAVE,
+                ..
+            } if self.station.goodbyes > 0 => {
+                self.station.goodbyes -= 1;
+            }
+            FromAir::Disconnected {
+                ssid,
+                bssid,
+                reason,
+                rssi_dbm,
+            } if self.station.is_on_air() => {
+                // The access point spoke first: it still owes the confirmation.
+                if self.station.link == Link::Leaving && reason != Reason::ASSOC_LEAVE {
+                    self.station.goodbyes += 1;
+                }
+                self.station.link = Link::Down;
+                self.drop_tx();
+                let lost = layout::disconnected(&ssid, &bssid, reason, rssi_dbm);
+                self.post_later(event::STA_DISCONNECTED, lost);
+            }
+            FromAir::Rssi(rssi_dbm) => self.station.rssi_dbm = rssi_dbm,
+            FromAir::ScanDone(_) | FromAir::Connected { .. } | FromAir::Disconnected { .. } => {}
+            FromAir::Frame(_) => unreachable!("data frames go another way"),
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! The ROM's console: single characters and `ets_printf`, on UART0.
+
+use std::time::Duration;
+
+use crate::rom::call::{Call, Fault, Reply, Served};
+
+/// UART0 FIFO, STATUS and FSM_STATUS (TRM chapter 26).
+const UART_FIFO: u32 = 0x6000_0000;
+const UART_STATUS: u32 = 0x6000_001C;
+const UART_FSM_STATUS: u32 = 0x6000_006C;
+/// The ROM waits while this many bytes wait in the transmit FIFO.
+const TX_FULL: u32 = 126;
+/// How long to spin before looking again: one character at 115200 baud.
+const CHARACTER: Duration = Duration::from_micros(87);
+/// `ets_printf` output beyond this is cut off.
+const LONGEST: usize = 4096;
+
+/// A `ets_printf` that waits for room in the FIFO.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Console {
+    /// Stack pointer of the call, which tells it from another task's, and bytes sent so far.
+    printing: Option<(u32, usize)>,
+}
+
+impl Console {
+    /// The function at `addr`, if it is one of these.
+    pub(crate) fn serve(&mut self, addr: u32, call: &mut Call<'_>) -> Option<Served> {
+        Some(match addr & 0xFFF {
+            0x040 => self.printf(call),
+            // Where printf goes: the model's console is UART0 throughout.
+            0x044 | 0x048 | 0x04C => Ok(Reply::Value(0)),
+            0x068 | 0x06C => tx_one_char(call),
+            0x070 => rx_one_char(call),
+            0x080 | 0x084 => tx_flush(call),
+            0x58C => Ok(Reply::Value(0)),
+            _ => return None,
+        })
+    }
+
+    fn printf(&mut self, call: &mut Call<'_>) -> Served {
+        let text = format(call)?;
+        let sent = match self.printing.take() {
+            Some((sp, sent)) if sp == call.sp => sent,
+            _ => 0,
+        };
+        for (i, byte) in text.iter().enumerate().skip(sent) {
+            if tx_waiting(call)? >= TX_FULL {
+                self.printing = Some((call.sp, i));
+                return Ok(Reply::Again {
+                    after: CHARACTER,
+                    a0: call.args[0],
+                });
+            }
+            call.store_u32(UART_FIFO, u32::from(*byte))?;
+        }
+        Ok(Reply::Value(text.len() as u32))
+    }
+}
+
+fn tx_waiting(call: &mut Call<'_>) -> Result<u32, Fault> {
+    Ok(call.load_u32(UART_STATUS)? >> 16 & 0x3FF)
+}
+
+fn tx_one_char(call: &mut Call<'_>) -> Served {
+    let byte = call.args[0];
+    if tx_waiting(call)? >= TX_FULL {
+        return Ok(Reply::Again {
+            after: CHARACTER,
+            a0: byte,
+        });
+    }
+    call.store_u32(UART_FIFO, byte & 0xFF)?;
+    Ok(Reply::Value(0))
+}
+
+/// `(u8 *to)`: 0 and a byte, or 1 when none waits.
+fn rx_one_char(call: &mut Call<'_>) -> Served {
+    let to = call.args[0];
+    if call.load_u32(UART_STATUS)? & 0x3FF == 0 {
+        return Ok(Reply::Value(1));
+    }
+    let byte = call.load_u32(UART_FIFO)?;
+    call.store_u8(to, byte as u8)?;
+    Ok(Reply::Value(0))
+}
+
+/// `(u8 uart)`: waits until the transmitter has nothing left; only UART0 is behind the ROM's console.
+fn tx_flush(call: &mut Call<'_>) -> Served {
+    let uart = call.args[0];
+    let busy = tx_waiting(call)? > 0 || call.load_u32(UART_FSM_STATUS)? >> 4 & 0xF != 0;
+    if uart == 0 && busy {
+        return Ok(Reply::Again {
+            after: CHARACTER,
+            a0: uart,
+        });
+    }
+    Ok(Reply::Value(0))
+}
+
+/// The variable arguments: a1 to a7, then the stack.
+struct Arguments {
+    next: u32,
+}
+
+impl Arguments {
+    fn word(&mut self, call: &mut Call<'_>) -> Result<u32, Fault> {
+        let n = self.next;
+        self.next += 1;
+        match call.args.get(n as usize) {
+            Some(value) => Ok(*value),
+            None => call.load_u32(call.sp.wrapping_add(4 * (n - 8))),
+        }
+    }
+
+    /// A 64-bit argument stands in an even-numbered register and the next.
+    fn wide(&mut self, call: &mut Call<'_>) -> Result<u64, Fault> {
+        self.next += self.next & 1;
+        let low = self.word(call)?;
+        Ok(u64::from(low) | u64::from(self.word(call)?) << 32)
+    }
+}
+
+/// `%[-0][width][.precision][l|ll|h]` and `d i u x X p c s %`.
+fn format(call: &mut Call<'_>) -> Result<Vec<u8>, Fault> {
+    let pattern = call.load_text_of(call.args[0], LONGEST as u32)?;
+    let mut arguments = Arguments { next: 1 };
+    let mut out = Vec::new();
+    let mut bytes = pattern.into_iter().peekable();
+    while let Some(byte) = bytes.next() {
+        if byte != b'%' {
+            // The ROM's console ends lines with both.
+            if byte == b'\n' {
+                out.push(b'\r');
+            }
+            out.push(byte);
+            continue;
+        }
+        let left = bytes.next_if_eq(&b'-').is_some();
+        let zero = bytes.next_if_eq(&b'0').is_some();
+        let mut width = 0usize;
+        while let Some(digit) = bytes.next_if(u8::is_ascii_digit) {
+            width = (10 * width + usize::from(digit - b'0')).min(LONGEST);
+        }
+        let mut precision = None;
+        if bytes.next_if_eq(&b'.').is_some() {
+            let mut n = 0u32;
+            while let Some(digit) = bytes.next_if(u8::is_ascii_digit) {
+                n = n.saturating_mul(10).saturating_add(u32::from(digit - b'0'));
+            }
+            precision = Some(n);
+        }
+        let mut longs = 0;
+        while let Some(modifier) = bytes.next_if(|b| matches!(b, b'l' | b'h' | b'z')) {
+            longs += u32::from(modifier == b'l');
+        }
+        let Some(kind) = bytes.next() else { break };
+        let value = |call: &mut Call<'_>, arguments: &mut Arguments| {
+            if longs >= 2 {
+                arguments.wide(call)
+            } else {
+                arguments.word(call).map(u64::from)
+            }
+        };
+        let field = match kind {
+            b'd' | b'i' => {
+                let raw = value(call, &mut arguments)?;
+                if longs >= 2 {
+                    (raw as i64).to_string()
+                } else {
+                    (raw as i32).to_string()
+                }
+                .into_bytes()
+            }
+            b'u' => value(call, &mut arguments)?.to_string().into_bytes(),
+            b'x' => format!("{:x}", value(call, &mut arguments)?).into_bytes(),
+            b'X' => format!("{:X}", value(call, &mut arguments)?).into_bytes(),
+            b'p' => format!("0x{:x}", arguments.word(call)?).into_bytes(),
+            b'c' => vec![arguments.word(call)? as u8],
+            b's' => {
+                let at = arguments.word(call)?;
+                call.load_text_of(at, precision.unwrap_or(LONGEST as u32).min(LONGEST as u32))?
+            }
+            other => vec![other],
+        };
+        pad(&mut out, &field, width, left, zero && kind != b's');
+        if out.len() > LONGEST {
+            break;
+        }
+    }
+    out.truncate(LONGEST);
+    Ok(out)
+}
+
+fn pad(out: &mut Vec<u8>, field: &[u8], width: usize, left: bool, zero: bool) {
+    let missing = width.saturating_sub(field.len());
+    if left {
+        out.extend_from_slice(field);
+        out.extend(std::iter::repeat_n(b' ', missing));
+    } else if zero && field.first() == Some(&b'-') {
+        out.push(b'-');
+        out.extend(std::iter::repeat_n(b'0', missing));
+        out.extend_from_slice(&field[1..]);
+    } else {
+        out.extend(std::iter::repeat_n(if zero { b'0' } else { b' ' }, missing));
+        out.extend_from_slice(field);
+    }
+}

@@ -1,0 +1,105 @@
+//! The ROM's flash functions (`esp_rom_spiflash_*`, ESP-IDF `esp_rom/esp32c3/include/esp32c3/rom/spi_flash.h`).
+//!
+//! They return 0 for success and 1 for an error (`esp_rom_spiflash_result_t`); a range that leaves the chip or
+//! is not aligned is an error. The processor waits while the flash works, as on the chip.
+
+use std::time::Duration;
+
+use crate::rom::call::{Call, Reply, Served};
+use crate::rom::nor::{BLOCK, Done, NorError, SECTOR};
+
+const OK: u32 = 0;
+const ERROR: u32 = 1;
+
+/// The function at `addr`, if it is one of these.
+pub(crate) fn serve(addr: u32, call: &mut Call<'_>) -> Option<Served> {
+    let function = match addr & 0xFFF {
+        0x120 | 0x1FC => erase_chip,
+        0x124 | 0x1F8 => erase_block,
+        0x128 | 0x20C => erase_sector,
+        0x12C => write,
+        0x130 => read,
+        0x1E4 => erase_area,
+        // Waiting for idle, parameters, pins, unlock, clock, read mode, attach, lock, dummy cycles: the model's
+        // flash is always idle, unlocked and attached.
+        0x10C | 0x134 | 0x13C | 0x140 | 0x150 | 0x154 | 0x160 | 0x164 | 0x1E8 | 0x1EC | 0x1F4 | 0x210
+        | 0x214 | 0x218 | 0x21C | 0x220 | 0x224 | 0x228 => accept,
+        0x158 | 0x15C => read_status,
+        _ => return None,
+    };
+    Some(function(call))
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "one of a table of functions")]
+fn accept(_: &mut Call<'_>) -> Served {
+    Ok(Reply::Value(OK))
+}
+
+/// Status register: not busy, nothing protected.
+fn read_status(call: &mut Call<'_>) -> Served {
+    let at = call.args[1];
+    call.store_u32(at, 0)?;
+    Ok(Reply::Value(OK))
+}
+
+/// `(u32 src_addr, u32 *dest, i32 len)`; address and length in whole words.
+fn read(call: &mut Call<'_>) -> Served {
+    let [from, to, len, ..] = call.args;
+    if len > call.mem.flash().size() {
+        return Ok(Reply::Value(ERROR));
+    }
+    let mut data = vec![0; len as usize];
+    match call.mem.flash().read(from, &mut data) {
+        Ok(took) => {
+            call.store(to, &data)?;
+            Ok(Reply::After(took, OK))
+        }
+        Err(_) => Ok(Reply::Value(ERROR)),
+    }
+}
+
+/// `(u32 dest_addr, const u32 *src, i32 len)`; the ROM refuses an address or length that is not whole words.
+fn write(call: &mut Call<'_>) -> Served {
+    let [to, from, len, ..] = call.args;
+    if !to.is_multiple_of(4) || !len.is_multiple_of(4) || len > call.mem.flash().size() {
+        return Ok(Reply::Value(ERROR));
+    }
+    let data = call.load(from, len)?;
+    Ok(finish(call.mem.flash().program(to, &data)))
+}
+
+fn erase_chip(call: &mut Call<'_>) -> Served {
+    let size = call.mem.flash().size();
+    Ok(finish(call.mem.flash().erase(0, size)))
+}
+
+/// `(u32 block_num)`, blocks of 64 KiB.
+fn erase_block(call: &mut Call<'_>) -> Served {
+    Ok(erase(call, call.args[0].checked_mul(BLOCK), BLOCK))
+}
+
+/// `(u32 sector_num)`, sectors of 4 KiB.
+fn erase_sector(call: &mut Call<'_>) -> Served {
+    Ok(erase(call, call.args[0].checked_mul(SECTOR), SECTOR))
+}
+
+/// `(u32 start_addr, u32 area_len)`.
+fn erase_area(call: &mut Call<'_>) -> Served {
+    Ok(erase(call, Some(call.args[0]), call.args[1]))
+}
+
+fn erase(call: &mut Call<'_>, addr: Option<u32>, len: u32) -> Reply {
+    match addr {
+        Some(addr) => finish(call.mem.flash().erase(addr, len)),
+        None => Reply::Value(ERROR),
+    }
+}
+
+fn finish(result: Result<Done, NorError>) -> Reply {
+    match result {
+        Ok(Done::Complete(Duration::ZERO)) => Reply::Value(OK),
+        Ok(Done::Complete(took)) => Reply::After(took, OK),
+        Ok(Done::PowerCut(after)) => Reply::PowerCut(after),
+        Err(_) => Reply::Value(ERROR),
+    }
+}
