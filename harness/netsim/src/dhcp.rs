@@ -300,3 +300,254 @@ fn build(config: &NetConfig, request: &DhcpRepr<'_>, kind: DhcpMessageType, ip: 
     };
     Reply { message, to }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALICE: Mac = [2, 0, 0, 0, 0, 0x0a];
+    const BOB: Mac = [2, 0, 0, 0, 0, 0x0b];
+    const GATEWAY: Ipv4Addr = Ipv4Addr::new(192, 168, 4, 1);
+
+    const fn host(last: u8) -> Ipv4Addr {
+        Ipv4Addr::new(192, 168, 4, last)
+    }
+
+    fn message(kind: DhcpMessageType, mac: Mac) -> DhcpRepr<'static> {
+        DhcpRepr {
+            message_type: kind,
+            transaction_id: 0x1234_5678,
+            secs: 0,
+            client_hardware_address: EthernetAddress(mac),
+            client_ip: Ipv4Addr::UNSPECIFIED,
+            your_ip: Ipv4Addr::UNSPECIFIED,
+            server_ip: Ipv4Addr::UNSPECIFIED,
+            router: None,
+            subnet_mask: None,
+            relay_agent_ip: Ipv4Addr::UNSPECIFIED,
+            broadcast: false,
+            requested_ip: None,
+            client_identifier: None,
+            server_identifier: None,
+            parameter_request_list: None,
+            dns_servers: None,
+            max_size: None,
+            lease_duration: None,
+            renew_duration: None,
+            rebind_duration: None,
+            additional_options: &[],
+        }
+    }
+
+    struct Desk {
+        server: DhcpServer,
+        config: NetConfig,
+        now: Instant,
+        notes: Vec<NetNote>,
+    }
+
+    impl Desk {
+        fn new(last_lease: u8) -> Desk {
+            let config = NetConfig {
+                lease_last: host(last_lease),
+                ..NetConfig::default()
+            };
+            Desk {
+                server: DhcpServer::default(),
+                config,
+                now: Instant::ZERO,
+                notes: vec![],
+            }
+        }
+
+        fn say(&mut self, message: &DhcpRepr<'_>) -> Option<Reply> {
+            let mut bytes = vec![0; message.buffer_len() + 4];
+            message
+                .emit(&mut DhcpPacket::new_unchecked(&mut bytes[..]))
+                .unwrap();
+            let notes = &mut self.notes;
+            self.server
+                .answer(self.now, &self.config, &bytes, &mut |n| notes.push(n))
+        }
+
+        /// The kind of the answer and the address in it.
+        fn ask(&mut self, message: &DhcpRepr<'_>) -> Option<(DhcpMessageType, Ipv4Addr)> {
+            let reply = self.say(message)?;
+            let packet = DhcpPacket::new_checked(&reply.message[..]).unwrap();
+            let repr = DhcpRepr::parse(&packet).unwrap();
+            Some((repr.message_type, repr.your_ip))
+        }
+
+        fn select(&mut self, mac: Mac, ip: Ipv4Addr) -> Option<(DhcpMessageType, Ipv4Addr)> {
+            let request = message(DhcpMessageType::Request, mac);
+            self.ask(&DhcpRepr {
+                requested_ip: Some(ip),
+                server_identifier: Some(GATEWAY),
+                ..request
+            })
+        }
+
+        fn renew(&mut self, mac: Mac, ip: Ipv4Addr) -> Option<(DhcpMessageType, Ipv4Addr)> {
+            self.ask(&DhcpRepr {
+                client_ip: ip,
+                ..message(DhcpMessageType::Request, mac)
+            })
+        }
+
+        fn join(&mut self, mac: Mac) -> Option<Ipv4Addr> {
+            let (_, ip) = self.ask(&message(DhcpMessageType::Discover, mac))?;
+            self.select(mac, ip).map(|(_, ip)| ip)
+        }
+
+        fn wait(&mut self, s: u64) {
+            self.now += Duration::from_secs(s);
+            let notes = &mut self.notes;
+            self.server.expire(self.now, &mut |n| notes.push(n));
+        }
+    }
+
+    #[test]
+    fn an_offer_carries_these_options() {
+        let mut desk = Desk::new(101);
+        let reply = desk.say(&message(DhcpMessageType::Discover, ALICE)).unwrap();
+        assert_eq!(reply.to, host(100));
+        let bytes = &reply.message;
+        assert_eq!(bytes[0], 2);
+        assert_eq!(
+            (&bytes[4..8], &bytes[16..20]),
+            (&[0x12, 0x34, 0x56, 0x78][..], &[192, 168, 4, 100][..])
+        );
+        #[rustfmt::skip]
+        let options = [
+            53, 1, 2, 54, 4, 192, 168, 4, 1, 3, 4, 192, 168, 4, 1, 1, 4, 255, 255, 255, 0,
+            51, 4, 0, 0, 0x1c, 0x20, 6, 4, 192, 168, 4, 1,
+            58, 4, 0, 0, 0x0e, 0x10, 59, 4, 0, 0, 0x18, 0x9c, 255,
+        ];
+        assert_eq!(bytes[240..240 + options.len()], options);
+        assert_eq!(bytes.len(), 300);
+    }
+
+    #[test]
+    fn each_client_gets_an_address_and_the_same_one_again() {
+        let mut desk = Desk::new(101);
+        assert_eq!(desk.join(ALICE), Some(host(100)));
+        assert_eq!(desk.join(BOB), Some(host(101)));
+        assert_eq!(desk.ask(&message(DhcpMessageType::Discover, [4; 6])), None);
+        desk.wait(7_200);
+        assert_eq!(desk.notes.last(), Some(&NetNote::DhcpExpired { ip: host(101) }));
+        assert_eq!(desk.join(BOB), Some(host(101)));
+    }
+
+    #[test]
+    fn a_lease_is_renewed_by_its_owner_only() {
+        let mut desk = Desk::new(199);
+        desk.join(ALICE);
+        desk.wait(3_600);
+        assert_eq!(
+            desk.renew(ALICE, host(100)),
+            Some((DhcpMessageType::Ack, host(100)))
+        );
+        desk.wait(7_199);
+        assert_eq!(desk.server.next_due(), Some(Instant::from_secs(10_800)));
+        assert_eq!(
+            desk.renew(BOB, host(100)),
+            Some((DhcpMessageType::Nak, Ipv4Addr::UNSPECIFIED))
+        );
+        assert_eq!(
+            desk.renew(ALICE, host(100)),
+            Some((DhcpMessageType::Ack, host(100)))
+        );
+    }
+
+    #[test]
+    fn a_restarted_client_gets_its_lease_confirmed_and_a_stranger_is_refused() {
+        let mut desk = Desk::new(199);
+        desk.join(ALICE);
+        let reboot = |mac, ip| DhcpRepr {
+            requested_ip: Some(ip),
+            ..message(DhcpMessageType::Request, mac)
+        };
+        assert_eq!(
+            desk.ask(&reboot(ALICE, host(100))),
+            Some((DhcpMessageType::Ack, host(100)))
+        );
+        assert_eq!(desk.ask(&reboot(BOB, host(100))).unwrap().0, DhcpMessageType::Nak);
+        assert_eq!(
+            desk.ask(&reboot(BOB, Ipv4Addr::new(10, 0, 0, 7))).unwrap().0,
+            DhcpMessageType::Nak
+        );
+        assert_eq!(
+            desk.ask(&reboot(BOB, host(150))),
+            Some((DhcpMessageType::Ack, host(150)))
+        );
+        assert_eq!(desk.select([4; 6], host(160)).unwrap().0, DhcpMessageType::Nak);
+    }
+
+    #[test]
+    fn a_release_frees_and_a_decline_blocks() {
+        let mut desk = Desk::new(101);
+        desk.join(ALICE);
+        let release = DhcpRepr {
+            client_ip: host(100),
+            ..message(DhcpMessageType::Release, BOB)
+        };
+        desk.ask(&release);
+        assert_eq!(desk.join(BOB), Some(host(101)), "a stranger released the lease");
+        desk.ask(&DhcpRepr {
+            client_hardware_address: EthernetAddress(ALICE),
+            ..release
+        });
+        assert_eq!(desk.notes.last(), Some(&NetNote::DhcpRelease { ip: host(100) }));
+        assert_eq!(desk.join(ALICE), Some(host(100)));
+        let decline = message(DhcpMessageType::Decline, ALICE);
+        assert_eq!(
+            desk.ask(&DhcpRepr {
+                requested_ip: Some(host(100)),
+                ..decline
+            }),
+            None
+        );
+        assert_eq!(
+            desk.join(ALICE),
+            None,
+            "the declined address was handed out again"
+        );
+        desk.wait(600);
+        assert_eq!(desk.join(ALICE), Some(host(100)));
+    }
+
+    #[test]
+    fn modes_are_silence_and_refusal() {
+        let mut desk = Desk::new(199);
+        desk.server.mode = DhcpMode::Silent;
+        assert_eq!(desk.join(ALICE), None);
+        desk.server.mode = DhcpMode::Nak;
+        assert_eq!(
+            desk.ask(&message(DhcpMessageType::Discover, ALICE)).unwrap().0,
+            DhcpMessageType::Offer
+        );
+        assert_eq!(desk.select(ALICE, host(100)).unwrap().0, DhcpMessageType::Nak);
+    }
+
+    #[test]
+    fn answers_go_where_they_can_be_heard() {
+        let mut desk = Desk::new(199);
+        let discover = message(DhcpMessageType::Discover, ALICE);
+        let loud = DhcpRepr {
+            broadcast: true,
+            ..discover.clone()
+        };
+        assert_eq!(desk.say(&loud).unwrap().to, Ipv4Addr::BROADCAST);
+        desk.select(ALICE, host(100));
+        let renew = DhcpRepr {
+            client_ip: host(100),
+            ..message(DhcpMessageType::Request, ALICE)
+        };
+        assert_eq!(desk.say(&renew).unwrap().to, host(100));
+        let stolen = DhcpRepr {
+            client_ip: host(100),
+            ..message(DhcpMessageType::Request, BOB)
+        };
+        assert_eq!(desk.say(&stolen).unwrap().to, Ipv4Addr::BROADCAST);
+    }
+}

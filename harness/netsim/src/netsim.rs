@@ -27,8 +27,9 @@ const MAX_UNDER_WAY: usize = 4096;
 /// A frame under way, by where it arrives next.
 #[derive(Debug)]
 enum Arrival {
-    /// At the access point; sent by the association with this number.
-    AccessPoint(u64, Vec<u8>),
+    /// At the access point, from this station. It was associated when it sent; a power cut since then does not
+    /// call the frame back.
+    AccessPoint(Mac, Vec<u8>),
     /// At a server.
     Server(Vec<u8>),
     /// At the gateway, on its way to the station.
@@ -234,7 +235,7 @@ impl Netsim {
         }
         match self.under_way.pop_due(now).map(|(_, arrival)| arrival) {
             None => (),
-            Some(Arrival::AccessPoint(generation, bytes)) => self.at_access_point(generation, bytes),
+            Some(Arrival::AccessPoint(mac, bytes)) => self.at_access_point(mac, bytes),
             Some(Arrival::Server(bytes)) => self.at_server(bytes),
             Some(Arrival::Gateway(bytes)) => self.send_to_station(bytes),
             Some(Arrival::Station(generation, bytes)) => self.at_station(generation, bytes),
@@ -254,17 +255,14 @@ impl Netsim {
     }
 
     fn frame_from_station(&mut self, bytes: Vec<u8>) {
-        let fate = self
-            .radio
-            .passes()
-            .and_then(|(mac, generation)| match bytes.len() {
-                0..frame::ETHERNET_HEADER => Err(DropReason::Unreadable),
-                frame::ETHERNET_HEADER..=frame::MAX_FRAME if bytes[6..12] == mac => Ok(generation),
-                frame::ETHERNET_HEADER..=frame::MAX_FRAME => Err(DropReason::ForeignSource),
-                _ => Err(DropReason::TooLong),
-            });
-        let generation = match fate {
-            Ok(generation) => generation,
+        let fate = self.radio.passes().and_then(|(mac, _)| match bytes.len() {
+            0..frame::ETHERNET_HEADER => Err(DropReason::Unreadable),
+            frame::ETHERNET_HEADER..=frame::MAX_FRAME if bytes[6..12] == mac => Ok(mac),
+            frame::ETHERNET_HEADER..=frame::MAX_FRAME => Err(DropReason::ForeignSource),
+            _ => Err(DropReason::TooLong),
+        });
+        let mac = match fate {
+            Ok(mac) => mac,
             Err(why) => return self.lose(Direction::FromStation, &bytes, why),
         };
         let kept = self.capture.keep(self.now, Direction::FromStation, &bytes, None);
@@ -280,7 +278,7 @@ impl Netsim {
                     }
                     self.launch(
                         copy.at + self.config.latency,
-                        Arrival::AccessPoint(generation, copy.bytes),
+                        Arrival::AccessPoint(mac, copy.bytes),
                     );
                 }
             }
@@ -294,12 +292,10 @@ impl Netsim {
         self.drop_frame(why);
     }
 
-    fn at_access_point(&mut self, generation: u64, bytes: Vec<u8>) {
-        let mac = match self.radio.passes() {
-            Ok((mac, current)) if current == generation => mac,
-            Ok(_) => return self.drop_frame(DropReason::NotAssociated),
-            Err(why) => return self.drop_frame(why),
-        };
+    fn at_access_point(&mut self, mac: Mac, bytes: Vec<u8>) {
+        if !self.radio.is_on() {
+            return self.drop_frame(DropReason::AccessPointGone);
+        }
         let (now, notes) = (self.now, &mut self.notes);
         let fate = self
             .gateway

@@ -132,6 +132,11 @@ impl Radio {
         self.changed = true;
     }
 
+    /// Whether the access point hears anything.
+    pub(crate) fn is_on(&self) -> bool {
+        self.on
+    }
+
     pub(crate) fn ap(&self) -> &ApConfig {
         &self.ap
     }

@@ -338,7 +338,8 @@ impl Wan {
             .iter()
             .filter(|(_, s)| {
                 let state = self.sockets.get::<tcp::Socket<'_>>(s.handle).state();
-                state == State::Closed || (state == State::Listen && s.last_state != State::Listen)
+                // A socket listens only while its SYN is handled: that SYN was damaged, or was taken back.
+                matches!(state, State::Closed | State::Listen)
             })
             .map(|(id, _)| *id)
             .collect();

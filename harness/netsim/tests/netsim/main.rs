@@ -1,4 +1,10 @@
 //! The network against a TCP/IP stack that knows nothing of it: smoltcp as the station.
 
+mod captures;
+mod leases;
 mod life;
+mod links;
+mod noise;
+mod radio;
 mod station;
+mod streams;

@@ -91,6 +91,8 @@ pub(crate) struct Bench {
     next_port: u16,
     /// The driver drops what the stack sends while there is no link.
     associated: bool,
+    /// It keeps its address, and with it its connections, over a lost association.
+    pub(crate) keeps_address: bool,
 }
 
 pub(crate) fn stack_time(at: Instant) -> smoltcp::time::Instant {
@@ -121,6 +123,7 @@ impl Bench {
             dns,
             next_port: 50_000,
             associated: false,
+            keeps_address: false,
         }
     }
 
@@ -192,7 +195,9 @@ impl Bench {
                     FromAir::Frame(frame) => self.wire.rx.push_back(frame),
                     FromAir::Connected { .. } => {
                         self.associated = true;
-                        self.sockets.get_mut::<dhcpv4::Socket<'_>>(self.dhcp).reset();
+                        if !self.keeps_address {
+                            self.sockets.get_mut::<dhcpv4::Socket<'_>>(self.dhcp).reset();
+                        }
                         self.heard.push((self.now, message));
                     }
                     _ => {
