@@ -1,1 +1,43 @@
-//! The scenario file format.
+//! The scenario file format: what may be written, where it was written, and what is wrong with it.
+//!
+//! [`Scenario::parse`] and [`Scenario::parse_all`] read a file. The model keeps the [`Span`] of everything
+//! that a message may point at. Nothing here knows a backend; `docs/scenario-reference.md` and
+//! `docs/scenario.schema.json` are made from the documentation of these types by [`reference`] and
+//! [`schema`].
+
+pub mod action;
+pub mod bench;
+mod count;
+mod diagnostics;
+pub mod expectation;
+pub mod fault;
+mod located;
+mod matrix;
+mod names;
+mod parse;
+mod provisioning;
+pub mod quantity;
+mod reference;
+mod scalar;
+mod schema;
+mod step;
+pub mod trigger;
+mod validate;
+mod validate_expect;
+
+mod model;
+
+pub use action::Action;
+pub use bench::Bench;
+pub use count::Count;
+pub use diagnostics::{Diagnostics, Problem};
+pub use expectation::{Expectation, ExpectationKind, Secret, SerialPattern, Window};
+pub use fault::{Fault, Repeat};
+pub use located::{Located, Span};
+pub use model::{Catalogue, ExpectVerdict, Scenario};
+pub use provisioning::Provisioning;
+pub use quantity::{TimeOffset, TimeSpan};
+pub use reference::reference;
+pub use schema::schema;
+pub use step::{Step, StepKind};
+pub use trigger::{Level, Pattern, Trigger};

@@ -1,0 +1,54 @@
+//! The fault plan: what goes wrong, when, and for how long.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::action::Action;
+use crate::located::Located;
+use crate::quantity::{Share, TimeSpan};
+use crate::trigger::Trigger;
+
+/// An entry of the fault plan.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Fault {
+    /// Its name, unique in the file. Triggers and reports refer to it.
+    #[schemars(example = &"wifi-drop")]
+    pub name: Located<String>,
+    /// The moment at which it begins.
+    #[schemars(example = serde_json::json!({"request": {"endpoint": "renew-session", "at": "before-effect"}}))]
+    pub when: Located<Trigger>,
+    /// What it does.
+    #[serde(rename = "do")]
+    #[schemars(example = &"access-point-gone")]
+    pub action: Located<Action>,
+    /// How long it lasts; left out, to the end of the run. Only for actions that last.
+    #[serde(rename = "for")]
+    #[schemars(example = &"30s")]
+    pub lasts: Option<Located<TimeSpan>>,
+    /// Whether it happens again.
+    #[schemars(example = serde_json::json!({"times": 3}))]
+    pub repeat: Option<Located<Repeat>>,
+    /// With what probability it happens when its moment comes, drawn from the seed.
+    #[schemars(example = &"20%")]
+    pub probability: Option<Share>,
+    /// Whether the run may end without it. Otherwise a fault that never fired fails the run.
+    #[serde(default)]
+    #[schemars(example = true)]
+    pub optional: bool,
+}
+
+/// How a fault happens again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Repeat {
+    /// How often in all; left out, as often as its moment comes.
+    #[schemars(example = 3)]
+    pub times: Option<u32>,
+    /// With a trigger that counts: every so many occurrences from `nth` on; left out, at each.
+    #[schemars(example = 5)]
+    pub every: Option<u32>,
+    /// With `time` and `after`: again after this time.
+    #[schemars(example = &"10m")]
+    pub interval: Option<TimeSpan>,
+}

@@ -1,0 +1,576 @@
+//! What expectations and triggers must fulfil beyond their form.
+
+use crate::count::Count;
+use crate::expectation::{
+    Expectation, ExpectationKind, PinExpectation, RawExpectation, SerialPattern, StatusExpectation, Window,
+};
+use crate::located::{Located, Span};
+use crate::names;
+use crate::quantity::TimeSpan;
+use crate::trigger::Trigger;
+use crate::validate::{Context, pattern};
+
+/// Types of DHCP messages (RFC 2131, table 2).
+const DHCP_MESSAGES: [&str; 7] = ["discover", "offer", "request", "ack", "nak", "decline", "release"];
+
+/// Checks an expectation and gives it its type.
+pub(crate) fn expectation(
+    raw: &Located<RawExpectation>,
+    context: &mut Context<'_, '_>,
+) -> Option<Expectation> {
+    let mut found: Vec<(&str, Span, ExpectationKind)> = Vec::new();
+    macro_rules! take {
+        ($($key:literal $field:ident $kind:ident),*) => {
+            const KEYS: &[&str] = &[$($key),*];
+            $(if let Some(value) = &raw.$field {
+                found.push(($key, value.span, ExpectationKind::$kind(value.value.clone())));
+            })*
+        };
+    }
+    take!(
+        "serial" serial Serial, "no-serial" no_serial NoSerial, "serial-order" serial_order SerialOrder,
+        "serial-all" serial_all SerialAll, "event" event Event, "interval" interval Interval,
+        "requests" requests Requests, "rate" rate Rate, "backoff" backoff Backoff, "pin" pin Pin,
+        "status" status Status, "token-reuse" token_reuse TokenReuse, "no-secrets" no_secrets NoSecrets,
+        "liveness" liveness Liveness
+    );
+    if found.len() != 1 {
+        let keys: Vec<&str> = found.iter().map(|(key, ..)| *key).collect();
+        let message = match keys.as_slice() {
+            [] => "the expectation expects nothing".to_owned(),
+            many => format!("the expectation has several keys: {}", names::list(many)),
+        };
+        context.problem(
+            raw.span,
+            message,
+            "this expectation",
+            format!("write one of {}", names::list(KEYS)),
+        );
+        return None;
+    }
+    let (_, span, kind) = found.swap_remove(0);
+    check(&kind, span.or(raw.span), context);
+    Some(Expectation {
+        name: raw.name.clone(),
+        kind,
+        span: raw.span,
+    })
+}
+
+fn check(kind: &ExpectationKind, span: Span, context: &mut Context<'_, '_>) {
+    use ExpectationKind as K;
+    match kind {
+        K::Serial(e) => {
+            pattern(e.text.as_ref(), e.regex.as_ref(), span, context);
+            count(e.count.as_ref(), context);
+            window(e.window(), context);
+        }
+        K::NoSerial(e) => {
+            pattern(e.text.as_ref(), e.regex.as_ref(), span, context);
+            window(e.window(), context);
+        }
+        K::SerialOrder(list) => patterns(list, span, 2, context),
+        K::SerialAll(list) => patterns(list, span, 1, context),
+        K::Event(e) => {
+            subject(&e.of, context);
+            count(e.count.as_ref(), context);
+            window(e.window(), context);
+        }
+        K::Interval(e) => {
+            trigger(&e.from, context);
+            trigger(&e.to, context);
+            limits(e.min, e.max, span, context);
+        }
+        K::Requests(e) => {
+            if let Some(status) = e.status {
+                http_status(status.value, status.span, context);
+            }
+            count(e.count.as_ref(), context);
+            window(e.window(), context);
+        }
+        K::Rate(e) => {
+            subject(&e.of, context);
+            positive(e.per, context);
+            window(e.window(), context);
+        }
+        K::Backoff(e) => {
+            subject(&e.of, context);
+            if e.factor.milli < 1000 {
+                context.problem(
+                    e.factor.span,
+                    "a factor below 1 lets gaps shrink",
+                    "this factor",
+                    "",
+                );
+            }
+            positive(e.up_to, context);
+            count(e.count.as_ref(), context);
+            window(e.window(), context);
+        }
+        K::Pin(e) => pin(e, span, context),
+        K::Status(e) => status(e, span, context),
+        K::TokenReuse(e) => window(e.window(), context),
+        K::NoSecrets(e) => {
+            if e.of.is_empty() {
+                context.problem(span, "no secret is named", "here", "");
+            }
+        }
+        K::Liveness(e) => {
+            positive(e.within, context);
+            match &e.after {
+                Some(after) => trigger(after, context),
+                None if context.fault_names.is_empty() => {
+                    let help = "add `faults:`, or say `after` what";
+                    context.problem(
+                        span,
+                        "the device is to recover, but the scenario has no fault",
+                        "here",
+                        help,
+                    );
+                }
+                None => {}
+            }
+        }
+    }
+}
+
+fn patterns(list: &[Located<SerialPattern>], span: Span, least: usize, context: &mut Context<'_, '_>) {
+    if list.len() < least {
+        let message = if least == 2 {
+            "an order needs two texts"
+        } else {
+            "the list is empty"
+        };
+        context.problem(span, message, "this list", "");
+    }
+    for entry in list {
+        pattern(
+            entry.text.as_ref(),
+            entry.regex.as_ref(),
+            entry.span.or(span),
+            context,
+        );
+    }
+}
+
+fn pin(e: &PinExpectation, span: Span, context: &mut Context<'_, '_>) {
+    context.gpio(e.gpio);
+    one_form(
+        &[
+            ("level", e.level.is_some()),
+            ("always", e.always.is_some()),
+            ("never", e.never.is_some()),
+        ],
+        e.at.as_ref(),
+        e.window(),
+        span,
+        context,
+    );
+}
+
+fn status(e: &StatusExpectation, span: Span, context: &mut Context<'_, '_>) {
+    one_form(
+        &[
+            ("is", e.is.is_some()),
+            ("always", e.always.is_some()),
+            ("never", e.never.is_some()),
+            ("time-in", e.time_in.is_some()),
+        ],
+        e.at.as_ref(),
+        e.window(),
+        span,
+        context,
+    );
+    if e.time_in.is_some() {
+        limits(e.min, e.max, span, context);
+    } else if let Some(limit) = e.min.or(e.max) {
+        context.problem(limit.span, "`min` and `max` belong to `time-in`", "this time", "");
+    }
+}
+
+/// Exactly one of the forms; the first of them goes with `at`, the others with a window.
+fn one_form(
+    forms: &[(&str, bool)],
+    at: Option<&Located<Trigger>>,
+    stretch: Window<'_>,
+    span: Span,
+    context: &mut Context<'_, '_>,
+) {
+    let names: Vec<&str> = forms.iter().map(|(name, _)| *name).collect();
+    if forms.iter().filter(|(_, there)| *there).count() != 1 {
+        context.problem(
+            span,
+            format!("exactly one of {} is wanted", names::list(&names)),
+            "here",
+            "",
+        );
+        return;
+    }
+    let first = forms[0];
+    match (first.1, at) {
+        (true, None) => {
+            let help = "add `at`, or use `always`";
+            context.problem(span, format!("`{}` needs a moment", first.0), "here", help);
+        }
+        (true, Some(at)) => {
+            trigger(at, context);
+            if let Some(extra) = stretch
+                .after
+                .or(stretch.before)
+                .map(|t| t.span)
+                .or(stretch.within.map(|t| t.span))
+            {
+                context.problem(
+                    extra,
+                    format!("`{}` looks at one moment, not at a stretch", first.0),
+                    "here",
+                    "",
+                );
+            }
+        }
+        (false, Some(at)) => {
+            context.problem(
+                at.span,
+                format!("`at` belongs to `{}`", first.0),
+                "this moment",
+                "",
+            );
+        }
+        (false, None) => window(stretch, context),
+    }
+}
+
+fn count(count: Option<&Located<Count>>, context: &mut Context<'_, '_>) {
+    let Some(count) = count else { return };
+    match (count.min, count.max) {
+        (None, None) => context.problem(
+            count.span,
+            "any number is right",
+            "this count",
+            "give `min` or `max`",
+        ),
+        (Some(min), Some(max)) if min > max => {
+            context.problem(
+                count.span,
+                format!("no number is at least {min} and at most {max}"),
+                "this count",
+                "",
+            );
+        }
+        (Some(0), None) => {
+            context.problem(
+                count.span,
+                "any number is at least 0",
+                "this count",
+                "use `count: 0` for none",
+            );
+        }
+        _ => {}
+    }
+}
+
+fn limits(
+    min: Option<Located<TimeSpan>>,
+    max: Option<Located<TimeSpan>>,
+    span: Span,
+    context: &mut Context<'_, '_>,
+) {
+    match (min, max) {
+        (None, None) => context.problem(span, "any length is right", "here", "give `min` or `max`"),
+        (Some(min), Some(max)) if min.value > max.value => {
+            let message = format!("no time is at least {} and at most {}", min.value, max.value);
+            context.problem(min.span, message, "this one", "");
+        }
+        (Some(min), _) => context.within_run(min.span, min.value, "the shortest time"),
+        _ => {}
+    }
+}
+
+fn positive(span: Located<TimeSpan>, context: &mut Context<'_, '_>) {
+    if span.nanos() == 0 {
+        context.problem(span.span, "a stretch without length", "this time", "");
+    }
+}
+
+fn window(window: Window<'_>, context: &mut Context<'_, '_>) {
+    if let Some(after) = window.after {
+        trigger(after, context);
+    }
+    if let Some(before) = window.before {
+        trigger(before, context);
+    }
+    if let Some(within) = window.within {
+        positive(*within, context);
+    }
+    let start = match window.after.map(|t| &t.value) {
+        None => Some(TimeSpan(0)),
+        Some(Trigger::Time(time)) => Some(*time),
+        Some(_) => None,
+    };
+    if let (
+        Some(start),
+        Some(Located {
+            value: Trigger::Time(end),
+            span,
+        }),
+    ) = (start, window.before)
+        && *end <= start
+    {
+        context.problem(
+            *span,
+            format!("nothing lies from {start} on and before {end}"),
+            "this moment",
+            "",
+        );
+    }
+    if let (Some(start), Some(within)) = (start, window.within) {
+        context.within_run(within.span, TimeSpan(start.0.saturating_add(within.0)), "the end");
+    }
+}
+
+/// What an expectation is about: something that happens again and again.
+fn subject(of: &Located<Trigger>, context: &mut Context<'_, '_>) {
+    trigger(of, context);
+    if matches!(of.value, Trigger::Time(_) | Trigger::After(_)) {
+        context.problem(
+            of.span,
+            "a time happens once; name an event",
+            "this moment",
+            "for example `request` or `serial`",
+        );
+    } else if of.nth().is_some() {
+        context.problem(
+            of.span,
+            "all occurrences are meant here",
+            "this event",
+            "remove `nth`",
+        );
+    }
+}
+
+/// Checks a trigger and what is inside.
+pub(crate) fn trigger(t: &Located<Trigger>, context: &mut Context<'_, '_>) {
+    check_trigger(&t.value, t.span, t.pattern_span(), context);
+}
+
+fn check_trigger(t: &Trigger, span: Span, pattern_span: Span, context: &mut Context<'_, '_>) {
+    if t.nth() == Some(0) {
+        context.problem(
+            span,
+            "the 0th never comes: occurrences count from 1",
+            "this moment",
+            "",
+        );
+    }
+    match t {
+        Trigger::Time(time) => context.within_run(span, *time, "a moment"),
+        Trigger::After(after) => {
+            check_trigger(&after.trigger, span, span, context);
+            context.within_run(span, after.delay, "the delay");
+        }
+        Trigger::Serial(serial) => {
+            pattern(serial.text.as_ref(), serial.regex.as_ref(), pattern_span, context)
+        }
+        Trigger::Request(request) => {
+            use events::Phase;
+            let unanswered = matches!(request.at, Some(Phase::FirstByte | Phase::BeforeEffect));
+            if let Some(status) = request.status {
+                http_status(status, span, context);
+            }
+            if unanswered && request.status.is_some() {
+                let help = "use `at: after-effect` or `at: after-reply`";
+                context.problem(
+                    span,
+                    "it can never come: the status is not known so early",
+                    "this moment",
+                    help,
+                );
+            }
+            if request.at == Some(Phase::FirstByte) && request.body.is_some() {
+                let help = "use `at: before-effect`";
+                context.problem(
+                    span,
+                    "it can never come: the body is not known so early",
+                    "this moment",
+                    help,
+                );
+            }
+        }
+        Trigger::Dhcp(dhcp) if !DHCP_MESSAGES.contains(&dhcp.message.as_str()) => {
+            let help = format!("one of {}", names::list(&DHCP_MESSAGES));
+            let message = format!("`{}` is no DHCP message", dhcp.message.value);
+            context.problem(dhcp.message.span.or(span), message, "this message", help);
+        }
+        Trigger::Pin(pin) => context.gpio(pin.gpio),
+        Trigger::Fault(fault) => {
+            let names: Vec<&str> = context.fault_names.iter().map(String::as_str).collect();
+            if let Some(name) = fault
+                .name
+                .as_ref()
+                .filter(|name| !names.contains(&name.value.as_str()))
+            {
+                let help =
+                    names::closest(name, names.iter().copied()).map(|m| format!("did you mean `{m}`?"));
+                let message = format!("it can never come: no fault is called `{}`", name.value);
+                context.problem(name.span, message, "this name", help.unwrap_or_default());
+            } else if names.is_empty() {
+                context.problem(
+                    span,
+                    "it can never come: the scenario has no faults",
+                    "this moment",
+                    "",
+                );
+            }
+        }
+        _ => {}
+    }
+}
+
+fn http_status(status: u16, span: Span, context: &mut Context<'_, '_>) {
+    if !(100..=599).contains(&status) {
+        context.problem(span, format!("{status} is no HTTP status"), "this status", "");
+    }
+}
+
+/// Checks a regular expression and points at the character that is wrong.
+pub(crate) fn regex(expression: &Located<String>, whole: Span, context: &mut Context<'_, '_>) {
+    let span = expression.span.or(whole);
+    let mut parser = regex_syntax::ParserBuilder::new().utf8(false).build();
+    let (inside, kind) = match parser.parse(expression) {
+        Ok(hir) => {
+            if hir.properties().minimum_len() == Some(0) && hir.properties().look_set().is_empty() {
+                context.problem(
+                    span,
+                    "the expression matches an empty text, so every line",
+                    "this expression",
+                    "",
+                );
+            }
+            if hir.properties().look_set().contains_word_unicode() {
+                // A streaming automaton knows words of ASCII only.
+                let help = r"write `(?-u:\b)` instead of `\b`";
+                context.problem(span, r"`\b` of Unicode is not supported", "this expression", help);
+            }
+            return;
+        }
+        Err(regex_syntax::Error::Parse(e)) => (*e.span(), e.kind().to_string()),
+        Err(regex_syntax::Error::Translate(e)) => (*e.span(), e.kind().to_string()),
+        Err(e) => {
+            context.problem(
+                span,
+                format!("not a regular expression: {e}"),
+                "this expression",
+                "",
+            );
+            return;
+        }
+    };
+    let start = inside.start.offset;
+    // Points inside where the text stands in the file as it is, without escapes of YAML.
+    let quote = span.len.saturating_sub(expression.len()) / 2;
+    let exact = span.len == expression.len() || span.len == expression.len() + 2;
+    let place = if exact {
+        let offset = span.offset + quote + start;
+        let len = inside.end.offset.saturating_sub(start).max(1);
+        Span { offset, len, ..span }
+    } else {
+        span
+    };
+    let message = format!(
+        "not a regular expression: {kind}, at character {}",
+        inside.start.column
+    );
+    context.problem(place, message, "here", "");
+}
+
+impl ExpectationKind {
+    /// A description made from what it demands.
+    pub(crate) fn describe(&self) -> String {
+        let counted = |count: &Option<Located<Count>>| {
+            count
+                .as_ref()
+                .map_or_else(String::new, |c| format!(" {} times", c.value))
+        };
+        match self {
+            ExpectationKind::Serial(e) => format!("serial {}{}", e.pattern(), counted(&e.count)),
+            ExpectationKind::NoSerial(e) => format!("no serial {}", e.pattern()),
+            ExpectationKind::SerialOrder(list) => format!("serial order: {}", join(list, " → ")),
+            ExpectationKind::SerialAll(list) => format!("serial, all of: {}", join(list, ", ")),
+            ExpectationKind::Event(e) => format!("{}{}", e.of.value, counted(&e.count)),
+            ExpectationKind::Interval(e) => format!("interval from {} to {}", e.from.value, e.to.value),
+            ExpectationKind::Requests(e) => {
+                let endpoint = e.endpoint.map_or("any endpoint", events::Endpoint::name);
+                let status = e
+                    .status
+                    .map_or_else(String::new, |s| format!(" answered {}", s.value));
+                format!("requests to {endpoint}{status}{}", counted(&e.count))
+            }
+            ExpectationKind::Rate(e) => {
+                format!("{} at most {} times in {}", e.of.value, e.max.value, e.per.value)
+            }
+            ExpectationKind::Backoff(e) => format!("backoff of {}", e.of.value),
+            ExpectationKind::Pin(e) => format!("pin GPIO{}", e.gpio.value),
+            ExpectationKind::Status(_) => "status on the dashboard".to_owned(),
+            ExpectationKind::TokenReuse(e) => {
+                format!("a refused token is sent at most {} times", e.max.value)
+            }
+            ExpectationKind::NoSecrets(_) => "no secrets on serial".to_owned(),
+            ExpectationKind::Liveness(e) => format!("alive within {}", e.within.value),
+        }
+    }
+}
+
+fn join(list: &[Located<SerialPattern>], separator: &str) -> String {
+    let texts: Vec<String> = list.iter().map(|p| p.pattern().to_string()).collect();
+    texts.join(separator)
+}
+
+impl std::fmt::Display for Trigger {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(nth) = self.nth() {
+            write!(f, "#{nth} ")?;
+        }
+        match self {
+            Trigger::Time(time) => write!(f, "time {time}"),
+            Trigger::After(after) => write!(f, "{} after {}", after.delay, after.trigger),
+            Trigger::Serial(serial) => write!(f, "serial {}", serial.pattern()),
+            Trigger::Request(r) => {
+                f.write_str("request")?;
+                if let Some(endpoint) = r.endpoint {
+                    write!(f, " {endpoint}")?;
+                }
+                if let Some(status) = r.status {
+                    write!(f, " answered {status}")?;
+                }
+                Ok(())
+            }
+            Trigger::Wifi(wifi) => write!(f, "WiFi {}", lower(&wifi.state)),
+            Trigger::Dhcp(dhcp) => write!(f, "DHCP {}", dhcp.message.value),
+            Trigger::Dns(dns) => write!(f, "DNS query {}", dns.name.as_deref().unwrap_or("")),
+            Trigger::Sntp(_) => f.write_str("SNTP poll"),
+            Trigger::Pin(pin) => write!(f, "GPIO{} {}", pin.gpio.value, lower(&pin.level)),
+            Trigger::Reset(reset) => match reset.cause {
+                Some(cause) => write!(f, "reset by {}", lower(&cause)),
+                None => f.write_str("reset"),
+            },
+            Trigger::Status(status) => write!(f, "status {}", lower(&status.status)),
+            Trigger::Session(session) => write!(f, "session {}", lower(&session.change)),
+            Trigger::Fault(fault) => {
+                let name = fault.name.as_ref().map_or("any", |n| n.value.as_str());
+                write!(f, "fault {name} {}", lower(&fault.state))
+            }
+        }
+    }
+}
+
+/// `MainWatchdog0` as `main-watchdog0`.
+fn lower(name: &impl std::fmt::Debug) -> String {
+    let mut out = String::new();
+    for c in format!("{name:?}").chars() {
+        if c.is_uppercase() && !out.is_empty() {
+            out.push('-');
+        }
+        out.extend(c.to_lowercase());
+    }
+    out
+}
