@@ -345,7 +345,3 @@ impl Radio {
 fn done(code: u32) -> Step {
     Step::Reply(Reply::Value(code))
 }
-
-#[cfg(test)]
-#[path = "radio/tests.rs"]
-mod tests;

@@ -1,1 +1,621 @@
+//! The services as the run loop sees them, with a guest played by the test.
 
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use sim::air::{ApInfo, AuthMode, Reason};
+
+use super::*;
+use crate::symbols::Symbol;
+use crate::testing::{FakeCpu, FlatMemory};
+
+const RAM: u32 = 0x3FC8_0000;
+/// The OS adapter's table, the init configuration, scratch memory and the heap of the played guest.
+const TABLE: u32 = RAM + 0x1000;
+const CONFIG: u32 = RAM + 0x1200;
+const SCRATCH: u32 = RAM + 0x1400;
+const HEAP: u32 = RAM + 0x2000;
+const STACK: u32 = RAM + 0x8000;
+/// Functions of the played guest.
+const EVENT_POST: u32 = 0x4201_0000;
+const MALLOC: u32 = 0x4201_0010;
+const FREE: u32 = 0x4201_0020;
+const READ_MAC: u32 = 0x4201_0030;
+const RX_CALLBACK: u32 = 0x4201_0040;
+const TX_DONE: u32 = 0x4201_0050;
+/// What the guest was doing.
+const CALLER: u32 = 0x4200_0004;
+
+const DRIVER: [&str; 22] = [
+    "esp_wifi_init_internal",
+    "esp_wifi_deinit_internal",
+    "esp_wifi_set_mode",
+    "esp_wifi_get_mode",
+    "esp_wifi_set_config",
+    "esp_wifi_get_config",
+    "esp_wifi_start",
+    "esp_wifi_stop",
+    "esp_wifi_connect_internal",
+    "esp_wifi_disconnect_internal",
+    "esp_wifi_scan_start",
+    "esp_wifi_scan_get_ap_num",
+    "esp_wifi_scan_get_ap_record",
+    "esp_wifi_sta_get_rssi",
+    "esp_wifi_sta_get_ap_info",
+    "esp_wifi_set_channel",
+    "esp_wifi_internal_reg_rxcb",
+    "esp_wifi_set_tx_done_cb",
+    "esp_wifi_internal_tx",
+    "esp_wifi_internal_free_rx_buffer",
+    "esp_wifi_set_ps",
+    "esp_now_init",
+];
+
+/// A guest function that was called, with its arguments and what its pointers pointed to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Seen {
+    Event(u32, Vec<u8>),
+    Malloc(u32),
+    Free(u32),
+    Received(Vec<u8>, u32),
+    TxDone(u16, bool),
+}
+
+struct Guest {
+    services: Services,
+    cpu: FakeCpu,
+    mem: FlatMemory,
+    now: Instant,
+    seen: Vec<Seen>,
+    /// What malloc answers.
+    heap: u32,
+    /// Whether the receive callback frees the frame before it returns.
+    frees_at_once: bool,
+}
+
+impl Guest {
+    fn new() -> Guest {
+        let function = |(n, name): (usize, &&str)| Symbol {
+            addr: 0x4202_0000 + 16 * n as u32,
+            size: 16,
+            name: (*name).to_owned(),
+            is_function: true,
+        };
+        let mut symbols: Vec<Symbol> = DRIVER.iter().enumerate().map(function).collect();
+        for (addr, name) in [
+            (0x4200_0000, "main"),
+            (0x4203_0000, "_RNvCs1_7___rustc17rust_begin_unwind"),
+        ] {
+            symbols.push(Symbol {
+                addr,
+                size: 64,
+                name: name.to_owned(),
+                is_function: true,
+            });
+        }
+        let firmware = Firmware {
+            entry: 0,
+            segments: [].into(),
+            symbols: Arc::new(SymbolTable::new(symbols)),
+            app: None,
+        };
+        let mut cpu = FakeCpu::default();
+        cpu.set_x(reg::SP, STACK);
+        cpu.set_pc(CALLER);
+        cpu.set_mstatus(0x1888);
+        let mut mem = FlatMemory::new(RAM, 0x8000);
+        for (offset, word) in [
+            (0, 9),
+            (176, FREE),
+            (180, EVENT_POST),
+            (220, READ_MAC),
+            (344, MALLOC),
+            (476, 0xDEAD_BEAF),
+        ] {
+            mem.write_u32(TABLE + offset, word).unwrap();
+        }
+        for (offset, word) in [(0, TABLE), (56, 4), (60, 3), (72, 2), (152, 0x1F2F_3F4F)] {
+            mem.write_u32(CONFIG + offset, word).unwrap();
+        }
+        Guest {
+            services: Services::new(&firmware),
+            cpu,
+            mem,
+            now: Instant::from_secs(1),
+            seen: Vec::new(),
+            heap: HEAP,
+            frees_at_once: false,
+        }
+    }
+
+    /// A guest whose driver is initialised, in station mode, with callbacks.
+    fn ready() -> Guest {
+        let mut guest = Guest::new();
+        assert_eq!(guest.call("esp_wifi_init_internal", &[CONFIG]), 0);
+        assert_eq!(guest.call("esp_wifi_internal_reg_rxcb", &[0, RX_CALLBACK]), 0);
+        assert_eq!(guest.call("esp_wifi_set_tx_done_cb", &[TX_DONE]), 0);
+        assert_eq!(guest.call("esp_wifi_set_mode", &[1]), 0);
+        guest.mem.put(SCRATCH, &[0; 184]);
+        guest.mem.put(SCRATCH, b"bench");
+        guest.mem.put(SCRATCH + 32, b"password");
+        assert_eq!(guest.call("esp_wifi_set_config", &[0, SCRATCH]), 0);
+        guest
+    }
+
+    /// A guest that is connected and has heard so.
+    fn connected() -> Guest {
+        let mut guest = Guest::ready();
+        guest.call("esp_wifi_start", &[]);
+        guest.call("esp_wifi_connect_internal", &[]);
+        guest.hear(FromAir::Connected { ap: ap(), aid: 1 });
+        guest.services.take_to_air();
+        guest.seen.clear();
+        guest
+    }
+
+    /// Calls a driver function as the guest does and plays the guest until it returns.
+    fn call(&mut self, name: &str, args: &[u32]) -> u32 {
+        let addr = 0x4202_0000 + 16 * DRIVER.iter().position(|n| *n == name).unwrap() as u32;
+        let back = self.cpu.pc();
+        for n in 0..8 {
+            self.cpu.set_x(reg::A0 + n, args.get(n).copied().unwrap_or(0));
+        }
+        self.cpu.set_x(reg::RA, CALLER + 0x20);
+        self.cpu.set_pc(addr);
+        self.run_until(CALLER + 0x20);
+        self.cpu.set_pc(back);
+        self.cpu.x(reg::A0)
+    }
+
+    fn run_until(&mut self, pc: u32) {
+        for _ in 0..1000 {
+            if self.cpu.pc() == pc {
+                return;
+            }
+            if self.services.hooks().contains(self.cpu.pc()) {
+                let cx = Context {
+                    mem: &mut self.mem,
+                    now: self.now,
+                };
+                match self.services.on_hook(&mut self.cpu, cx) {
+                    Outcome::Continue => {}
+                    Outcome::Advance(d) => self.now += d,
+                    other => panic!("{other:?}"),
+                }
+            } else {
+                self.play();
+            }
+        }
+        panic!("never came back to {pc:#x}, stands at {:#x}", self.cpu.pc());
+    }
+
+    /// Plays the guest function at pc.
+    fn play(&mut self) {
+        let a = |n: usize| self.cpu.x(reg::A0 + n);
+        let (a0, a1, a2, a3) = (a(0), a(1), a(2), a(3));
+        let mut result = 0;
+        match self.cpu.pc() {
+            EVENT_POST => {
+                let data = if a3 == 0 {
+                    Vec::new()
+                } else {
+                    self.mem.get(a2, a3 as usize)
+                };
+                self.seen.push(Seen::Event(a1, data));
+            }
+            MALLOC => {
+                self.seen.push(Seen::Malloc(a0));
+                result = self.heap;
+                self.heap += if self.heap == 0 { 0 } else { 0x600 };
+            }
+            FREE => self.seen.push(Seen::Free(a0)),
+            READ_MAC => {
+                assert_eq!(a1, 0, "the station's address");
+                self.mem.put(a0, &[0x7C, 0xDF, 0xA1, 1, 2, 3]);
+            }
+            RX_CALLBACK => {
+                let frame = self.mem.get(a0, a1 as usize);
+                self.seen.push(Seen::Received(frame, a2));
+                if self.frees_at_once {
+                    let ra = self.cpu.x(reg::RA);
+                    self.call("esp_wifi_internal_free_rx_buffer", &[a2]);
+                    self.cpu.set_x(reg::RA, ra);
+                }
+            }
+            TX_DONE => {
+                let len = self.mem.read_u16(a2).unwrap();
+                self.seen.push(Seen::TxDone(len, a3 != 0));
+            }
+            pc => panic!("no guest function at {pc:#x}"),
+        }
+        // A callee may clobber all but the saved registers.
+        for n in [5, 6, 7, 12, 13, 28, 31] {
+            self.cpu.set_x(n, 0xBAD0_0000 + n as u32);
+        }
+        self.cpu.set_x(reg::A0, result);
+        self.cpu.set_pc(self.cpu.x(reg::RA));
+    }
+
+    /// Delivers what waits, between two instructions of the guest.
+    fn deliver(&mut self) {
+        while self.services.wants_delivery() {
+            let before = self.cpu.clone();
+            let cx = Context {
+                mem: &mut self.mem,
+                now: self.now,
+            };
+            if self.services.deliver(&mut self.cpu, cx) {
+                self.run_until(before.pc());
+                assert_eq!(self.cpu, before, "the guest notices nothing");
+            }
+        }
+    }
+
+    /// Lets time pass.
+    fn pass(&mut self, d: Duration) {
+        let end = self.now + d;
+        while let Some(at) = self.services.next_deadline().filter(|at| *at <= end) {
+            self.now = at;
+            self.services.poll(at);
+            self.deliver();
+        }
+        self.now = end;
+    }
+
+    fn hear(&mut self, message: FromAir) {
+        self.services.receive(self.now, message);
+        self.deliver();
+    }
+
+    fn events(&self) -> Vec<u32> {
+        self.seen
+            .iter()
+            .filter_map(|s| {
+                if let Seen::Event(id, _) = s {
+                    Some(*id)
+                } else {
+                    None
+                }
+            })
+            .collect()
+    }
+}
+
+fn ap() -> ApInfo {
+    ApInfo {
+        ssid: "bench".to_owned(),
+        bssid: [2, 0, 0, 0, 0, 1],
+        channel: 6,
+        rssi_dbm: -52,
+        auth: AuthMode::Wpa2Psk,
+    }
+}
+
+fn lost(reason: Reason) -> FromAir {
+    FromAir::Disconnected {
+        ssid: "bench".to_owned(),
+        bssid: [2, 0, 0, 0, 0, 1],
+        reason,
+        rssi_dbm: -90,
+    }
+}
+
+fn frame(len: usize) -> Vec<u8> {
+    (0..len).map(|n| n as u8).collect()
+}
+
+#[test]
+fn functions_in_the_wrong_order_are_refused_with_the_vendors_codes() {
+    let mut guest = Guest::new();
+    assert_eq!(guest.call("esp_wifi_start", &[]), 0x3001);
+    assert_eq!(guest.call("esp_wifi_set_mode", &[1]), 0x3001);
+    assert_eq!(guest.call("esp_wifi_init_internal", &[CONFIG]), 0);
+    assert_eq!(guest.call("esp_wifi_init_internal", &[CONFIG]), 0x3013);
+    assert_eq!(guest.call("esp_wifi_connect_internal", &[]), 0x3002);
+    assert_eq!(guest.call("esp_wifi_scan_start", &[0, 0]), 0x3002);
+    assert_eq!(guest.call("esp_wifi_set_config", &[0, SCRATCH]), 0x3005);
+    assert_eq!(guest.call("esp_wifi_set_mode", &[4]), 0x102);
+    guest.call("esp_wifi_set_mode", &[1]);
+    guest.call("esp_wifi_start", &[]);
+    assert_eq!(guest.call("esp_wifi_connect_internal", &[]), 0x300A);
+    assert_eq!(guest.call("esp_wifi_deinit_internal", &[]), 0x3003);
+    assert_eq!(guest.call("esp_wifi_stop", &[]), 0);
+    assert_eq!(guest.call("esp_wifi_stop", &[]), 0);
+    assert_eq!(guest.call("esp_wifi_deinit_internal", &[]), 0);
+    assert_eq!(guest.call("esp_wifi_get_mode", &[SCRATCH]), 0x3001);
+    assert_eq!(guest.services.take_events(), []);
+}
+
+#[test]
+fn a_configuration_with_the_wrong_magic_is_refused() {
+    let mut guest = Guest::new();
+    guest.mem.write_u32(CONFIG + 152, 0).unwrap();
+    assert_eq!(guest.call("esp_wifi_init_internal", &[CONFIG]), 0x102);
+}
+
+#[test]
+fn start_and_stop_post_their_events_before_they_return() {
+    let mut guest = Guest::ready();
+    assert_eq!(guest.call("esp_wifi_start", &[]), 0);
+    assert_eq!(guest.seen, [Seen::Event(2, vec![])]);
+    guest.call("esp_wifi_connect_internal", &[]);
+    guest.hear(FromAir::Connected { ap: ap(), aid: 1 });
+    guest.seen.clear();
+    assert_eq!(guest.call("esp_wifi_stop", &[]), 0);
+    assert_eq!(guest.events(), [5, 3]);
+    assert!(!guest.services.wants_delivery());
+}
+
+#[test]
+fn mode_and_configuration_read_back() {
+    let mut guest = Guest::ready();
+    assert_eq!(guest.call("esp_wifi_get_mode", &[SCRATCH + 400]), 0);
+    assert_eq!(guest.mem.read_u32(SCRATCH + 400), Ok(1));
+    assert_eq!(guest.call("esp_wifi_get_config", &[0, SCRATCH + 400]), 0);
+    assert_eq!(guest.mem.get(SCRATCH + 400, 184), guest.mem.get(SCRATCH, 184));
+    guest.mem.put(SCRATCH + 32, b"short\0\0\0");
+    assert_eq!(guest.call("esp_wifi_set_config", &[0, SCRATCH]), 0x300B);
+    assert_eq!(guest.call("esp_wifi_set_config", &[2, SCRATCH]), 0x3004);
+    assert_eq!(guest.call("esp_wifi_set_ps", &[2]), 0);
+    assert_eq!(guest.call("esp_wifi_set_ps", &[3]), 0x102);
+}
+
+#[test]
+fn a_connection_comes_and_goes() {
+    let mut guest = Guest::ready();
+    guest.call("esp_wifi_start", &[]);
+    guest.seen.clear();
+    assert_eq!(guest.call("esp_wifi_connect_internal", &[]), 0);
+    assert_eq!(
+        guest.services.take_to_air(),
+        [ToAir::Connect {
+            ssid: "bench".to_owned(),
+            password: "password".to_owned(),
+            bssid: None,
+            mac: [0x7C, 0xDF, 0xA1, 1, 2, 3],
+        }]
+    );
+    assert_eq!(guest.call("esp_wifi_connect_internal", &[]), 0x3007);
+    assert_eq!(guest.call("esp_wifi_sta_get_rssi", &[SCRATCH]), u32::MAX);
+    guest.hear(FromAir::Connected { ap: ap(), aid: 7 });
+    assert!(matches!(&guest.seen[..], [Seen::Event(4, data)] if data.len() == 48 && data[44] == 7));
+    guest.hear(FromAir::Rssi(-71));
+    assert_eq!(guest.call("esp_wifi_sta_get_rssi", &[SCRATCH]), 0);
+    assert_eq!(guest.mem.read_u32(SCRATCH), Ok(-71i32 as u32));
+    assert_eq!(guest.call("esp_wifi_sta_get_ap_info", &[SCRATCH]), 0);
+    assert_eq!(guest.mem.get(SCRATCH + 39, 6), [6, 0, 0, 0, 0, (-71i8) as u8]);
+    guest.seen.clear();
+    guest.hear(lost(Reason::BEACON_TIMEOUT));
+    assert!(matches!(&guest.seen[..], [Seen::Event(5, data)] if data.len() == 41 && data[39] == 200));
+    assert_eq!(guest.call("esp_wifi_sta_get_ap_info", &[SCRATCH]), 0x300F);
+    assert_eq!(guest.call("esp_wifi_connect_internal", &[]), 0);
+}
+
+#[test]
+fn the_confirmation_of_a_goodbye_is_not_the_answer_to_the_next_attempt() {
+    let mut guest = Guest::connected();
+    guest.call("esp_wifi_stop", &[]);
+    guest.call("esp_wifi_start", &[]);
+    assert_eq!(guest.call("esp_wifi_connect_internal", &[]), 0);
+    guest.seen.clear();
+    guest.hear(lost(Reason::ASSOC_LEAVE));
+    assert_eq!(guest.seen, []);
+    guest.hear(FromAir::Connected { ap: ap(), aid: 1 });
+    assert_eq!(guest.events(), [4]);
+    // Asked for, it is told.
+    assert_eq!(guest.call("esp_wifi_disconnect_internal", &[]), 0);
+    guest.hear(lost(Reason::ASSOC_LEAVE));
+    assert_eq!(guest.events(), [4, 5]);
+    assert_eq!(guest.call("esp_wifi_disconnect_internal", &[]), 0);
+    guest.services.take_to_air();
+    assert_eq!(guest.services.take_to_air(), []);
+}
+
+#[test]
+fn a_scan_hands_out_its_records_once() {
+    let mut guest = Guest::ready();
+    guest.call("esp_wifi_start", &[]);
+    guest.seen.clear();
+    guest.mem.put(SCRATCH, &[0; 16]);
+    guest.mem.put(SCRATCH + 8, &[6]);
+    assert_eq!(guest.call("esp_wifi_scan_start", &[SCRATCH, 0]), 0);
+    assert_eq!(
+        guest.services.take_to_air(),
+        [ToAir::Scan {
+            ssid: None,
+            channel: Some(6)
+        }]
+    );
+    assert_eq!(guest.call("esp_wifi_scan_start", &[SCRATCH, 0]), 0x3006);
+    guest.hear(FromAir::ScanDone(vec![
+        ap(),
+        ApInfo {
+            rssi_dbm: -80,
+            ..ap()
+        },
+    ]));
+    assert_eq!(guest.seen, [Seen::Event(1, vec![0, 0, 0, 0, 2, 1, 0, 0])]);
+    guest.call("esp_wifi_scan_get_ap_num", &[SCRATCH]);
+    assert_eq!(guest.mem.read_u16(SCRATCH), Ok(2));
+    for rssi in [-52i8, -80] {
+        assert_eq!(guest.call("esp_wifi_scan_get_ap_record", &[SCRATCH]), 0);
+        assert_eq!(guest.mem.get(SCRATCH + 44, 1), [rssi as u8]);
+    }
+    assert_eq!(guest.call("esp_wifi_scan_get_ap_record", &[SCRATCH]), u32::MAX);
+}
+
+#[test]
+fn frames_leave_at_the_speed_of_the_air_and_are_confirmed() {
+    let mut guest = Guest::connected();
+    guest.mem.put(SCRATCH, &frame(100));
+    assert_eq!(guest.call("esp_wifi_internal_tx", &[0, SCRATCH, 100]), 0);
+    assert_eq!(guest.call("esp_wifi_internal_tx", &[0, SCRATCH, 60]), 0);
+    // Two dynamic buffers: the third has none.
+    assert_eq!(guest.call("esp_wifi_internal_tx", &[0, SCRATCH, 60]), 0x101);
+    assert_eq!(guest.call("esp_wifi_internal_tx", &[0, SCRATCH, 13]), 0x102);
+    guest.mem.put(SCRATCH, &[0; 100]);
+    assert_eq!(guest.services.take_to_air(), []);
+    guest.pass(Duration::from_nanos(164_800));
+    assert_eq!(guest.services.take_to_air(), [ToAir::Frame(frame(100))]);
+    assert_eq!(guest.seen, [Seen::TxDone(100, true)]);
+    guest.pass(Duration::from_millis(1));
+    assert_eq!(guest.services.take_to_air(), [ToAir::Frame(frame(60))]);
+    assert_eq!(guest.seen.len(), 2);
+}
+
+#[test]
+fn a_lost_connection_fails_what_has_not_left() {
+    let mut guest = Guest::connected();
+    guest.mem.put(SCRATCH, &frame(100));
+    guest.call("esp_wifi_internal_tx", &[0, SCRATCH, 100]);
+    guest.hear(lost(Reason::BEACON_TIMEOUT));
+    assert_eq!(guest.events(), [5]);
+    assert!(guest.seen.contains(&Seen::TxDone(100, false)));
+    guest.pass(Duration::from_millis(5));
+    assert_eq!(guest.services.take_to_air(), []);
+    assert_eq!(guest.call("esp_wifi_internal_tx", &[0, SCRATCH, 100]), 0x3015);
+}
+
+#[test]
+fn frames_arrive_in_the_guests_own_memory() {
+    let mut guest = Guest::connected();
+    guest.hear(FromAir::Frame(frame(200)));
+    assert_eq!(guest.seen, []);
+    guest.pass(Duration::from_millis(1));
+    assert_eq!(guest.seen, [Seen::Malloc(200), Seen::Received(frame(200), HEAP)]);
+    guest.call("esp_wifi_internal_free_rx_buffer", &[HEAP]);
+    assert_eq!(guest.seen.last(), Some(&Seen::Free(HEAP)));
+    // Twice is the guest's mistake and reaches no allocator.
+    guest.call("esp_wifi_internal_free_rx_buffer", &[HEAP]);
+    assert_eq!(guest.seen.len(), 3);
+    let report = ServiceEvent::ForeignBuffer {
+        addr: HEAP,
+        caller: CALLER + 0x20,
+    };
+    assert_eq!(guest.services.take_events(), [report]);
+}
+
+#[test]
+fn a_callback_may_free_the_frame_before_it_returns() {
+    let mut guest = Guest::connected();
+    guest.frees_at_once = true;
+    guest.hear(FromAir::Frame(frame(60)));
+    guest.pass(Duration::from_millis(1));
+    assert_eq!(
+        guest.seen,
+        [
+            Seen::Malloc(60),
+            Seen::Received(frame(60), HEAP),
+            Seen::Free(HEAP)
+        ]
+    );
+}
+
+#[test]
+fn a_guest_that_does_not_take_frames_loses_them_and_that_is_reported() {
+    let mut guest = Guest::connected();
+    // Four static buffers wait for a guest with interrupts disabled.
+    guest.cpu.set_mstatus(0x1880);
+    for _ in 0..6 {
+        guest.services.receive(guest.now, FromAir::Frame(frame(60)));
+    }
+    let dropped = ServiceEvent::FrameDropped { len: 60 };
+    assert_eq!(guest.services.take_events(), vec![dropped.clone(); 2]);
+    guest.cpu.set_mstatus(0x1888);
+    // Three dynamic buffers can be held: the fourth frame has none.
+    guest.pass(Duration::from_millis(5));
+    let received = guest
+        .seen
+        .iter()
+        .filter(|s| matches!(s, Seen::Received(..)))
+        .count();
+    assert_eq!(
+        (received, guest.services.take_events()),
+        (3, vec![dropped.clone()])
+    );
+    // No memory is a lost frame too.
+    guest.call("esp_wifi_internal_free_rx_buffer", &[HEAP]);
+    guest.heap = 0;
+    guest.hear(FromAir::Frame(frame(60)));
+    guest.pass(Duration::from_millis(5));
+    assert_eq!(guest.services.take_events(), vec![dropped]);
+}
+
+#[test]
+fn nothing_is_delivered_while_interrupts_are_disabled() {
+    let mut guest = Guest::connected();
+    guest.cpu.set_mstatus(0x1880);
+    guest.services.receive(guest.now, lost(Reason(3)));
+    let before = guest.cpu.clone();
+    let cx = Context {
+        mem: &mut guest.mem,
+        now: guest.now,
+    };
+    assert!(!guest.services.deliver(&mut guest.cpu, cx));
+    assert_eq!(guest.cpu, before);
+    assert!(guest.services.wants_delivery());
+    guest.cpu.set_mstatus(0x1888);
+    guest.deliver();
+    assert_eq!(guest.events(), [5]);
+}
+
+#[test]
+fn a_reset_makes_the_station_vanish() {
+    let mut guest = Guest::connected();
+    guest.services.reset();
+    assert_eq!(guest.services.take_to_air(), [ToAir::Vanish]);
+    assert_eq!(guest.services.next_deadline(), None);
+    assert_eq!(guest.call("esp_wifi_start", &[]), 0x3001);
+    guest.services.reset();
+    assert_eq!(guest.services.take_to_air(), []);
+}
+
+#[test]
+fn a_driver_function_without_a_model_is_reported() {
+    let mut guest = Guest::ready();
+    assert_eq!(guest.call("esp_now_init", &[]), 0x106);
+    let report = ServiceEvent::DriverFunction {
+        name: "esp_now_init".to_owned(),
+        caller: CALLER + 0x20,
+    };
+    assert_eq!(guest.services.take_events(), [report]);
+}
+
+#[test]
+fn a_panic_is_seen_and_goes_on() {
+    let mut guest = Guest::new();
+    guest.cpu.set_pc(0x4203_0000);
+    guest.cpu.set_x(reg::RA, 0x4200_0010);
+    let cx = Context {
+        mem: &mut guest.mem,
+        now: guest.now,
+    };
+    assert_eq!(
+        guest.services.on_hook(&mut guest.cpu, cx),
+        Outcome::Unhook(0x4203_0000)
+    );
+    assert_eq!(guest.cpu.pc(), 0x4203_0000);
+    let events: VecDeque<ServiceEvent> = guest.services.take_events().into();
+    let Some(ServiceEvent::Panicked { backtrace }) = events.front() else {
+        panic!("{events:?}")
+    };
+    assert!(
+        backtrace.to_string().ends_with("#1 0x42000010 main+0x10"),
+        "{backtrace}"
+    );
+}
+
+#[test]
+fn a_jump_to_a_return_pad_that_nobody_owns_is_the_guests_fault() {
+    let mut guest = Guest::new();
+    guest.cpu.set_pc(RETURN_PADS.start + 8);
+    let cx = Context {
+        mem: &mut guest.mem,
+        now: guest.now,
+    };
+    let fault = Outcome::AccessFault {
+        addr: RETURN_PADS.start + 8,
+        store: false,
+    };
+    assert_eq!(guest.services.on_hook(&mut guest.cpu, cx), fault);
+}
