@@ -103,7 +103,7 @@ impl Gateway {
         if to_port == Some(PORT_DHCP_SERVER) && (broadcast || ip.dst == config.gateway_ip) {
             return self.dhcp(now, config, from, ip, notes);
         }
-        if broadcast || ip.dst.is_multicast() {
+        if broadcast || ip.dst.is_multicast() || ip.fragment {
             return Fate::Dropped(DropReason::NotServed);
         }
         if !config.in_subnet(ip.src) || ip.src == config.gateway_ip || ip.src == config.subnet_broadcast() {

@@ -12,6 +12,23 @@
 //!
 //! TCP ends behind the wide-area network and not at the gateway, so that a handshake, a request and a
 //! retransmission take the round trips that they take in the field.
+//!
+//! # Example
+//! ```
+//! use netsim::{NetConfig, Netsim};
+//! use sim::Instant;
+//! use sim::air::{FromAir, ToAir};
+//!
+//! let mut net = Netsim::new(NetConfig::default())?;
+//! let (ssid, password) = ("oceanrig".into(), "salt-water".into());
+//! let mac = [0x34, 0x85, 0x18, 0, 0, 1];
+//! net.from_station(Instant::ZERO, ToAir::Connect { ssid, password, bssid: None, mac });
+//! while let Some(due) = net.next_due() {
+//!     net.poll(due);
+//! }
+//! assert!(matches!(net.take_to_station()[..], [FromAir::Connected { .. }]));
+//! # Ok::<(), netsim::NetError>(())
+//! ```
 
 pub mod capture;
 mod config;

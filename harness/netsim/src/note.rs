@@ -90,7 +90,7 @@ pub enum DropReason {
     TooLong,
     /// A bad checksum.
     Checksum,
-    /// IPv6, IGMP, multicast: nobody here listens.
+    /// IPv6, multicast, a fragment: nobody here listens.
     NotServed,
     /// The source address lies outside the subnet, so no answer could come back.
     ForeignAddress,

@@ -70,7 +70,7 @@ enum Timer {
     Joined(u64),
     Refused(u64, Reason),
     BeaconLoss(u64, Instant),
-    StationForgotten,
+    StationForgotten(u64),
     Deliver(FromAir),
 }
 
@@ -180,26 +180,20 @@ impl Radio {
     }
 
     /// The access point ends the association or the attempt; the station hears it at `heard`.
-    pub(crate) fn deauthenticate(
-        &mut self,
-        heard: Instant,
-        reason: Reason,
-        notes: &mut impl FnMut(NetNote),
-    ) -> bool {
-        let there = self.on && !matches!(self.link, Link::Idle);
-        if there {
+    pub(crate) fn deauthenticate(&mut self, heard: Instant, reason: Reason, notes: &mut impl FnMut(NetNote)) {
+        if self.on && !matches!(self.link, Link::Idle) {
             self.end(heard, reason, notes);
         }
-        there
     }
 
     /// The station has gone: it hears nothing any more, and its access point notices late.
     pub(crate) fn vanish(&mut self, now: Instant) {
         self.timers = EventQueue::new();
-        if matches!(self.link, Link::Joined(_)) {
-            self.timers.push(now + STATION_FORGOTTEN, Timer::StationForgotten);
-        }
         self.generation += 1;
+        if matches!(self.link, Link::Joined(_)) {
+            self.timers
+                .push(now + STATION_FORGOTTEN, Timer::StationForgotten(self.generation));
+        }
         self.link = Link::Idle;
     }
 
@@ -247,12 +241,15 @@ impl Radio {
                         self.end(at, Reason::BEACON_TIMEOUT, notes);
                     }
                 }
-                Timer::Probe(_) | Timer::Joined(_) | Timer::Refused(..) | Timer::BeaconLoss(..) => (),
-                Timer::StationForgotten => {
-                    if matches!(self.link, Link::Idle) {
-                        notes(NetNote::Disassociated { reason: INACTIVITY });
-                    }
+                Timer::StationForgotten(generation) if generation == self.generation => {
+                    notes(NetNote::Disassociated { reason: INACTIVITY });
                 }
+                // Of an attempt or an association that is no more.
+                Timer::Probe(_)
+                | Timer::Joined(_)
+                | Timer::Refused(..)
+                | Timer::BeaconLoss(..)
+                | Timer::StationForgotten(_) => (),
                 Timer::Deliver(message) => out.push(message),
             }
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use netsim::{DropReason, NetConfig, NetNote};
 use sim::Rng;
 use sim::air::ToAir;
+use smoltcp::wire::Ipv4Packet;
 
 use crate::station::{Bench, MAC, SERVER, config};
 
@@ -16,6 +17,15 @@ fn drop_of(bench: &mut Bench, frame: Vec<u8>) -> Option<DropReason> {
         NetNote::FrameDropped { why } => Some(*why),
         _ => None,
     })
+}
+
+/// An IPv4 header for 20 bytes of TCP; `flags` is the high byte of the fragmentation word.
+fn packet(src: [u8; 4], dst: [u8; 4], flags: u8) -> Vec<u8> {
+    let mut header = vec![0x45, 0, 0, 40, 0, 0, flags, 0, 64, 6, 0, 0];
+    header.extend(src);
+    header.extend(dst);
+    Ipv4Packet::new_unchecked(&mut header[..]).fill_checksum();
+    header
 }
 
 #[test]
@@ -36,6 +46,25 @@ fn frames_that_cannot_be_are_dropped_with_the_reason() {
         Some(DropReason::TooLong)
     );
     assert_eq!(drop_of(&mut bench, vec![0; 60]), Some(DropReason::ForeignSource));
+    let good = [192, 168, 4, 100];
+    let syn = |src, dst| [header([8, 0]), packet(src, dst, 0), vec![0; 20]].concat();
+    assert_eq!(
+        drop_of(&mut bench, syn([10, 0, 0, 7], SERVER.octets())),
+        Some(DropReason::ForeignAddress)
+    );
+    assert_eq!(
+        drop_of(&mut bench, syn(good, [192, 168, 4, 77])),
+        Some(DropReason::NoSuchHost)
+    );
+    assert_eq!(
+        drop_of(&mut bench, syn(good, [224, 0, 0, 251])),
+        Some(DropReason::NotServed)
+    );
+    let mut damaged = syn(good, SERVER.octets());
+    damaged[14 + 8] ^= 1;
+    assert_eq!(drop_of(&mut bench, damaged), Some(DropReason::Checksum));
+    let fragment = [header([8, 0]), packet(good, SERVER.octets(), 0x20), vec![0; 20]].concat();
+    assert_eq!(drop_of(&mut bench, fragment), Some(DropReason::NotServed));
 }
 
 #[test]

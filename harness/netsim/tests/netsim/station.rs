@@ -292,7 +292,7 @@ impl Bench {
         let buffer = || tcp::SocketBuffer::new(vec![0; 8192]);
         let mut socket = tcp::Socket::new(buffer(), buffer());
         let port = self.next_port;
-        self.next_port += 1;
+        self.next_port = if port == 59_999 { 50_000 } else { port + 1 };
         socket
             .connect(self.iface.context(), IpEndpoint::new(to.0.into(), to.1), port)
             .unwrap();

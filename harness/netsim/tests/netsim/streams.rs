@@ -180,3 +180,25 @@ fn hours_of_requests_leave_nothing_behind() {
         0
     );
 }
+
+#[test]
+fn an_idle_connection_costs_nothing() {
+    let mut bench = Bench::online(config());
+    let socket = opened(&mut bench);
+    assert!(bench.echo(socket, b"hello", Duration::from_secs(1)).is_some());
+    bench.run(Duration::from_secs(1));
+    // Nothing is due before the end of the lease.
+    let granted = bench
+        .notes
+        .iter()
+        .find(|(_, n)| matches!(n, NetNote::DhcpAck { .. }))
+        .unwrap()
+        .0;
+    assert_eq!(bench.net.next_due(), Some(granted + Duration::from_secs(7_200)));
+    bench.run(Duration::from_secs(3_000));
+    assert!(
+        bench
+            .echo(socket, b"still there", Duration::from_secs(1))
+            .is_some()
+    );
+}
