@@ -371,5 +371,4 @@ fn read_app_description(segments: &[Segment], addr: u32) -> Option<AppDescriptio
 }
 
 #[cfg(test)]
-#[path = "elf/tests.rs"]
 mod tests;

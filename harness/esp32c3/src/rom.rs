@@ -59,5 +59,4 @@ impl Rom {
 }
 
 #[cfg(test)]
-#[path = "rom/tests.rs"]
 mod tests;

@@ -286,5 +286,6 @@ fn finish(cpu: &mut dyn GuestCpu, served: Served) -> Outcome {
 }
 
 #[cfg(test)]
-#[path = "services/tests.rs"]
+mod played;
+#[cfg(test)]
 mod tests;
