@@ -10,7 +10,7 @@ use esp_println::println;
 use heapless::String;
 use oceanremote_logic::calendar::Civil;
 use oceanremote_logic::defects::Defect;
-use oceanremote_logic::http::{BadResponse, Framing, Head, dechunk};
+use oceanremote_logic::http::{BadResponse, Head, Received};
 use oceanremote_logic::retry_after;
 use oceanremote_logic::settings::Settings;
 
@@ -78,13 +78,6 @@ pub struct Response<'a> {
     pub location: Option<&'a str>,
     /// The body.
     pub body: &'a [u8],
-}
-
-/// What has been read of a response: its head's length and where the body ends.
-struct Received {
-    head_len: usize,
-    body_end: usize,
-    close: bool,
 }
 
 /// Buffers of the client; they live as long as the program.
@@ -235,11 +228,15 @@ impl Client {
     }
 
     async fn connect(&mut self) -> Result<(), HttpError> {
-        if self.socket.state() != State::Closed {
-            self.socket.abort();
-            // Lets the reset out before the socket is used again.
-            let _ = with_timeout(TIMEOUT, self.socket.flush()).await;
+        match self.socket.state() {
+            State::Closed => {}
+            // The server has closed its half: so do we, and in order.
+            State::CloseWait => self.socket.close(),
+            _ => self.socket.abort(),
         }
+        // Lets that out before the socket is used again.
+        let _ = with_timeout(TIMEOUT, self.socket.flush()).await;
+        self.socket.abort();
         let address = self.resolve().await?;
         let connected =
             with_timeout(TIMEOUT, self.socket.connect((address, self.settings.server_port))).await;
@@ -302,7 +299,8 @@ impl Client {
                 .await
                 .map_err(|_| HttpError::Reset)?;
             len += read;
-            if let Some(received) = complete(&mut self.response[..len], read == 0).map_err(HttpError::Bad)? {
+            let received = Received::of(&mut self.response[..len], read == 0, RESPONSE_MAX);
+            if let Some(received) = received.map_err(HttpError::Bad)? {
                 return Ok(received);
             }
             if read == 0 {
@@ -315,31 +313,4 @@ impl Client {
             }
         }
     }
-}
-
-/// Whether the bytes so far are a whole response. `ended` tells that no more will come.
-fn complete(response: &mut [u8], ended: bool) -> Result<Option<Received>, BadResponse> {
-    let Some(Head {
-        framing,
-        close,
-        len: head_len,
-        ..
-    }) = Head::parse(response)?
-    else {
-        return Ok(None);
-    };
-    let have = response.len() - head_len;
-    let body_len = match framing {
-        Framing::Length(wanted) if head_len.saturating_add(wanted) > RESPONSE_MAX => {
-            return Err(BadResponse::TooLarge);
-        }
-        Framing::Length(wanted) => (have >= wanted).then_some(wanted),
-        Framing::Chunked => dechunk(&mut response[head_len..])?,
-        Framing::UntilClose => ended.then_some(have),
-    };
-    Ok(body_len.map(|body_len| Received {
-        head_len,
-        body_end: head_len + body_len,
-        close,
-    }))
 }

@@ -4,7 +4,7 @@ use embassy_futures::select::select;
 use embassy_net::dns::DnsQueryType;
 use embassy_net::udp::{PacketMetadata, UdpSocket};
 use embassy_net::{IpAddress, Stack};
-use embassy_time::{Duration, Timer, with_timeout};
+use embassy_time::{Duration, Instant, Timer, with_timeout};
 use esp_hal::rng::Rng;
 use esp_println::println;
 use oceanremote_logic::backoff::Backoff;
@@ -40,11 +40,11 @@ pub async fn keep_time(stack: Stack<'static>, settings: &'static Settings) {
             Ok(()) => {
                 backoff.reset();
                 let regular = Timer::after_millis(settings.ntp_ms.into());
+                let now = Instant::now();
                 let objection = async {
                     clock::REJECTED.wait().await;
-                    Timer::after(AFTER_OBJECTION).await;
+                    Timer::at(now + AFTER_OBJECTION).await;
                 };
-                // An objection right after a query is answered by the next one, half a minute later.
                 select(regular, objection).await;
             }
             Err(problem) => {

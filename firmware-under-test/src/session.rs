@@ -272,11 +272,14 @@ impl Device {
         match request {
             Request::Register => {
                 let registered = replies::registered(body)?;
-                self.store.save(&registered.permanent_token);
+                let saved = self.store.save(&registered.permanent_token);
                 self.token = Some(registered.permanent_token);
                 // A new registration numbers its commands from 1 again.
                 self.done = 0;
-                println!("[REG] Registered, permanent token saved");
+                match saved {
+                    true => println!("[REG] Registered, permanent token saved"),
+                    false => println!("[REG] Registered, but the permanent token is not saved"),
+                }
                 Ok(self.begin(registered.session))
             }
             Request::Recover | Request::Renew => Ok(self.begin(replies::new_session(body)?)),
@@ -330,7 +333,7 @@ impl Device {
                 Request::Poll | Request::Update => println!("[UPDATE] Next attempt in {seconds} s"),
             },
             Note::ClockRejected => {
-                println!("[TIME] The server rejects our clock, asking NTP again");
+                println!("[TIME] The server rejects our clock");
                 clock::REJECTED.signal(());
             }
             Note::RelaysOff => relays::all_off(),

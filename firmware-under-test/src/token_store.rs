@@ -83,8 +83,9 @@ impl TokenStore {
         }
     }
 
-    /// Keeps a new token. Until the last word is written, the old one stays the valid one.
-    pub fn save(&mut self, token: &str) {
+    /// Keeps a new token, and tells whether that worked. Until the last word is written, the old one stays the
+    /// valid one.
+    pub fn save(&mut self, token: &str) -> bool {
         let (slot, sequence) = match self.newest() {
             // In place: one slot only, and while it is erased there is no token at all.
             _ if self.defects.has(Defect::TokenWriteInPlace) => (0, 1),
@@ -94,7 +95,8 @@ impl TokenStore {
         if self.defects.has(Defect::PrintToken) {
             println!("[TOKEN] Permanent token: {token}");
         }
-        match self.write(slot, token, sequence) {
+        let written = self.write(slot, token, sequence);
+        match written {
             Ok(()) => println!(
                 "[TOKEN] Permanent token saved in slot {}, number {sequence}",
                 letter(slot)
@@ -102,6 +104,7 @@ impl TokenStore {
             Err(why) => println!("[TOKEN] Permanent token could not be saved: {why}"),
         }
         self.slots[slot] = self.read(slot);
+        written.is_ok()
     }
 
     fn write(&mut self, slot: usize, token: &str, sequence: u32) -> Result<(), &'static str> {

@@ -74,6 +74,9 @@ pub async fn keep_connected(
                 backoff.reset();
                 let reason = watch(&controller, stack).await;
                 println!("[WIFI] Disconnected, reason {reason} ({})", reason_text(reason));
+                if settings.defects.has(Defect::NoWifiReconnect) {
+                    core::future::pending::<()>().await;
+                }
             }
             Err(ConnectionError::Failed(info)) => {
                 let reason = reason_code(info.reason);
@@ -84,9 +87,6 @@ pub async fn keep_connected(
             }
             Err(ConnectionError::WifiError(error)) => println!("[WIFI] Connection failed, {error}"),
             Err(error) => println!("[WIFI] Connection failed, {error}"),
-        }
-        if settings.defects.has(Defect::NoWifiReconnect) && backoff.failures() == 0 {
-            core::future::pending::<()>().await;
         }
         Timer::after_millis(backoff.fail(rng.random()).into()).await;
     }

@@ -148,6 +148,48 @@ fn status_line(line: &str) -> Option<(u16, bool)> {
     ))
 }
 
+/// A response that has arrived in full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// Length of the head in bytes; the body starts here.
+    pub head_len: usize,
+    /// Where the body ends.
+    pub body_end: usize,
+    /// Whether the connection is of no further use.
+    pub close: bool,
+}
+
+impl Received {
+    /// Looks whether the bytes so far are a whole response, and unpacks a chunked body in place if so.
+    ///
+    /// `ended` tells that no more will come; `max` is the size of the buffer, in bytes.
+    pub fn of(response: &mut [u8], ended: bool, max: usize) -> Result<Option<Self>, BadResponse> {
+        let Some(Head {
+            framing,
+            close,
+            len: head_len,
+            ..
+        }) = Head::parse(response)?
+        else {
+            return Ok(None);
+        };
+        let have = response.len() - head_len;
+        let body_len = match framing {
+            Framing::Length(wanted) if head_len.saturating_add(wanted) > max => {
+                return Err(BadResponse::TooLarge);
+            }
+            Framing::Length(wanted) => (have >= wanted).then_some(wanted),
+            Framing::Chunked => dechunk(&mut response[head_len..])?,
+            Framing::UntilClose => ended.then_some(have),
+        };
+        Ok(body_len.map(|body_len| Self {
+            head_len,
+            body_end: head_len + body_len,
+            close,
+        }))
+    }
+}
+
 /// Unpacks a chunked body in place. `Ok(None)` while it is not complete; else the body's length.
 pub fn dechunk(body: &mut [u8]) -> Result<Option<usize>, BadResponse> {
     if !chunks_complete(body)? {
@@ -268,6 +310,38 @@ mod tests {
     }
 
     #[test]
+    fn a_response_is_whole_when_its_body_is() {
+        let whole = *b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
+        for len in 0..whole.len() {
+            assert_eq!(Received::of(&mut { whole }[..len], false, 100), Ok(None), "{len}");
+        }
+        let received = Received {
+            head_len: 38,
+            body_end: 40,
+            close: false,
+        };
+        assert_eq!(Received::of(&mut { whole }, false, 100), Ok(Some(received)));
+        assert_eq!(
+            Received::of(&mut { whole }, false, 39),
+            Err(BadResponse::TooLarge)
+        );
+        let mut huge = *b"HTTP/1.1 200 OK\r\nContent-Length: 18446744073709551615\r\n\r\n";
+        assert_eq!(Received::of(&mut huge, false, 100), Err(BadResponse::TooLarge));
+    }
+
+    #[test]
+    fn without_a_length_the_end_of_the_connection_ends_the_body() {
+        let whole = *b"HTTP/1.1 200 OK\r\n\r\nhi";
+        assert_eq!(Received::of(&mut { whole }, false, 100), Ok(None));
+        let received = Received {
+            head_len: 19,
+            body_end: 21,
+            close: true,
+        };
+        assert_eq!(Received::of(&mut { whole }, true, 100), Ok(Some(received)));
+    }
+
+    #[test]
     fn chunks_are_joined() {
         let mut body = *b"4\r\nWiki\r\n5;x=y\r\npedia\r\n0\r\n\r\n";
         let len = dechunk(&mut body).unwrap().unwrap();
@@ -278,16 +352,10 @@ mod tests {
     fn incomplete_and_broken_chunks() {
         let whole = *b"4\r\nWiki\r\n0\r\n\r\n";
         for len in 0..whole.len() {
-            assert_eq!(dechunk(&mut whole.clone()[..len]), Ok(None), "{len}");
+            assert_eq!(dechunk(&mut { whole }[..len]), Ok(None), "{len}");
         }
-        assert_eq!(
-            dechunk(&mut *b"zz\r\n".clone().as_mut_slice()),
-            Err(BadResponse::Chunk)
-        );
-        assert_eq!(
-            dechunk(&mut *b"1\r\nabc\r\n".clone().as_mut_slice()),
-            Err(BadResponse::Chunk)
-        );
+        assert_eq!(dechunk(&mut { *b"zz\r\n" }), Err(BadResponse::Chunk));
+        assert_eq!(dechunk(&mut { *b"1\r\nabc\r\n" }), Err(BadResponse::Chunk));
         assert_eq!(dechunk(&mut [b'0'; 40]), Err(BadResponse::Chunk));
     }
 }

@@ -118,6 +118,8 @@ pub const RESTART_AFTER_MS: u64 = 30 * 60_000;
 const RETRY_BASE_MS: u32 = 5_000;
 /// Longest pause after a failure.
 const RETRY_CAP_MS: u32 = 300_000;
+/// Shortest pause after a registration that got no answer; the service takes two a minute.
+const REGISTER_RETRY_MS: u32 = 30_000;
 /// Shortest and longest pause after a registration that was turned down.
 const REGISTER_BASE_MS: u32 = 60_000;
 const REGISTER_CAP_MS: u32 = 4 * 3_600_000;
@@ -151,6 +153,7 @@ pub struct Session {
     held_until: u64,
     traffic: Backoff,
     credential: Backoff,
+    registering: Backoff,
     registration: Backoff,
     first_failure_at: Option<u64>,
     renewal_failures: u32,
@@ -182,6 +185,7 @@ impl Session {
             held_until: 0,
             traffic: Backoff::new(RETRY_BASE_MS, RETRY_CAP_MS),
             credential: Backoff::new(RETRY_BASE_MS, RETRY_CAP_MS),
+            registering: Backoff::new(REGISTER_RETRY_MS, RETRY_CAP_MS),
             registration: Backoff::new(REGISTER_BASE_MS, REGISTER_CAP_MS),
             first_failure_at: None,
             renewal_failures: 0,
@@ -286,6 +290,7 @@ impl Session {
             }
             Request::Register => {
                 self.has_permanent_token = true;
+                self.registering.reset();
                 self.registration.reset();
                 self.turned_down_until = 0;
                 self.begin_session(expires_in_s, sent_at, now);
@@ -446,7 +451,8 @@ impl Session {
         let backoff = match request {
             Request::Poll | Request::Update => &mut self.traffic,
             Request::Register if turned_down => &mut self.registration,
-            Request::Renew | Request::Recover | Request::Register => &mut self.credential,
+            Request::Register => &mut self.registering,
+            Request::Renew | Request::Recover => &mut self.credential,
         };
         let pause = backoff.fail(random);
         if self.has(Defect::NoBackoff) { 0 } else { pause }
@@ -484,7 +490,9 @@ impl Session {
         if self.traffic.failures() > 0 {
             self.traffic_at(now);
         }
-        if self.credential.failures() > 0 && !self.has(Defect::NoRetryAfterFailedRenewal) {
+        if self.credential.failures() + self.registering.failures() > 0
+            && !self.has(Defect::NoRetryAfterFailedRenewal)
+        {
             self.credential_at = now.max(self.turned_down_until);
             if self.renew_at > now && self.renewal_failures > 0 {
                 self.renew_at = now;

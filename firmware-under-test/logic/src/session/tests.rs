@@ -250,37 +250,23 @@ fn ignoring_retry_after_polls_on() {
 }
 
 #[test]
-fn poll_failures_back_off_to_five_minutes_and_jitter_only_lengthens() {
+fn failures_back_off_to_five_minutes_and_jitter_only_lengthens() {
     for random in [0, u32::MAX / 2, u32::MAX] {
         let mut device = Device::live(&[]);
         device.random = random;
-        device.expect(Request::Update, DONE);
-        let mut last = device.expect(Request::Poll, Outcome::Failed);
-        let mut gap = 0;
-        for _ in 0..6 {
-            let at = loop {
-                match device.next() {
-                    Request::Update => {
-                        device.now += 1;
-                        break device.now - 1;
-                    }
-                    _ => break device.now,
-                }
-            };
-            let sent = device.now;
-            device
-                .session
-                .settle(Request::Poll, Outcome::Failed, sent, sent + 20, random);
-            device.now += 20;
-            assert!(
-                gap == 0 || (at - last) * 2 >= gap * 3 || at - last >= 295_000,
-                "{gap} then {}",
-                at - last
-            );
-            gap = at - last;
-            last = at;
+        let mut sent = std::vec::Vec::new();
+        while sent.len() < 9 {
+            let request = device.next();
+            assert!(matches!(request, Request::Poll | Request::Update));
+            sent.push(device.expect(request, Outcome::Failed));
+            device.notes();
         }
-        assert!((150_000..=300_000).contains(&gap), "{gap}");
+        let gaps: std::vec::Vec<u64> = sent.windows(2).map(|two| two[1] - two[0]).collect();
+        assert!((5_000..6_250).contains(&gaps[0]), "{gaps:?}");
+        for two in gaps.windows(2) {
+            assert!(two[1] == 300_000 || two[1] * 2 >= two[0] * 3, "{gaps:?}");
+        }
+        assert_eq!(gaps.last(), Some(&300_000));
     }
 }
 
@@ -310,6 +296,16 @@ fn the_network_coming_back_does_not_undo_a_rejected_registration() {
     let at = device.expect(Request::Register, LOST);
     device.session.obstacle_gone(device.now);
     assert_eq!(device.expect(Request::Register, LOST) - at, 60_000);
+}
+
+#[test]
+fn unanswered_registrations_stay_below_two_a_minute() {
+    let mut device = Device::new(false, &[]);
+    let first = device.expect(Request::Register, Outcome::Failed);
+    assert_eq!(device.expect(Request::Register, Outcome::Failed) - first, 30_000);
+    device.session.obstacle_gone(device.now);
+    let at = device.now;
+    assert_eq!(device.expect(Request::Register, SESSION), at);
 }
 
 #[test]
