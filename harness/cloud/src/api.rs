@@ -2,13 +2,14 @@
 
 use std::net::IpAddr;
 
+use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Number, Value};
+use serde_json::Number;
 use sim::Instant;
 
 use crate::cloud::{Token, TokenState, after};
 use crate::config::{REGISTRATION_LIFETIME, Registration};
-use crate::device::{Command, Device, DeviceStatus, TokenKind, parse_mac};
+use crate::device::{Command, Device, DeviceStatus, Telemetry, TokenKind, parse_mac};
 use crate::endpoint::is_device_id;
 use crate::journal::{Effect, Event, SessionOrigin};
 use crate::{Cloud, Endpoint, Refusal, Reply, Request};
@@ -70,6 +71,22 @@ struct CommandsReply<'a> {
     success: bool,
     commands: &'a [Command],
     server_time: i64,
+}
+
+/// Relays 1 and 2 at least, in the order of the public example.
+struct StateReply<'a>(&'a Telemetry);
+
+impl Serialize for StateReply<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("success", &true)?;
+        for n in 1..=self.0.relays.len().max(2) {
+            map.serialize_entry(&format!("relay{n}"), self.0.relays.get(n - 1).unwrap_or(&false))?;
+        }
+        map.serialize_entry("temperature", &self.0.temperature)?;
+        map.serialize_entry("humidity", &self.0.humidity)?;
+        map.end()
+    }
 }
 
 /// The token that a request brought, for the journal.
@@ -323,16 +340,7 @@ impl Cloud {
         let id = device.insert(id).clone();
         self.check_token(now, &id, &token)?;
         let telemetry = &self.known(&id)?.telemetry;
-        let mut body = Map::new();
-        body.insert("success".to_owned(), Value::Bool(true));
-        for n in 1..=telemetry.relays.len().max(2) {
-            let on = telemetry.relays.get(n - 1).copied().unwrap_or(false);
-            body.insert(format!("relay{n}"), Value::Bool(on));
-        }
-        let number = |n: &Option<Number>| n.clone().map_or(Value::Null, Value::Number);
-        body.insert("temperature".to_owned(), number(&telemetry.temperature));
-        body.insert("humidity".to_owned(), number(&telemetry.humidity));
-        Ok((Reply::json(200, &body), Effect::None))
+        Ok((Reply::json(200, &StateReply(telemetry)), Effect::None))
     }
 
     fn known(&mut self, id: &str) -> Result<&mut Device, Refusal> {

@@ -171,7 +171,7 @@ impl Connection {
         }
         self.time_out(now);
         let wire = self.wire.borrow();
-        let over = self.hyper.is_none() && !wire.mute && wire.is_drained();
+        let over = self.hyper.is_none() && !wire.mute && wire.is_settled();
         if !self.closed && (over || wire.ending.is_some()) {
             drop(wire);
             self.closed = true;
@@ -229,7 +229,7 @@ impl Connection {
     /// the other side is long gone: a request that was begun is finished.
     pub fn ending(&self) -> Option<Ending> {
         let wire = self.wire.borrow();
-        if !self.closed || !wire.is_drained() {
+        if !self.closed || !wire.is_taken() {
             return None;
         }
         Some(wire.ending.unwrap_or(Ending::Close))
@@ -370,7 +370,7 @@ impl Connection {
             return Some(receiving.exchange.first_byte + limits.request_timeout);
         }
         let link = self.link.borrow();
-        let idle = link.pending.is_empty() && !link.serving && self.wire.borrow().is_drained();
+        let idle = link.pending.is_empty() && !link.serving && self.wire.borrow().is_settled();
         idle.then(|| self.idle_since + limits.idle_timeout)
     }
 

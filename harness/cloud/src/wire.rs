@@ -187,9 +187,14 @@ impl Wire {
         std::mem::take(&mut self.out)
     }
 
-    /// Whether everything that will ever leave has been taken.
-    pub(crate) fn is_drained(&self) -> bool {
-        self.out.is_empty() && self.segments.is_empty()
+    /// Whether nothing of hyper's waits for its time to leave.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.segments.is_empty()
+    }
+
+    /// Whether all that may leave has been taken.
+    pub(crate) fn is_taken(&self) -> bool {
+        self.out.is_empty()
     }
 
     /// Drops what was to leave.
