@@ -25,5 +25,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         dir.join("junit.xml"),
         report::junit::render(&all, std::time::Duration::from_secs(2))?,
     )?;
+    std::fs::write(
+        dir.join("report.html"),
+        report::html::render(&all, "oceanrig report"),
+    )?;
+    std::fs::write(
+        dir.join("single.html"),
+        report::html::render(&all[1..], "oceanrig report"),
+    )?;
     Ok(())
 }

@@ -6,6 +6,7 @@
 pub mod capture;
 mod error;
 pub mod files;
+pub mod html;
 pub mod junit;
 pub mod lines;
 pub mod project;

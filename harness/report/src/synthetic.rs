@@ -443,7 +443,6 @@ impl Maker {
         );
         self.line(ms + 10, "[WIFI] Lost, reason 200");
         let dropped = LinkEvent::Dropped {
-            direction: Direction::FromDevice,
             why: "no association".into(),
         };
         self.at(ms + 15, Kind::Link(dropped));
