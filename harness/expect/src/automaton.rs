@@ -1,0 +1,226 @@
+//! Automata that find a pattern in one line, fed byte by byte.
+
+use std::fmt;
+
+use regex_automata::hybrid::LazyStateID;
+use regex_automata::hybrid::dfa::{Cache, DFA};
+use regex_automata::nfa::thompson::{self, WhichCaptures};
+use regex_automata::util::look::Look;
+use regex_automata::util::{start, syntax};
+use regex_automata::{Anchored, MatchKind};
+use scenario::Pattern;
+
+/// Memory of a lazy automaton before it forgets what it has worked out, bytes.
+const CACHE: usize = 4 << 20;
+
+/// Finds a pattern in a line; after the first hit of a line it rests until the line ends.
+#[derive(Debug)]
+pub(crate) enum Automaton {
+    Literal(Literal),
+    Regex(Box<Expression>),
+}
+
+impl Automaton {
+    /// For a pattern of a checked scenario; an expression that cannot be compiled never matches.
+    pub(crate) fn new(pattern: Pattern<'_>) -> Automaton {
+        match pattern {
+            Pattern::Text(text) => Automaton::Literal(Literal::new(text.as_bytes())),
+            Pattern::Regex(regex) => match Expression::new(regex) {
+                Some(expression) => Automaton::Regex(Box::new(expression)),
+                None => Automaton::Literal(Literal::new(b"")),
+            },
+        }
+    }
+
+    /// Takes bytes of a line, none of them a line end. `line` is the line before them. Gives the index of the
+    /// byte with which the pattern is there.
+    pub(crate) fn feed(&mut self, line: &[u8], bytes: &[u8]) -> Option<usize> {
+        match self {
+            Automaton::Literal(a) => a.feed(bytes),
+            Automaton::Regex(a) => a.feed(line, bytes),
+        }
+    }
+
+    /// The line is over. True if the pattern is there only now.
+    pub(crate) fn end_line(&mut self) -> bool {
+        match self {
+            Automaton::Literal(a) => {
+                (a.matched, a.hit) = (0, false);
+                false
+            }
+            Automaton::Regex(a) => a.end_line(),
+        }
+    }
+}
+
+/// Bytes, by Knuth, Morris and Pratt ("Fast Pattern Matching in Strings", 1977).
+#[derive(Debug)]
+pub(crate) struct Literal {
+    needle: Vec<u8>,
+    /// For each length of a match: the length of the longest border.
+    borders: Vec<usize>,
+    matched: usize,
+    hit: bool,
+}
+
+impl Literal {
+    pub(crate) fn new(needle: &[u8]) -> Literal {
+        let mut borders = vec![0; needle.len() + 1];
+        let mut border = 0;
+        for i in 1..needle.len() {
+            while border > 0 && needle[i] != needle[border] {
+                border = borders[border];
+            }
+            if needle[i] == needle[border] {
+                border += 1;
+            }
+            borders[i + 1] = border;
+        }
+        Literal {
+            needle: needle.to_vec(),
+            borders,
+            matched: 0,
+            hit: false,
+        }
+    }
+
+    /// Forgets a hit, so that the next one is found right after it.
+    pub(crate) fn restart(&mut self) {
+        (self.matched, self.hit) = (0, false);
+    }
+
+    pub(crate) fn feed(&mut self, bytes: &[u8]) -> Option<usize> {
+        let Some(first) = self.needle.first().filter(|_| !self.hit) else {
+            return None;
+        };
+        let mut i = 0;
+        while i < bytes.len() {
+            if self.matched == 0 {
+                i += bytes[i..].iter().position(|b| b == first)?;
+            }
+            while self.matched > 0 && bytes[i] != self.needle[self.matched] {
+                self.matched = self.borders[self.matched];
+            }
+            if bytes[i] == self.needle[self.matched] {
+                self.matched += 1;
+            }
+            if self.matched == self.needle.len() {
+                (self.matched, self.hit) = (0, true);
+                return Some(i);
+            }
+            i += 1;
+        }
+        None
+    }
+}
+
+/// A regular expression as a lazy deterministic automaton.
+pub(crate) struct Expression {
+    dfa: DFA,
+    cache: Cache,
+    /// `None` before the first byte of a line.
+    state: Option<LazyStateID>,
+    /// Whether it looks at what comes next (`$`, `\b`): then a match is known one byte later, or when the
+    /// line ends. Otherwise it is known at once, so that a prompt without a line end is found.
+    looks_ahead: bool,
+    hit: bool,
+}
+
+impl fmt::Debug for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Expression")
+            .field("hit", &self.hit)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Expression {
+    fn new(regex: &str) -> Option<Expression> {
+        let dfa = DFA::builder()
+            .syntax(syntax::Config::new().utf8(false))
+            .thompson(thompson::Config::new().which_captures(WhichCaptures::None))
+            .configure(
+                DFA::config()
+                    .match_kind(MatchKind::All)
+                    .cache_capacity(CACHE)
+                    .skip_cache_capacity_check(true),
+            )
+            .build(regex)
+            .ok()?;
+        let looks_ahead = dfa
+            .get_nfa()
+            .look_set_any()
+            .iter()
+            .any(|look| look != Look::Start);
+        let cache = dfa.create_cache();
+        Some(Expression {
+            dfa,
+            cache,
+            state: None,
+            looks_ahead,
+            hit: false,
+        })
+    }
+
+    fn start(&mut self) -> Option<LazyStateID> {
+        let config = start::Config::new().anchored(Anchored::No);
+        self.dfa.start_state(&mut self.cache, &config).ok()
+    }
+
+    fn feed(&mut self, line: &[u8], bytes: &[u8]) -> Option<usize> {
+        if self.hit {
+            return None;
+        }
+        let mut state = match self.state {
+            Some(state) => state,
+            None => self.start()?,
+        };
+        for (i, byte) in bytes.iter().enumerate() {
+            // The cache is never given up on: without a minimum of bytes per state there is no error.
+            state = self.dfa.next_state(&mut self.cache, state, *byte).ok()?;
+            if state.is_match() {
+                // What ended with the byte before is known with this one. It is reported here in any case, so
+                // that the pieces in which bytes arrive make no difference.
+                self.hit = true;
+                return Some(i);
+            }
+            if self.looks_ahead {
+                continue;
+            }
+            let clears = self.cache.clear_count();
+            let ended = self.dfa.next_eoi_state(&mut self.cache, state).ok()?;
+            if ended.is_match() {
+                self.hit = true;
+                return Some(i);
+            }
+            if self.cache.clear_count() != clears {
+                state = self.replay(line, &bytes[..=i])?;
+            }
+        }
+        self.state = Some(state);
+        None
+    }
+
+    /// The state after `line` and `bytes`, for when the cache has forgotten it.
+    fn replay(&mut self, line: &[u8], bytes: &[u8]) -> Option<LazyStateID> {
+        let mut state = self.start()?;
+        for byte in line.iter().chain(bytes) {
+            state = self.dfa.next_state(&mut self.cache, state, *byte).ok()?;
+        }
+        Some(state)
+    }
+
+    fn end_line(&mut self) -> bool {
+        let state = self.state.take();
+        if std::mem::take(&mut self.hit) {
+            return false;
+        }
+        // An empty line has an end too.
+        let Some(state) = state.or_else(|| self.start()) else {
+            return false;
+        };
+        self.dfa
+            .next_eoi_state(&mut self.cache, state)
+            .is_ok_and(|end| end.is_match())
+    }
+}

@@ -1,0 +1,365 @@
+//! Judging all expectations of a scenario.
+
+use std::fmt;
+
+use events::{Event, ExpectationResult, Kind, Phase};
+use scenario::expectation::{
+    IntervalExpectation, LivenessExpectation, PinExpectation, RequestsExpectation, StatusExpectation,
+};
+use scenario::{
+    Count, Expectation, ExpectationKind, Level as PinLevel, Located, Pattern, Scenario, SerialPattern,
+    Trigger,
+};
+use sim::Instant;
+
+use crate::happening::{Edges, Happening, RequestSubject, Subject, What};
+use crate::interval::Interval;
+use crate::judge::{Failure, Judge};
+use crate::level::{Demand, Level, Signal, Value};
+use crate::lines::LineAssembler;
+use crate::liveness::Liveness;
+use crate::moment::Moment;
+use crate::nearest::{Log, Near};
+use crate::occurrence::Occurrence;
+use crate::order::{Entry, Ordered, Unordered};
+use crate::rhythm::{Backoff, Rate};
+use crate::secrets::NoSecrets;
+use crate::serial::{Hit, SerialMatcher};
+use crate::tokens::TokenReuse;
+use crate::window::Window;
+
+/// Judges the expectations of a scenario over the events of a run, which come in order.
+///
+/// Of the console it looks at [`Kind::SerialChunk`] alone.
+pub struct Checker {
+    judges: Vec<Judged>,
+    serial: SerialMatcher,
+    lines: LineAssembler,
+    log: Log,
+    edges: Edges,
+}
+
+struct Judged {
+    name: String,
+    position: String,
+    judge: Box<dyn Judge>,
+}
+
+impl fmt::Debug for Checker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list()
+            .entries(self.judges.iter().map(|j| (&j.name, &j.judge)))
+            .finish()
+    }
+}
+
+impl Checker {
+    /// For a scenario.
+    pub fn new(scenario: &Scenario) -> Checker {
+        let mut serial = SerialMatcher::new();
+        let judges = scenario
+            .expect
+            .iter()
+            .map(|e| Judged {
+                name: e.title(),
+                position: scenario.position(e.span),
+                judge: judge(e, scenario, &mut serial),
+            })
+            .collect();
+        Checker {
+            judges,
+            serial,
+            lines: LineAssembler::default(),
+            log: Log::default(),
+            edges: Edges::default(),
+        }
+    }
+
+    /// Something happened.
+    pub fn observe(&mut self, event: &Event) {
+        match &event.kind {
+            Kind::SerialChunk { port, bytes } => {
+                let hits = self.serial.feed(*port, bytes);
+                self.completed(event.at, &hits);
+                let lines = self.lines.push(*port, bytes);
+                self.whole_lines(event.at, lines);
+                return;
+            }
+            // Nothing looks at these.
+            Kind::SerialLine { .. } | Kind::SerialInput { .. } | Kind::Frame { .. } | Kind::Unmodelled(_) => {
+                return;
+            }
+            Kind::Reset { .. } | Kind::Power { on: false } => self.end_lines(event.at),
+            kind if !self.edges.is_news(kind) => return,
+            _ => {}
+        }
+        self.show(&Happening {
+            at: event.at,
+            what: What::Event(event),
+        });
+    }
+
+    /// Patterns that were completed, each byte on its own.
+    fn completed(&mut self, at: Instant, hits: &[Hit]) {
+        for group in hits.chunk_by(|a, b| a.offset == b.offset) {
+            let patterns: Vec<usize> = group.iter().map(|hit| hit.pattern).collect();
+            self.show(&Happening {
+                at,
+                what: What::Serial(&patterns),
+            });
+        }
+    }
+
+    fn whole_lines(&mut self, at: Instant, lines: Vec<(events::SerialPort, String)>) {
+        for (_, line) in lines {
+            self.log.push(at, &line);
+            self.show(&Happening {
+                at,
+                what: What::Line(&line),
+            });
+        }
+    }
+
+    /// The device stopped in the middle of its lines.
+    fn end_lines(&mut self, at: Instant) {
+        let hits = self.serial.end_lines();
+        self.completed(at, &hits);
+        let lines = self.lines.flush();
+        self.whole_lines(at, lines);
+    }
+
+    fn show(&mut self, h: &Happening<'_>) {
+        for judged in &mut self.judges {
+            judged.judge.observe(h);
+        }
+    }
+
+    /// Time has come to `now`, and every event before it was shown.
+    pub fn advance(&mut self, now: Instant) {
+        for judged in &mut self.judges {
+            judged.judge.advance(now);
+        }
+    }
+
+    /// When [`Checker::advance`] can decide something. Later than the last call's `now`.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.judges.iter().filter_map(|j| j.judge.deadline()).min()
+    }
+
+    /// The first expectation that has failed whatever still happens.
+    pub fn early_failure(&self) -> Option<ExpectationResult> {
+        let decided = |(index, judged): (usize, &Judged)| {
+            judged
+                .judge
+                .decided()
+                .map(|failure| judged.result(index, Some(failure)))
+        };
+        self.judges.iter().enumerate().find_map(decided)
+    }
+
+    /// The run is over: all results, in the order of the file.
+    pub fn finish(&mut self, now: Instant) -> Vec<ExpectationResult> {
+        self.end_lines(now);
+        let log = &self.log;
+        let judges = self.judges.iter_mut().enumerate();
+        judges
+            .map(|(index, judged)| {
+                let failure = judged.judge.finish(now, log);
+                judged.result(index, failure)
+            })
+            .collect()
+    }
+}
+
+impl Judged {
+    fn result(&self, index: usize, failure: Option<Failure>) -> ExpectationResult {
+        ExpectationResult {
+            index,
+            name: self.name.clone(),
+            held: failure.is_none(),
+            message: failure.as_ref().map(|f| f.message.clone()).unwrap_or_default(),
+            nearest: failure.and_then(|f| f.nearest),
+            position: self.position.clone(),
+        }
+    }
+}
+
+fn judge(e: &Expectation, scenario: &Scenario, serial: &mut SerialMatcher) -> Box<dyn Judge> {
+    let counted = |count: &Option<Located<Count>>| count.map_or(Count::AT_LEAST_ONE, |c| c.value);
+    match &e.kind {
+        ExpectationKind::Serial(e) => Box::new(text(e.pattern(), counted(&e.count), e.window(), serial)),
+        ExpectationKind::NoSerial(e) => Box::new(text(e.pattern(), Count::exactly(0), e.window(), serial)),
+        ExpectationKind::SerialOrder(list) => Box::new(Ordered::new(entries(list, serial))),
+        ExpectationKind::SerialAll(list) => Box::new(Unordered(entries(list, serial))),
+        ExpectationKind::Event(e) => {
+            let (name, subject) = subject(&e.of, serial);
+            Box::new(Occurrence::new(
+                name,
+                subject,
+                counted(&e.count),
+                Window::new(e.window(), serial),
+            ))
+        }
+        ExpectationKind::Interval(e) => Box::new(interval(e, serial)),
+        ExpectationKind::Requests(e) => Box::new(requests(e, counted(&e.count), serial)),
+        ExpectationKind::Rate(e) => {
+            let (name, subject) = subject(&e.of, serial);
+            Box::new(Rate::new(
+                name,
+                subject,
+                e.max.value,
+                e.per.duration(),
+                Window::new(e.window(), serial),
+            ))
+        }
+        ExpectationKind::Backoff(e) => {
+            let (name, subject) = subject(&e.of, serial);
+            let count = e.count.map_or(
+                Count {
+                    min: Some(3),
+                    max: None,
+                },
+                |c| c.value,
+            );
+            let window = Window::new(e.window(), serial);
+            Box::new(Backoff::new(
+                name,
+                subject,
+                e.factor.value,
+                e.up_to.duration(),
+                count,
+                window,
+            ))
+        }
+        ExpectationKind::Pin(e) => Box::new(pin(e, serial)),
+        ExpectationKind::Status(e) => Box::new(status(e, serial)),
+        ExpectationKind::TokenReuse(e) => {
+            Box::new(TokenReuse::new(e.max.value, Window::new(e.window(), serial)))
+        }
+        ExpectationKind::NoSecrets(e) => Box::new(NoSecrets::new(&e.of, &scenario.bench)),
+        ExpectationKind::Liveness(e) => Box::new(liveness(e, serial)),
+    }
+}
+
+fn text(
+    pattern: Pattern<'_>,
+    count: Count,
+    window: scenario::Window<'_>,
+    serial: &mut SerialMatcher,
+) -> Occurrence {
+    let subject = Subject::Serial(serial.add(pattern));
+    let mut judge = Occurrence::new(
+        format!("serial {pattern}"),
+        subject,
+        count,
+        Window::new(window, serial),
+    );
+    judge.near = Near::new(pattern);
+    judge
+}
+
+fn entries(list: &[Located<SerialPattern>], serial: &mut SerialMatcher) -> Vec<Entry> {
+    let entry = |p: &Located<SerialPattern>, serial: &mut SerialMatcher| {
+        Entry::new(
+            p.pattern().to_string(),
+            Subject::pattern(p, serial),
+            Near::new(p.pattern()),
+        )
+    };
+    list.iter().map(|p| entry(p, serial)).collect()
+}
+
+/// What an expectation is about; a checked file has no times here.
+fn subject(of: &Located<Trigger>, serial: &mut SerialMatcher) -> (String, Subject) {
+    let subject = Subject::new(&of.value, Phase::AfterEffect, serial);
+    let subject = subject.unwrap_or_else(|| unreachable!("a checked expectation is about an event"));
+    (of.value.to_string(), subject)
+}
+
+fn interval(e: &IntervalExpectation, serial: &mut SerialMatcher) -> Interval {
+    Interval {
+        from: Moment::new(&e.from.value, serial),
+        from_name: e.from.value.to_string(),
+        to: Moment::new(&e.to.value, serial),
+        to_name: e.to.value.to_string(),
+        to_follows: e.to.nth().is_none(),
+        min: e.min.map(|m| m.duration()),
+        max: e.max.map(|m| m.duration()),
+        now: Instant::ZERO,
+    }
+}
+
+fn requests(e: &RequestsExpectation, count: Count, serial: &mut SerialMatcher) -> Occurrence {
+    let at = Some(e.at.unwrap_or(Phase::AfterEffect));
+    let endpoint = e.endpoint.map_or("any endpoint", events::Endpoint::name);
+    let with_status = e
+        .status
+        .map_or_else(String::new, |s| format!(" answered {}", s.value));
+    let request = RequestSubject {
+        endpoint: e.endpoint,
+        at,
+        status: e.status.map(|s| s.value),
+        target: e.target.clone(),
+        body: e.body.clone(),
+    };
+    let any = RequestSubject {
+        endpoint: e.endpoint,
+        at,
+        ..RequestSubject::default()
+    };
+    let name = format!("requests to {endpoint}{with_status}");
+    let mut judge = Occurrence::new(
+        name,
+        Subject::Request(request),
+        count,
+        Window::new(e.window(), serial),
+    );
+    judge.nearly = Some((format!("other requests to {endpoint}"), Subject::Request(any)));
+    judge
+}
+
+fn pin(e: &PinExpectation, serial: &mut SerialMatcher) -> Level {
+    let value = |level: PinLevel| Value::of_pin(level.is_high());
+    let demand = match (e.level, &e.at, e.always, e.never) {
+        (Some(level), Some(at), ..) => {
+            Demand::At(value(level), Moment::new(&at.value, serial), at.value.to_string())
+        }
+        (_, _, Some(always), _) => Demand::Always(value(always)),
+        (_, _, _, Some(never)) => Demand::Never(value(never)),
+        _ => unreachable!("a checked pin expectation has one form"),
+    };
+    Level::new(Signal::Pin(e.gpio.value), demand, Window::new(e.window(), serial))
+}
+
+fn status(e: &StatusExpectation, serial: &mut SerialMatcher) -> Level {
+    let demand = match (e.is, &e.at, e.always, e.never, e.time_in) {
+        (Some(is), Some(at), ..) => Demand::At(
+            Value::Status(is),
+            Moment::new(&at.value, serial),
+            at.value.to_string(),
+        ),
+        (_, _, Some(always), ..) => Demand::Always(Value::Status(always)),
+        (_, _, _, Some(never), _) => Demand::Never(Value::Status(never)),
+        (.., Some(status)) => Demand::TimeIn(
+            Value::Status(status),
+            e.min.map(|m| m.duration()),
+            e.max.map(|m| m.duration()),
+        ),
+        _ => unreachable!("a checked status expectation has one form"),
+    };
+    Level::new(Signal::Status, demand, Window::new(e.window(), serial))
+}
+
+fn liveness(e: &LivenessExpectation, serial: &mut SerialMatcher) -> Liveness {
+    let (moment, name) = match &e.after {
+        Some(after) => (Moment::new(&after.value, serial), after.value.to_string()),
+        None => {
+            let ended = Subject::Fault {
+                name: None,
+                state: events::FaultState::Ended,
+            };
+            (Moment::last(ended), "the end of the last fault".to_owned())
+        }
+    };
+    Liveness::new(moment, name, e.within.duration())
+}

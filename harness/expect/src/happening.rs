@@ -1,0 +1,183 @@
+//! What can happen, and whether it is what a trigger names.
+
+use std::collections::BTreeMap;
+
+use events::{DeviceStatus, Endpoint, Event, Exchange, FaultState, Kind, LinkEvent, Phase, ResetCause};
+use events::{SessionChange, WifiEvent};
+use scenario::trigger::{SessionEvent, WifiState};
+use scenario::{SerialPattern, Trigger};
+use sim::Instant;
+
+use crate::serial::SerialMatcher;
+
+/// Something that happened, as expectations see it: an event, or patterns that one byte of the console
+/// completed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Happening<'a> {
+    pub(crate) at: Instant,
+    pub(crate) what: What<'a>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum What<'a> {
+    /// Indices of patterns, ascending.
+    Serial(&'a [usize]),
+    /// A line of the console, whole.
+    Line(&'a str),
+    Event(&'a Event),
+}
+
+/// What a trigger names, without its `nth`.
+#[derive(Clone, Debug)]
+pub(crate) enum Subject {
+    Serial(usize),
+    Request(RequestSubject),
+    Wifi { state: WifiState, reason: Option<u8> },
+    Dhcp(String),
+    Dns(Option<String>),
+    Sntp,
+    Pin { gpio: u8, high: bool },
+    Reset(Option<ResetCause>),
+    Status(DeviceStatus),
+    Session(SessionEvent),
+    Fault { name: Option<String>, state: FaultState },
+}
+
+/// A request.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RequestSubject {
+    pub(crate) endpoint: Option<Endpoint>,
+    pub(crate) at: Option<Phase>,
+    pub(crate) status: Option<u16>,
+    pub(crate) target: Option<String>,
+    pub(crate) body: Option<String>,
+}
+
+impl Subject {
+    /// `None` for a time, or some time after another moment: these are no subjects. `phase` is meant for
+    /// requests that name none.
+    pub(crate) fn new(trigger: &Trigger, phase: Phase, serial: &mut SerialMatcher) -> Option<Subject> {
+        Some(match trigger {
+            Trigger::Time(_) | Trigger::After(_) => return None,
+            Trigger::Serial(t) => Subject::Serial(serial.add(t.pattern())),
+            Trigger::Request(t) => Subject::Request(RequestSubject {
+                endpoint: t.endpoint,
+                at: Some(t.at.unwrap_or(phase)),
+                status: t.status,
+                target: t.target.clone(),
+                body: t.body.clone(),
+            }),
+            Trigger::Wifi(t) => Subject::Wifi {
+                state: t.state,
+                reason: t.reason,
+            },
+            Trigger::Dhcp(t) => Subject::Dhcp(t.message.value.clone()),
+            Trigger::Dns(t) => Subject::Dns(t.name.clone()),
+            Trigger::Sntp(_) => Subject::Sntp,
+            Trigger::Pin(t) => Subject::Pin {
+                gpio: t.gpio.value,
+                high: t.level.is_high(),
+            },
+            Trigger::Reset(t) => Subject::Reset(t.cause),
+            Trigger::Status(t) => Subject::Status(t.status),
+            Trigger::Session(t) => Subject::Session(t.change),
+            Trigger::Fault(t) => Subject::Fault {
+                name: t.name.as_ref().map(|n| n.value.clone()),
+                state: t.state,
+            },
+        })
+    }
+
+    /// For a pattern of an expectation.
+    pub(crate) fn pattern(pattern: &SerialPattern, serial: &mut SerialMatcher) -> Subject {
+        Subject::Serial(serial.add(pattern.pattern()))
+    }
+
+    /// When it happened, if this is it: mostly now, for the first byte of a request a little earlier, as its
+    /// endpoint is known only later.
+    pub(crate) fn occurs(&self, h: &Happening<'_>) -> Option<Instant> {
+        let event = match (self, h.what) {
+            (Subject::Serial(pattern), What::Serial(hits)) => return hits.contains(pattern).then_some(h.at),
+            (_, What::Serial(_) | What::Line(_)) => return None,
+            (_, What::Event(event)) => event,
+        };
+        let yes = match (self, &event.kind) {
+            (Subject::Request(r), Kind::Request { phase, exchange }) => {
+                return r.occurs(h.at, *phase, exchange);
+            }
+            (Subject::Wifi { state, reason }, Kind::Wifi(wifi)) => is_wifi(*state, *reason, wifi),
+            (Subject::Dhcp(wanted), Kind::Link(LinkEvent::Dhcp { message, .. })) => wanted == message,
+            (Subject::Dns(wanted), Kind::Link(LinkEvent::Dns { name, .. })) => wanted
+                .as_ref()
+                .is_none_or(|wanted| wanted.eq_ignore_ascii_case(name.trim_end_matches('.'))),
+            (Subject::Sntp, Kind::Link(LinkEvent::Sntp { .. })) => true,
+            (Subject::Pin { gpio, high }, Kind::Pin { gpio: pin, level }) => {
+                gpio == pin && *level == Some(*high)
+            }
+            (Subject::Reset(wanted), Kind::Reset { cause }) => wanted.is_none_or(|wanted| wanted == *cause),
+            (Subject::Status(wanted), Kind::Status { status, .. }) => wanted == status,
+            (Subject::Session(wanted), Kind::Session { change, .. }) => is_session(*wanted, change),
+            (
+                Subject::Fault { name, state },
+                Kind::Fault {
+                    name: other,
+                    state: now,
+                },
+            ) => state == now && name.as_ref().is_none_or(|name| name == other),
+            _ => false,
+        };
+        yes.then_some(h.at)
+    }
+}
+
+impl RequestSubject {
+    fn occurs(&self, now: Instant, phase: Phase, exchange: &Exchange) -> Option<Instant> {
+        let narrowed = self.endpoint.is_some() || self.target.is_some();
+        let at = match self.at.unwrap_or(Phase::AfterEffect) {
+            // The endpoint is not known at the first byte: it is looked at as soon as it is.
+            Phase::FirstByte if narrowed => (phase == Phase::BeforeEffect).then_some(exchange.started),
+            wanted => (phase == wanted).then_some(now),
+        }?;
+        let holds = |wanted: &Option<String>, text: &str| wanted.as_ref().is_none_or(|w| text.contains(w));
+        (self.endpoint.is_none_or(|e| exchange.endpoint == Some(e))
+            && self.status.is_none_or(|s| exchange.status == Some(s))
+            && holds(&self.target, &exchange.target)
+            && holds(&self.body, &exchange.request_body))
+        .then_some(at)
+    }
+}
+
+fn is_wifi(state: WifiState, reason: Option<u8>, event: &WifiEvent) -> bool {
+    let (is, because) = match event {
+        WifiEvent::Scan => (WifiState::Scan, None),
+        WifiEvent::Associated { .. } => (WifiState::Associated, None),
+        WifiEvent::Refused { reason } => (WifiState::Refused, Some(reason.0)),
+        WifiEvent::Disassociated { reason } => (WifiState::Lost, Some(reason.0)),
+    };
+    is == state && (reason.is_none() || reason == because)
+}
+
+fn is_session(wanted: SessionEvent, change: &SessionChange) -> bool {
+    let is = match change {
+        SessionChange::Issued { .. } => SessionEvent::Issued,
+        SessionChange::Renewed { .. } => SessionEvent::Renewed,
+        SessionChange::Recovered { .. } => SessionEvent::Recovered,
+        SessionChange::Expired { .. } => SessionEvent::Expired,
+        SessionChange::Invalidated { .. } => SessionEvent::Invalidated,
+    };
+    is == wanted
+}
+
+/// Keeps only pin edges: the bench may report a level again that a pin already has.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Edges(BTreeMap<u8, Option<bool>>);
+
+impl Edges {
+    /// Whether the event tells something new.
+    pub(crate) fn is_news(&mut self, kind: &Kind) -> bool {
+        match kind {
+            Kind::Pin { gpio, level } => self.0.insert(*gpio, *level) != Some(*level),
+            _ => true,
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! `pin` and `status`: something that has a value at every moment.
+
+use std::fmt;
+use std::time::Duration;
+
+use events::{DeviceStatus, Kind};
+use sim::Instant;
+
+use crate::happening::{Happening, What};
+use crate::judge::{Failure, Judge, span};
+use crate::moment::Moment;
+use crate::nearest::Log;
+use crate::window::Window;
+
+/// A value over time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Value {
+    /// A pin that is high.
+    High,
+    /// A pin that is low.
+    Low,
+    /// What the dashboard shows.
+    Status(DeviceStatus),
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Value::High => "high",
+            Value::Low => "low",
+            Value::Status(DeviceStatus::Online) => "online",
+            Value::Status(DeviceStatus::Away) => "away",
+            Value::Status(DeviceStatus::Offline) => "offline",
+        })
+    }
+}
+
+impl Value {
+    pub(crate) fn of_pin(high: bool) -> Value {
+        if high { Value::High } else { Value::Low }
+    }
+}
+
+/// What has the value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signal {
+    Pin(u8),
+    Status,
+}
+
+impl Signal {
+    fn change(self, h: &Happening<'_>) -> Option<Option<Value>> {
+        let What::Event(event) = h.what else { return None };
+        match (self, &event.kind) {
+            (Signal::Pin(pin), Kind::Pin { gpio, level }) if pin == *gpio => Some(level.map(Value::of_pin)),
+            (Signal::Status, Kind::Status { status, .. }) => Some(Some(Value::Status(*status))),
+            _ => None,
+        }
+    }
+
+    fn text(self, value: Option<Value>) -> String {
+        match (self, value) {
+            (Signal::Pin(pin), Some(value)) => format!("GPIO{pin} was {value}"),
+            (Signal::Pin(pin), None) => format!("nothing drove GPIO{pin}"),
+            (Signal::Status, Some(value)) => format!("the status was {value}"),
+            (Signal::Status, None) => "there was no status yet".to_owned(),
+        }
+    }
+
+    fn name(self) -> String {
+        match self {
+            Signal::Pin(pin) => format!("GPIO{pin}"),
+            Signal::Status => "the status".to_owned(),
+        }
+    }
+}
+
+/// What is demanded of the value.
+#[derive(Debug)]
+pub(crate) enum Demand {
+    /// It is this one at a moment.
+    At(Value, Moment, String),
+    /// It is this one all the time.
+    Always(Value),
+    /// It is this one at no time.
+    Never(Value),
+    /// It is this one for so long in all.
+    TimeIn(Value, Option<Duration>, Option<Duration>),
+}
+
+/// Watches a value.
+#[derive(Debug)]
+pub(crate) struct Level {
+    signal: Signal,
+    demand: Demand,
+    window: Window,
+    value: Option<Value>,
+    since: Instant,
+    /// For [`Demand::At`]: the value at the moment.
+    captured: Option<Option<Value>>,
+    failure: Option<Failure>,
+    total: Duration,
+}
+
+impl Level {
+    pub(crate) fn new(signal: Signal, demand: Demand, window: Window) -> Level {
+        Level {
+            signal,
+            demand,
+            window,
+            value: None,
+            since: Instant::ZERO,
+            captured: None,
+            failure: None,
+            total: Duration::ZERO,
+        }
+    }
+
+    /// The value was the same from `since` to `until`, which is not part of it.
+    fn close(&mut self, until: Instant) {
+        let Some(start) = self.window.start() else { return };
+        let from = self.since.max(start);
+        let to = self.window.last().map_or(until, |last| until.min(last));
+        if from >= to {
+            return;
+        }
+        let wrong = match &self.demand {
+            Demand::Always(value) => self.value != Some(*value),
+            Demand::Never(value) => self.value == Some(*value),
+            Demand::TimeIn(value, ..) => {
+                if self.value == Some(*value) {
+                    self.total += to.since(from);
+                }
+                false
+            }
+            Demand::At(..) => false,
+        };
+        if wrong && self.failure.is_none() {
+            let demand = match &self.demand {
+                Demand::Never(value) => format!("never {value}"),
+                Demand::Always(value) => format!("{value} all the time"),
+                Demand::At(..) | Demand::TimeIn(..) => String::new(),
+            };
+            let message = format!(
+                "awaited {} {demand}{}; {} from {from} to {to}",
+                self.signal.name(),
+                self.window.describe(),
+                self.signal.text(self.value),
+            );
+            self.failure = Some(Failure::new(message).near(Some(format!("for {}", span(to.since(from))))));
+        }
+    }
+
+    fn at_moment(&mut self, end: Instant) -> Option<Failure> {
+        let Demand::At(wanted, moment, name) = &mut self.demand else {
+            return None;
+        };
+        moment.advance(end);
+        let awaited = format!("awaited {} {wanted} at {name}", self.signal.name());
+        let Some(at) = moment.reached() else {
+            return Some(Failure::new(format!("{awaited}, which never came")));
+        };
+        let value = self.captured.unwrap_or(self.value);
+        if value == Some(*wanted) {
+            return None;
+        }
+        Some(Failure::new(format!(
+            "{awaited}; {} at {at}",
+            self.signal.text(value)
+        )))
+    }
+
+    fn time_in(&self) -> Option<Failure> {
+        let Demand::TimeIn(value, min, max) = &self.demand else {
+            return None;
+        };
+        let short = min
+            .filter(|min| self.total < *min)
+            .map(|min| format!("at least {}", span(min)));
+        let long = max
+            .filter(|max| self.total > *max)
+            .map(|max| format!("at most {}", span(max)));
+        let wanted = short.or(long)?;
+        let (name, stretch, total) = (self.signal.name(), self.window.describe(), span(self.total));
+        Some(Failure::new(format!(
+            "awaited {name} {value} for {wanted}{stretch}; it was for {total} in all"
+        )))
+    }
+}
+
+impl Judge for Level {
+    fn observe(&mut self, h: &Happening<'_>) {
+        self.window.takes(h);
+        let change = self.signal.change(h);
+        if let Demand::At(_, moment, _) = &mut self.demand {
+            let came = moment.observe(h);
+            if self.captured.is_none() {
+                if moment.by_clock() {
+                    // What changes at the very time still belongs to it.
+                    if moment.reached().is_some_and(|at| h.at > at) {
+                        self.captured = Some(self.value);
+                    }
+                } else if came {
+                    self.captured = Some(change.unwrap_or(self.value));
+                }
+            }
+        }
+        if let Some(value) = change.filter(|value| *value != self.value) {
+            self.close(h.at);
+            (self.value, self.since) = (value, h.at);
+        }
+    }
+
+    fn decided(&self) -> Option<Failure> {
+        self.failure.clone()
+    }
+
+    fn finish(&mut self, end: Instant, _log: &Log) -> Option<Failure> {
+        self.window.advance(end);
+        if matches!(self.demand, Demand::At(..)) {
+            return self.at_moment(end);
+        }
+        if let Some(why) = self.window.never_opened() {
+            return Some(Failure::new(why));
+        }
+        self.close(end);
+        self.failure.take().or_else(|| self.time_in())
+    }
+}

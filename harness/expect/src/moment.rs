@@ -1,0 +1,151 @@
+//! A moment of a run that a trigger names, reached once.
+
+use std::time::Duration;
+
+use events::Phase;
+use scenario::Trigger;
+use sim::Instant;
+
+use crate::happening::{Happening, Subject};
+use crate::serial::SerialMatcher;
+
+/// A moment, and whether it has come.
+#[derive(Clone, Debug)]
+pub(crate) struct Moment {
+    kind: MomentKind,
+    reached: Option<Instant>,
+    /// Whether it is named by a time, so that what happens at that very time comes after it.
+    by_clock: bool,
+}
+
+#[derive(Clone, Debug)]
+enum MomentKind {
+    Time(Instant),
+    After(Box<Moment>, Duration),
+    /// So many occurrences are still to come.
+    Nth(Subject, u32),
+    /// Each occurrence moves it; what counts is the last one of the run.
+    Last(Subject),
+}
+
+impl Moment {
+    pub(crate) fn new(trigger: &Trigger, serial: &mut SerialMatcher) -> Moment {
+        Moment::at_phase(trigger, Phase::AfterEffect, serial)
+    }
+
+    pub(crate) fn at_phase(trigger: &Trigger, phase: Phase, serial: &mut SerialMatcher) -> Moment {
+        let kind = match trigger {
+            Trigger::Time(time) => MomentKind::Time(Instant::from_nanos(time.nanos())),
+            Trigger::After(after) => {
+                let inner = Moment::at_phase(&after.trigger, phase, serial);
+                MomentKind::After(Box::new(inner), after.delay.duration())
+            }
+            other => match (Subject::new(other, phase, serial), other) {
+                (Some(subject), Trigger::Fault(f)) if f.last => MomentKind::Last(subject),
+                (Some(subject), _) => MomentKind::Nth(subject, other.nth().unwrap_or(1)),
+                (None, _) => MomentKind::Time(Instant::FAR_FUTURE),
+            },
+        };
+        let by_clock = matches!(kind, MomentKind::Time(_) | MomentKind::After(..));
+        Moment {
+            kind,
+            reached: None,
+            by_clock,
+        }
+    }
+
+    /// The last of these events in the run.
+    pub(crate) fn last(subject: Subject) -> Moment {
+        Moment {
+            kind: MomentKind::Last(subject),
+            reached: None,
+            by_clock: false,
+        }
+    }
+
+    /// The beginning of the run.
+    pub(crate) fn start() -> Moment {
+        Moment {
+            kind: MomentKind::Time(Instant::ZERO),
+            reached: Some(Instant::ZERO),
+            by_clock: true,
+        }
+    }
+
+    /// When it came.
+    pub(crate) fn reached(&self) -> Option<Instant> {
+        self.reached
+    }
+
+    pub(crate) fn by_clock(&self) -> bool {
+        self.by_clock
+    }
+
+    /// Whether a later event can still move it.
+    pub(crate) fn moves(&self) -> bool {
+        matches!(self.kind, MomentKind::Last(_))
+    }
+
+    /// When it comes, if that is only a matter of time.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        if self.reached.is_some() {
+            return None;
+        }
+        match &self.kind {
+            MomentKind::Time(at) => Some(*at),
+            MomentKind::After(inner, delay) => inner.reached.map(|at| at + *delay).or_else(|| inner.due()),
+            MomentKind::Nth(..) | MomentKind::Last(_) => None,
+        }
+    }
+
+    /// Time has come to `now`.
+    pub(crate) fn advance(&mut self, now: Instant) {
+        if self.reached.is_some() && !self.moves() {
+            return;
+        }
+        let at = match &mut self.kind {
+            MomentKind::Time(at) => Some(*at),
+            MomentKind::After(inner, delay) => {
+                inner.advance(now);
+                inner.reached.map(|at| at + *delay)
+            }
+            MomentKind::Nth(..) | MomentKind::Last(_) => None,
+        };
+        if let Some(at) = at
+            && at <= now
+        {
+            self.reached = Some(at);
+        }
+    }
+
+    /// Something happened. True if it is this moment.
+    pub(crate) fn observe(&mut self, h: &Happening<'_>) -> bool {
+        self.advance(h.at);
+        match &mut self.kind {
+            MomentKind::Time(_) => false,
+            MomentKind::After(inner, delay) => {
+                // A delay of zero comes with the event itself.
+                let came = inner.observe(h) && delay.is_zero() && self.reached.is_none();
+                if came {
+                    self.reached = inner.reached;
+                }
+                came
+            }
+            MomentKind::Nth(subject, left) => {
+                let Some(at) = subject.occurs(h).filter(|_| *left > 0) else {
+                    return false;
+                };
+                *left -= 1;
+                if *left == 0 {
+                    self.reached = Some(at);
+                }
+                *left == 0
+            }
+            MomentKind::Last(subject) => {
+                let at = subject.occurs(h);
+                self.reached = at.or(self.reached);
+                at.is_some()
+            }
+        }
+    }
+}

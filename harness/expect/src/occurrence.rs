@@ -1,0 +1,122 @@
+//! `serial`, `no-serial`, `event`, `requests`: how often something happens in a window.
+
+use scenario::Count;
+use sim::Instant;
+
+use crate::happening::{Happening, Subject};
+use crate::judge::{Failure, Judge, Times};
+use crate::nearest::{Log, Near};
+use crate::window::Window;
+
+/// Counts a subject in a window.
+#[derive(Debug)]
+pub(crate) struct Occurrence {
+    /// What it is called in messages.
+    pub(crate) name: String,
+    pub(crate) subject: Subject,
+    /// The same with fewer conditions, for the nearest miss: a request with any status.
+    pub(crate) nearly: Option<(String, Subject)>,
+    pub(crate) near: Near,
+    pub(crate) count: Count,
+    pub(crate) window: Window,
+    inside: Times,
+    outside: Times,
+    missed: Times,
+    over: bool,
+}
+
+impl Occurrence {
+    pub(crate) fn new(name: String, subject: Subject, count: Count, window: Window) -> Occurrence {
+        Occurrence {
+            name,
+            subject,
+            nearly: None,
+            near: Near::Nothing,
+            count,
+            window,
+            inside: Times::default(),
+            outside: Times::default(),
+            missed: Times::default(),
+            over: false,
+        }
+    }
+
+    fn verdict(&self) -> Option<Failure> {
+        if self.count.holds(self.inside.count) && self.window.never_opened().is_none() {
+            return None;
+        }
+        let awaited = format!(
+            "awaited {} {} times{}",
+            self.name,
+            self.count,
+            self.window.describe()
+        );
+        if let Some(why) = self.window.never_opened() {
+            return Some(Failure::new(format!("{awaited}; {why}")));
+        }
+        let got = match self.inside.count {
+            0 => "; it never came".to_owned(),
+            n => format!("; it came {n} times{}", self.inside.list()),
+        };
+        Some(Failure::new(awaited + &got))
+    }
+
+    fn nearest(&self, log: &Log) -> Option<String> {
+        if self.count.exceeded_by(self.inside.count) {
+            return self.inside.first().and_then(|at| self.near.line_at(log, at));
+        }
+        if self.outside.count > 0 {
+            return Some(format!(
+                "outside the window it came {} times{}",
+                self.outside.count,
+                self.outside.list()
+            ));
+        }
+        if let Some((name, _)) = self.nearly.as_ref().filter(|_| self.missed.count > 0) {
+            return Some(format!(
+                "{name}: {} times{}",
+                self.missed.count,
+                self.missed.list()
+            ));
+        }
+        self.near.similar(log)
+    }
+}
+
+impl Judge for Occurrence {
+    fn observe(&mut self, h: &Happening<'_>) {
+        let inside = self.window.takes(h);
+        if let Some(at) = self.subject.occurs(h) {
+            if inside {
+                self.inside.push(at)
+            } else {
+                self.outside.push(at)
+            }
+        } else if let Some((_, nearly)) = &self.nearly
+            && let Some(at) = nearly.occurs(h)
+        {
+            self.missed.push(at);
+        }
+    }
+
+    fn advance(&mut self, now: Instant) {
+        self.window.advance(now);
+        self.over |= self.window.over_at().is_some_and(|at| now >= at);
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let short = self.count.min.is_some_and(|min| self.inside.count < min);
+        self.window.over_at().filter(|_| short && !self.over)
+    }
+
+    fn decided(&self) -> Option<Failure> {
+        let too_many = self.count.exceeded_by(self.inside.count);
+        let too_few = self.over && !self.count.holds(self.inside.count);
+        (too_many || too_few).then(|| self.verdict()).flatten()
+    }
+
+    fn finish(&mut self, end: Instant, log: &Log) -> Option<Failure> {
+        self.advance(end);
+        self.verdict().map(|failure| failure.near(self.nearest(log)))
+    }
+}

@@ -1,0 +1,113 @@
+//! The stretch of a run that an expectation looks at.
+
+use std::time::Duration;
+
+use scenario::Trigger;
+use sim::Instant;
+
+use crate::happening::Happening;
+use crate::moment::Moment;
+use crate::serial::SerialMatcher;
+
+/// A stretch of the run; see `after`, `before` and `within` in the scenario reference.
+#[derive(Clone, Debug)]
+pub(crate) struct Window {
+    start: Moment,
+    end: Option<Moment>,
+    /// Whether the end is the first such event after the start, not the first of the run.
+    end_follows: bool,
+    within: Option<Duration>,
+    /// What the start is called in messages.
+    after_name: Option<String>,
+    before_name: Option<String>,
+}
+
+impl Window {
+    pub(crate) fn new(window: scenario::Window<'_>, serial: &mut SerialMatcher) -> Window {
+        let moment = |t: &Trigger, serial: &mut SerialMatcher| Moment::new(t, serial);
+        Window {
+            start: window
+                .after
+                .map_or_else(Moment::start, |t| moment(&t.value, serial)),
+            end: window.before.map(|t| moment(&t.value, serial)),
+            end_follows: window.before.is_some_and(|t| t.nth().is_none()),
+            within: window.within.map(|w| w.duration()),
+            after_name: window.after.map(|t| t.value.to_string()),
+            before_name: window.before.map(|t| t.value.to_string()),
+        }
+    }
+
+    /// Something happened: is it inside? Call it for everything that happens, in order.
+    pub(crate) fn takes(&mut self, h: &Happening<'_>) -> bool {
+        self.start.advance(h.at);
+        let opened = self.start.reached().is_some();
+        if let Some(end) = &mut self.end {
+            if opened || !self.end_follows || end.by_clock() {
+                end.observe(h);
+            }
+        }
+        let inside = opened && self.last().is_none_or(|last| h.at <= last);
+        let closed = self.end.as_ref().is_some_and(|end| end.reached().is_some());
+        self.start.observe(h);
+        inside && !closed
+    }
+
+    /// Lets time pass.
+    pub(crate) fn advance(&mut self, now: Instant) {
+        self.start.advance(now);
+        if let Some(end) = &mut self.end {
+            end.advance(now);
+        }
+    }
+
+    /// When it began.
+    pub(crate) fn start(&self) -> Option<Instant> {
+        self.start.reached()
+    }
+
+    /// Where it ended or ends, as far as that is known; what happens at that time may be inside.
+    pub(crate) fn last(&self) -> Option<Instant> {
+        let within = self
+            .within
+            .and_then(|within| self.start.reached().map(|start| start + within));
+        let end = self
+            .end
+            .as_ref()
+            .and_then(|end| end.reached().or_else(|| end.due().filter(|_| end.by_clock())));
+        match (within, end) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+
+    /// The first moment at which nothing can be inside any more, if it is known.
+    pub(crate) fn over_at(&self) -> Option<Instant> {
+        self.start.reached()?;
+        self.last().map(|last| last + Duration::from_nanos(1))
+    }
+
+    /// Why there was nothing to look at: its start never came.
+    pub(crate) fn never_opened(&self) -> Option<String> {
+        let name = self
+            .after_name
+            .as_ref()
+            .filter(|_| self.start.reached().is_none())?;
+        Some(format!("{name}, after which it was awaited, never came"))
+    }
+
+    /// ` after X, before Y, within Z`, or nothing.
+    pub(crate) fn describe(&self) -> String {
+        let mut parts = Vec::new();
+        parts.extend(self.after_name.as_ref().map(|name| format!("after {name}")));
+        parts.extend(self.before_name.as_ref().map(|name| format!("before {name}")));
+        parts.extend(self.within.map(|w| {
+            let ns = u64::try_from(w.as_nanos()).unwrap_or(u64::MAX);
+            format!("within {}", scenario::TimeSpan(ns))
+        }));
+        if parts.is_empty() {
+            String::new()
+        } else {
+            format!(" {}", parts.join(", "))
+        }
+    }
+}
