@@ -16,6 +16,46 @@ pub enum Flow {
     Break,
 }
 
+/// What reads of one place give while the hart does nothing but wait in a polling loop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PollRead {
+    /// Plain memory, with what it holds now. Nothing but the hart's own stores changes it.
+    Memory(u32),
+    /// A register that can be read without any effect.
+    Register {
+        /// The least value that it can give.
+        low: u32,
+        /// The greatest value that it can give.
+        high: u32,
+        /// True: it gives the same value, whichever that is, until the next write to a register. False: the
+        /// value depends on time alone.
+        latched: bool,
+    },
+}
+
+/// What a write does while the hart does nothing but wait in a polling loop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PollWrite {
+    /// Stores to plain memory; [`Bus::write`] would return [`Flow::Continue`].
+    Memory,
+    /// Only changes which of the values promised by [`Bus::poll_read`] a register gives, for example by
+    /// latching a counter; [`Bus::write`] would return [`Flow::Continue`]. Only the last write counts: to write
+    /// once is as good as to write many times.
+    Register,
+}
+
+/// What becomes of an exception that an instruction has raised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnException {
+    /// The hart takes it and goes on in the trap handler.
+    Take,
+    /// The hart takes it and stops with [`Exit::Break`](crate::Exit::Break) before the handler's first
+    /// instruction.
+    TakeAndBreak,
+    /// The instruction is executed again as if it had not been: the bus now answers.
+    Retry,
+}
+
 /// Memory and devices behind a hart.
 ///
 /// `cycle` is the hart's cycle count at the instruction that accesses, exact, so that a device can answer with
@@ -37,6 +77,14 @@ pub trait Bus {
     /// running the instruction. Asked while a block is decoded.
     fn is_hook(&self, addr: u32) -> bool;
 
+    /// Asked before an exception is taken (`mcause`, the address of the instruction, `mtval`), so that a bus that
+    /// refuses an access can learn where in the program it was made, and the owner can look at the registers
+    /// as they were. Not asked for interrupts.
+    fn on_exception(&mut self, cause: u32, pc: u32, tval: u32) -> OnException {
+        let _ = (cause, pc, tval);
+        OnException::Take
+    }
+
     /// Reads a CSR that the hart does not have itself (a vendor's). `None`: it does not exist, and the
     /// instruction is illegal.
     fn read_csr(&mut self, csr: u16, counts: Counts) -> Option<u32> {
@@ -48,5 +96,26 @@ pub trait Bus {
     fn write_csr(&mut self, csr: u16, value: u32, counts: Counts) -> Flow {
         let _ = (csr, value, counts);
         Flow::Continue
+    }
+
+    /// What a read of `size` bytes at `addr` gives, at every cycle from `from` to `to`, if the hart does
+    /// nothing else in that time than read and make the writes that [`Bus::poll_write`] allows. The range must
+    /// hold for any order of those, and for what was latched before `from`. `None`: not known, or reading has
+    /// an effect.
+    ///
+    /// With this the hart jumps over loops that only wait (see [`Hart::set_skip_polling`]); it asks for a few
+    /// spans of time each time it finds one, so the answer need not be fast.
+    ///
+    /// [`Hart::set_skip_polling`]: crate::Hart::set_skip_polling
+    fn poll_read(&self, addr: u32, size: u32, from: u64, to: u64) -> Option<PollRead> {
+        let _ = (addr, size, from, to);
+        None
+    }
+
+    /// What a write of `value` does at every cycle from `from` to `to`; a `value` of `None` is one that differs
+    /// from time to time. `None`: not known, or something else than the variants of [`PollWrite`] say.
+    fn poll_write(&self, addr: u32, value: Option<u32>, size: u32, from: u64, to: u64) -> Option<PollWrite> {
+        let _ = (addr, value, size, from, to);
+        None
     }
 }

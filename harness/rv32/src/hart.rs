@@ -1,11 +1,12 @@
 //! The hart: state, traps, system instructions, and the loop around the executor.
 
-use crate::bus::{Bus, Flow};
+use crate::bus::{Bus, Flow, OnException};
 use crate::cache::{Cache, Slot, decode_run};
 use crate::config::HartConfig;
 use crate::csr::{Counts, Csrs, Privilege};
 use crate::exec::{Position, Stop, run_blocks, run_once};
 use crate::op::{CsrChange, CsrSource, Op, Reg};
+use crate::poll::Poller;
 use crate::trap::{Exception, Log, UnknownCsr};
 
 /// Why [`Hart::run`] came back.
@@ -37,12 +38,13 @@ pub struct Hart {
     privilege: Privilege,
     interrupt: Option<u32>,
     csrs: Csrs,
-    config: HartConfig,
+    pub(crate) config: HartConfig,
     exceptions: Log<Exception>,
     unknown_csrs: Log<UnknownCsr>,
     cache: Cache,
     /// Decoded code that is used once.
-    scratch: Vec<Slot>,
+    pub(crate) scratch: Vec<Slot>,
+    pub(crate) poller: Poller,
 }
 
 impl Hart {
@@ -61,6 +63,7 @@ impl Hart {
             unknown_csrs: Log::default(),
             cache: Cache::default(),
             scratch: Vec::new(),
+            poller: Poller::default(),
         }
     }
 
@@ -95,6 +98,13 @@ impl Hart {
                 return Exit::Limit;
             }
             self.take_interrupt();
+            let until = limit.min(self.poller.due(self.idle));
+            if self.cycle >= until {
+                if let Some(exit) = self.look_for_polling(bus, limit) {
+                    return exit;
+                }
+                continue;
+            }
             let mut at = Position {
                 pc: self.pc,
                 cycle: self.cycle,
@@ -104,7 +114,7 @@ impl Hart {
                 &self.cache,
                 bus,
                 &mut at,
-                limit,
+                until,
                 self.config.misaligned,
             );
             (self.pc, self.cycle) = (at.pc, at.cycle);
@@ -115,6 +125,7 @@ impl Hart {
                     }
                     None
                 }
+                Stop::Near if until < limit => self.look_for_polling(bus, limit),
                 Stop::Near => self.run_part(bus, limit - self.cycle, true),
                 stop => self.handle(bus, stop),
             };
@@ -150,14 +161,11 @@ impl Hart {
         self.handle(bus, stop?)
     }
 
-    fn handle<B: Bus>(&mut self, bus: &mut B, stop: Stop) -> Option<Exit> {
+    pub(crate) fn handle<B: Bus>(&mut self, bus: &mut B, stop: Stop) -> Option<Exit> {
         match stop {
             Stop::Unknown | Stop::Near => None,
             Stop::Break => Some(Exit::Break),
-            Stop::Trap { cause, tval } => {
-                self.take_exception(cause, tval);
-                None
-            }
+            Stop::Trap { cause, tval } => self.raise(bus, cause, tval),
             Stop::System(op) => self.system(bus, op),
         }
     }
@@ -175,22 +183,18 @@ impl Hart {
             } => match self.csr_instruction(bus, change, rd, source, csr) {
                 Ok(flow) => exit = (flow == Flow::Break).then_some(Exit::Break),
                 Err(illegal) => {
-                    self.take_exception(2, illegal);
-                    return None;
+                    return self.raise(bus, 2, illegal);
                 }
             },
             Op::Ecall => {
-                self.take_exception(if self.privilege == Privilege::User { 8 } else { 11 }, 0);
-                return None;
+                return self.raise(bus, if self.privilege == Privilege::User { 8 } else { 11 }, 0);
             }
             Op::Ebreak => {
-                self.take_exception(3, self.pc);
-                return None;
+                return self.raise(bus, 3, self.pc);
             }
             Op::Mret => {
                 if self.privilege == Privilege::User {
-                    self.take_exception(2, 0x3020_0073);
-                    return None;
+                    return self.raise(bus, 2, 0x3020_0073);
                 }
                 self.privilege = self.csrs.leave_trap();
                 self.pc = self.csrs.mepc;
@@ -199,8 +203,7 @@ impl Hart {
             }
             Op::Wfi => {
                 if self.csrs.wfi_is_illegal(self.privilege) {
-                    self.take_exception(2, 0x1050_0073);
-                    return None;
+                    return self.raise(bus, 2, 0x1050_0073);
                 }
                 exit = self.interrupt.is_none().then_some(Exit::Wfi);
             }
@@ -266,6 +269,16 @@ impl Hart {
         }
     }
 
+    /// An exception at pc, which the bus may avert. `Some` if the owner wants to know at once.
+    fn raise<B: Bus>(&mut self, bus: &mut B, cause: u32, tval: u32) -> Option<Exit> {
+        let then = bus.on_exception(cause, self.pc, tval);
+        if then == OnException::Retry {
+            return None;
+        }
+        self.take_exception(cause, tval);
+        (then == OnException::TakeAndBreak).then_some(Exit::Break)
+    }
+
     /// Takes an exception at pc. It costs a cycle, so that a hart whose handler faults still meets its limit.
     fn take_exception(&mut self, cause: u32, tval: u32) {
         self.exceptions.push(Exception {
@@ -300,6 +313,17 @@ impl Hart {
     /// Instructions retired since the hart was made.
     pub fn instret(&self) -> u64 {
         self.cycle - self.idle
+    }
+
+    /// Whether loops that only wait are jumped over. They are unless this says otherwise; the result is the
+    /// same either way, as far as [`Bus::poll_read`] and [`Bus::poll_write`] tell the truth.
+    pub fn set_skip_polling(&mut self, enabled: bool) {
+        self.poller.enabled = enabled;
+    }
+
+    /// How many iterations of polling loops were jumped over so far.
+    pub fn skipped_iterations(&self) -> u64 {
+        self.poller.skipped
     }
 
     fn counts(&self) -> Counts {

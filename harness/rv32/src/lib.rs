@@ -2,7 +2,9 @@
 //!
 //! Instructions are decoded once into blocks of ops (`decode`, `op`, `cache`) and executed from there
 //! (`exec`); what needs the whole hart (traps, CSRs, waiting) is done around that (`hart`, `csr`). Every
-//! instruction takes one cycle, and the count is exact at each access to the bus and at each exit.
+//! instruction takes one cycle, and the count is exact at each access to the bus and at each exit. Loops
+//! that only wait for time to pass are jumped over (`poll`, `replay`, `interval`) without a difference in the
+//! result.
 
 mod bus;
 mod cache;
@@ -12,10 +14,13 @@ mod csr;
 mod decode;
 mod exec;
 mod hart;
+mod interval;
 mod op;
+mod poll;
+mod replay;
 mod trap;
 
-pub use bus::{AccessFault, Bus, Flow};
+pub use bus::{AccessFault, Bus, Flow, OnException, PollRead, PollWrite};
 pub use config::{HartConfig, Misaligned, TrapVector};
 pub use csr::{Counts, Privilege};
 pub use hart::{Exit, Hart};

@@ -4,6 +4,8 @@ mod asm;
 mod control;
 mod differential;
 mod instructions;
+mod polling;
 mod programs;
 mod ram;
+mod timer;
 mod traps;

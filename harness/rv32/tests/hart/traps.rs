@@ -1,6 +1,8 @@
 //! Exceptions, interrupts, privilege and CSRs.
 
-use rv32::{Exception, Exit, Hart, HartConfig, Privilege, TrapVector, UnknownCsr};
+use rv32::{
+    AccessFault, Bus, Exception, Exit, Flow, Hart, HartConfig, OnException, Privilege, TrapVector, UnknownCsr,
+};
 
 use crate::asm::*;
 use crate::ram::{Ram, VENDOR_CSR};
@@ -106,6 +108,68 @@ fn a_handler_that_faults_still_meets_the_limit() {
     let log = hart.take_exceptions();
     assert_eq!((log.records.len(), log.dropped), (256, 744));
     assert!(hart.take_exceptions().is_empty());
+}
+
+/// A bus that decides what becomes of exceptions.
+struct Deciding {
+    ram: Ram,
+    then: OnException,
+    asked: Vec<(u32, u32, u32)>,
+    /// What 0xffff_fffc reads as, once it is there.
+    late: Option<u32>,
+}
+
+impl Bus for Deciding {
+    fn read(&mut self, addr: u32, size: u32, cycle: u64) -> Result<u32, AccessFault> {
+        if addr == 0xffff_fffc {
+            self.late.ok_or(AccessFault)
+        } else {
+            self.ram.read(addr, size, cycle)
+        }
+    }
+
+    fn write(&mut self, addr: u32, value: u32, size: u32, cycle: u64) -> Result<Flow, AccessFault> {
+        self.ram.write(addr, value, size, cycle)
+    }
+
+    fn fetch(&mut self, addr: u32) -> Result<u16, AccessFault> {
+        self.ram.fetch(addr)
+    }
+
+    fn is_hook(&self, _addr: u32) -> bool {
+        false
+    }
+
+    fn on_exception(&mut self, cause: u32, pc: u32, tval: u32) -> OnException {
+        self.asked.push((cause, pc, tval));
+        self.late = Some(99);
+        self.then
+    }
+}
+
+#[test]
+fn the_bus_decides_what_becomes_of_an_exception() {
+    for (then, exit, cycle, pc, a0, taken) in [
+        (OnException::Take, Exit::Wfi, 3, 0x104, 1, 1),
+        (OnException::TakeAndBreak, Exit::Break, 2, 0x100, 1, 1),
+        (OnException::Retry, Exit::Wfi, 3, 12, 99, 0),
+    ] {
+        let (mut hart, ram) = machine(&[addi(A0, ZERO, 1), lw(A0, ZERO, -4)]);
+        let mut bus = Deciding {
+            ram,
+            then,
+            asked: Vec::new(),
+            late: None,
+        };
+        assert_eq!(hart.run(&mut bus, 100), exit, "{then:?}");
+        assert_eq!(bus.asked, [(5, 4, 0xffff_fffc)]);
+        assert_eq!(
+            (hart.cycle, hart.pc, hart.regs[A0 as usize]),
+            (cycle, pc, a0),
+            "{then:?}"
+        );
+        assert_eq!(hart.take_exceptions().records.len(), taken);
+    }
 }
 
 #[test]

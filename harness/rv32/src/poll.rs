@@ -1,0 +1,173 @@
+//! Jumping over polling loops, exactly.
+//!
+//! Now and then the hart looks whether it is in a loop that only waits: it executes to the target of the
+//! next backward jump, executes and records one iteration from there, and asks [`replay`](crate::replay) how
+//! many more iterations do just the same. All of them but the last are skipped: time and instructions are
+//! counted, nothing is executed. The last one is executed again, so that every register and word of memory
+//! that the loop writes has been written by a real iteration at its real time. A run with skipping ends in
+//! the same state as one without.
+
+use crate::bus::Bus;
+use crate::cache::decode_run;
+use crate::exec::{Position, run_once};
+use crate::hart::{Exit, Hart};
+use crate::op::Op;
+use crate::replay::{Step, is_same};
+
+/// The longest iteration that is understood, in instructions.
+const MAX_PATH: usize = 256;
+
+/// The least and the most instructions between two looks.
+const WINDOW: std::ops::RangeInclusive<u64> = 512..=256 * 1024;
+
+/// When to look, and what was found.
+#[derive(Clone, Debug)]
+pub(crate) struct Poller {
+    pub(crate) enabled: bool,
+    /// Instructions until the look after the next one. Grows as long as looking is in vain.
+    window: u64,
+    /// Value of `instret` at the next look.
+    due: u64,
+    pub(crate) skipped: u64,
+    path: Vec<Step>,
+}
+
+impl Default for Poller {
+    fn default() -> Self {
+        Poller {
+            enabled: true,
+            window: *WINDOW.start(),
+            due: *WINDOW.start(),
+            skipped: 0,
+            path: Vec::new(),
+        }
+    }
+}
+
+/// Why a look ended early.
+enum Gave {
+    /// Nothing to be skipped here.
+    Up,
+    /// The run ends.
+    Out(Exit),
+}
+
+impl Poller {
+    /// The cycle at which to look next.
+    pub(crate) fn due(&self, idle: u64) -> u64 {
+        if self.enabled {
+            self.due.saturating_add(idle)
+        } else {
+            u64::MAX
+        }
+    }
+}
+
+impl Hart {
+    /// Looks for a polling loop, and skips what can be skipped before `limit`.
+    pub(crate) fn look_for_polling<B: Bus>(&mut self, bus: &mut B, limit: u64) -> Option<Exit> {
+        let before = self.poller.skipped;
+        let result = self.skip(bus, limit);
+        let found = self.poller.skipped > before;
+        let window = if found {
+            *WINDOW.start()
+        } else {
+            (2 * self.poller.window).min(*WINDOW.end())
+        };
+        self.poller.window = window;
+        self.poller.due = self.instret() + window;
+        match result {
+            Ok(()) | Err(Gave::Up) => None,
+            Err(Gave::Out(exit)) => Some(exit),
+        }
+    }
+
+    fn skip<B: Bus>(&mut self, bus: &mut B, limit: u64) -> Result<(), Gave> {
+        let head = self.run_to_loop_head(bus, limit)?;
+        self.record(bus, limit, head)?;
+        let length = self.poller.path.len() as u64;
+        let mut count = u64::MAX;
+        loop {
+            count = count.min((limit - self.cycle) / length);
+            if count < 2 {
+                return Ok(());
+            }
+            let to = self.cycle + count * length;
+            if is_same(&self.poller.path, &self.regs, bus, self.cycle, to) {
+                self.cycle += (count - 1) * length;
+                self.poller.skipped += count - 1;
+            }
+            // Of twice as many iterations not all are the same, or the limit comes first.
+            count /= 2;
+        }
+    }
+
+    /// Runs until a jump backwards was taken, to the address that is returned.
+    fn run_to_loop_head<B: Bus>(&mut self, bus: &mut B, limit: u64) -> Result<u32, Gave> {
+        for _ in 0..MAX_PATH {
+            let step = self.step(bus, limit)?;
+            let jumps = matches!(
+                step.op,
+                Op::Beq { .. }
+                    | Op::Bne { .. }
+                    | Op::Blt { .. }
+                    | Op::Bge { .. }
+                    | Op::Bltu { .. }
+                    | Op::Bgeu { .. }
+                    | Op::J { .. }
+            );
+            if jumps && self.pc <= step.pc {
+                return Ok(self.pc);
+            }
+        }
+        Err(Gave::Up)
+    }
+
+    /// Runs one iteration from `head` to `head`, into the poller's path.
+    fn record<B: Bus>(&mut self, bus: &mut B, limit: u64, head: u32) -> Result<(), Gave> {
+        self.poller.path.clear();
+        while self.poller.path.len() < MAX_PATH {
+            let step = self.step(bus, limit)?;
+            self.poller.path.push(step);
+            if self.pc == head {
+                return Ok(());
+            }
+        }
+        Err(Gave::Up)
+    }
+
+    /// Executes one instruction if a polling loop may contain it.
+    fn step<B: Bus>(&mut self, bus: &mut B, limit: u64) -> Result<Step, Gave> {
+        if self.cycle >= limit {
+            return Err(Gave::Up);
+        }
+        let mut slots = std::mem::take(&mut self.scratch);
+        slots.clear();
+        let (_, bytes) = decode_run(bus, self.pc, 1, true, &mut slots);
+        let step = Step {
+            op: slots[0].op,
+            pc: self.pc,
+            next: self.pc.wrapping_add(bytes),
+        };
+        let may = matches!(
+            step.op,
+            Op::J { .. } | Op::Jal { .. } | Op::Jr { .. } | Op::Jalr { .. }
+        );
+        let stop = if may || !step.op.ends_block() {
+            let mut at = Position {
+                pc: self.pc,
+                cycle: self.cycle,
+            };
+            let stop = run_once(&mut self.regs, &slots, bus, &mut at, self.config.misaligned);
+            (self.pc, self.cycle) = (at.pc, at.cycle);
+            Ok(stop)
+        } else {
+            Err(Gave::Up)
+        };
+        self.scratch = slots;
+        match stop? {
+            None => Ok(step),
+            Some(stop) => Err(self.handle(bus, stop).map_or(Gave::Up, Gave::Out)),
+        }
+    }
+}
