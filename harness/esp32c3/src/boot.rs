@@ -1,0 +1,393 @@
+//! The application in flash, and what the boot ROM and the second-stage bootloader do with it.
+//!
+//! Neither is executed. An ELF is laid out in flash as the vendor's tools lay it out (ESP-IDF programming guide,
+//! "App Image Format"), and booting reads that image back: segments for RAM are copied, segments for the flash
+//! windows are mapped page by page. So what firmware reads of its own image is really there, and an image that was
+//! damaged in flash does not boot.
+
+use crate::bus::SystemBus;
+use crate::elf::Firmware;
+use crate::peripherals::extmem::MMU_PAGE;
+use crate::rom::nor::{NorError, NorFlash};
+
+/// Where the partition table lies in flash.
+const PARTITION_TABLE: usize = 0x8000;
+const PARTITION_ENTRY: usize = 32;
+const PARTITION_MAGIC: [u8; 2] = [0xAA, 0x50];
+/// Where the application lies if there is no partition table.
+const DEFAULT_APP: u32 = 0x1_0000;
+
+const IMAGE_MAGIC: u8 = 0xE9;
+const IMAGE_HEADER: usize = 24;
+const SEGMENT_HEADER: usize = 8;
+/// `ESP_CHIP_ID_ESP32C3`.
+const CHIP_ID: u8 = 5;
+const MAX_SEGMENTS: usize = 16;
+const CHECKSUM_SEED: u8 = 0xEF;
+
+/// Why an application cannot be put into flash, or does not boot from there.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BootError {
+    /// The image is larger than its partition.
+    #[error("the application needs {needs} bytes, its partition at {offset:#x} has {has}")]
+    TooLarge {
+        /// Size of the image, bytes.
+        needs: u32,
+        /// Offset of the partition in flash.
+        offset: u32,
+        /// Size of the partition, bytes.
+        has: u32,
+    },
+    /// More segments than an image can have.
+    #[error("{0} segments; an image has at most {MAX_SEGMENTS}")]
+    TooManySegments(usize),
+    /// Two segments claim the same page of a flash window with different contents.
+    #[error("segments overlap at {addr:#010x}")]
+    Overlap {
+        /// Guest address.
+        addr: u32,
+    },
+    /// The flash is smaller than the application needs.
+    #[error("the flash is too small")]
+    Flash(#[from] NorError),
+    /// What lies at the application's place is no image.
+    #[error("no application image at {offset:#x} in flash")]
+    NoImage {
+        /// Offset in flash.
+        offset: u32,
+    },
+    /// The image is for another chip.
+    #[error("the image in flash is for chip {id}, not for the ESP32-C3 ({CHIP_ID})")]
+    OtherChip {
+        /// `ESP_CHIP_ID` in its header.
+        id: u8,
+    },
+    /// The image ends outside the flash or its checksum is wrong.
+    #[error("the image in flash is damaged")]
+    Damaged,
+    /// A segment lies where the chip has no memory.
+    #[error("a segment lies at {addr:#010x}, where there is no memory")]
+    NoMemory {
+        /// Guest address.
+        addr: u32,
+    },
+}
+
+/// A partition that holds an application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct AppPartition {
+    offset: u32,
+    size: u32,
+}
+
+/// The `factory` partition, or the place it has without a table.
+fn app_partition(flash: &NorFlash) -> AppPartition {
+    let cells = flash.cells();
+    let table = cells
+        .get(PARTITION_TABLE..PARTITION_TABLE + 0xC00)
+        .unwrap_or_default();
+    for entry in table.chunks_exact(PARTITION_ENTRY) {
+        if !entry.starts_with(&PARTITION_MAGIC) {
+            break;
+        }
+        // Type 0 is an application, subtype 0 the factory one.
+        if entry[2..4] == [0, 0] {
+            return AppPartition {
+                offset: word(&entry[4..]),
+                size: word(&entry[8..]),
+            };
+        }
+    }
+    AppPartition {
+        offset: DEFAULT_APP,
+        size: flash.size().saturating_sub(DEFAULT_APP),
+    }
+}
+
+fn word(bytes: &[u8]) -> u32 {
+    u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
+}
+
+fn is_flash_window(addr: u32) -> bool {
+    (0x3C00_0000..0x3C80_0000).contains(&addr) || (0x4200_0000..0x4280_0000).contains(&addr)
+}
+
+/// Writes the application image of `firmware` into its partition.
+pub(crate) fn install(firmware: &Firmware, flash: &mut NorFlash) -> Result<(), BootError> {
+    let image = build_image(firmware)?;
+    let partition = app_partition(flash);
+    let needs = image.len() as u32;
+    if needs > partition.size {
+        return Err(BootError::TooLarge {
+            needs,
+            offset: partition.offset,
+            has: partition.size,
+        });
+    }
+    flash.flash_image(partition.offset, &image)?;
+    Ok(())
+}
+
+/// The image: header, segments, checksum.
+fn build_image(firmware: &Firmware) -> Result<Vec<u8>, BootError> {
+    let loaded = |flash: bool| {
+        firmware
+            .segments
+            .iter()
+            .filter(move |s| !s.data.is_empty() && is_flash_window(s.addr) == flash)
+            .map(|s| (s.addr, s.data.clone()))
+    };
+    let mapped = merge_pages(loaded(true).collect())?;
+    let mut image = vec![0; IMAGE_HEADER];
+    let mut count = 0;
+    let mut checksum = CHECKSUM_SEED;
+    let mut append = |image: &mut Vec<u8>, addr: u32, data: &[u8]| {
+        // Segments are whole words.
+        let padded = data.len().next_multiple_of(4);
+        image.extend(addr.to_le_bytes());
+        image.extend((padded as u32).to_le_bytes());
+        image.extend(data);
+        image.resize(image.len() + padded - data.len(), 0);
+        checksum = data.iter().fold(checksum, |sum, byte| sum ^ byte);
+        count += 1;
+    };
+    for (addr, data) in &mapped {
+        // A mapped segment lies in flash as it lies in its page. What is missing before it is a segment for address
+        // 0, which the bootloader skips.
+        let here = image.len() + SEGMENT_HEADER;
+        let gap = (*addr as usize).wrapping_sub(here) % MMU_PAGE as usize;
+        if gap != 0 {
+            let padding = if gap >= SEGMENT_HEADER {
+                gap - SEGMENT_HEADER
+            } else {
+                gap + MMU_PAGE as usize - SEGMENT_HEADER
+            };
+            append(&mut image, 0, &vec![0; padding]);
+        }
+        append(&mut image, *addr, data);
+    }
+    for (addr, data) in loaded(false) {
+        append(&mut image, addr, &data);
+    }
+    if count > MAX_SEGMENTS {
+        return Err(BootError::TooManySegments(count));
+    }
+    image.resize((image.len() + 1).next_multiple_of(16), 0);
+    if let Some(last) = image.last_mut() {
+        *last = checksum;
+    }
+    image[0] = IMAGE_MAGIC;
+    image[1] = count as u8;
+    image[2] = 2; // DIO
+    image[3] = 0x2F; // 4 MiB, 80 MHz
+    image[4..8].copy_from_slice(&firmware.entry.to_le_bytes());
+    image[8] = 0xEE; // the write-protect pin is not used
+    image[12] = CHIP_ID;
+    image[17..19].copy_from_slice(&u16::MAX.to_le_bytes());
+    Ok(image)
+}
+
+/// Joins segments that share a page of a flash window: a page can be mapped to one place only.
+fn merge_pages(mut segments: Vec<(u32, Vec<u8>)>) -> Result<Vec<(u32, Vec<u8>)>, BootError> {
+    segments.sort_by_key(|(addr, _)| *addr);
+    let mut merged: Vec<(u32, Vec<u8>)> = Vec::new();
+    for (addr, data) in segments {
+        if let Some((first, bytes)) = merged.last_mut() {
+            let end = *first + bytes.len() as u32;
+            if addr < end {
+                return Err(BootError::Overlap { addr });
+            }
+            if (end - 1) / MMU_PAGE == addr / MMU_PAGE {
+                bytes.resize((addr - *first) as usize, 0);
+                bytes.extend(data);
+                continue;
+            }
+        }
+        merged.push((addr, data));
+    }
+    Ok(merged)
+}
+
+/// Copies and maps the application in flash. Returns its entry point.
+pub(crate) fn load(bus: &mut SystemBus) -> Result<u32, BootError> {
+    let partition = app_partition(&bus.flash);
+    let offset = partition.offset as usize;
+    let cells = bus.flash.cells();
+    let header = cells
+        .get(offset..offset + IMAGE_HEADER)
+        .ok_or(BootError::Damaged)?;
+    if header[0] != IMAGE_MAGIC || usize::from(header[1]) > MAX_SEGMENTS {
+        return Err(BootError::NoImage {
+            offset: partition.offset,
+        });
+    }
+    if header[12] != CHIP_ID {
+        return Err(BootError::OtherChip { id: header[12] });
+    }
+    let (count, entry) = (header[1], word(&header[4..]));
+    let mut at = offset + IMAGE_HEADER;
+    let mut checksum = CHECKSUM_SEED;
+    let mut segments = Vec::new();
+    for _ in 0..count {
+        let header = cells.get(at..at + SEGMENT_HEADER).ok_or(BootError::Damaged)?;
+        let (addr, size) = (word(header), word(&header[4..]) as usize);
+        at += SEGMENT_HEADER;
+        let data = cells.get(at..at.saturating_add(size)).ok_or(BootError::Damaged)?;
+        checksum = data.iter().fold(checksum, |sum, byte| sum ^ byte);
+        segments.push((addr, at, size));
+        at += size;
+    }
+    let end = offset + (at - offset + 1).next_multiple_of(16);
+    if cells.get(end - 1) != Some(&checksum) {
+        return Err(BootError::Damaged);
+    }
+    for (addr, at, size) in segments {
+        if is_flash_window(addr) {
+            let first = addr / MMU_PAGE * MMU_PAGE;
+            let start = at as u32 / MMU_PAGE * MMU_PAGE;
+            for page in 0..(addr - first + size as u32).div_ceil(MMU_PAGE) {
+                bus.map_page(first + page * MMU_PAGE, start + page * MMU_PAGE);
+            }
+        } else if addr != 0 {
+            let data = bus.flash.cells()[at..at + size].to_vec();
+            if !bus.load(addr, &data) {
+                return Err(BootError::NoMemory { addr });
+            }
+        }
+    }
+    Ok(entry)
+}
+
+/// Sets the registers that the boot ROM and the bootloader have written: watchdogs, and the console at 115,200
+/// baud from the crystal.
+pub(crate) fn leave_bootloader(bus: &mut SystemBus, cycle: u64) {
+    const UART0_CLKDIV: u32 = 0x6000_0014;
+    const UART0_CLK_CONF: u32 = 0x6000_0078;
+    bus.peripherals.rtc_cntl.leave_bootloader(cycle);
+    // 40 MHz / (347 + 4/16) = 115,191 baud.
+    for (register, value) in [(UART0_CLK_CONF, 0x0370_0000), (UART0_CLKDIV, 347 | 4 << 20)] {
+        bus.peripherals
+            .write(register, value, cycle, &mut bus.flash, &mut bus.outbox);
+    }
+    bus.peripherals.sync(cycle);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use rv32::Bus;
+
+    use super::*;
+    use crate::elf::Segment;
+    use crate::guest::HookSet;
+    use crate::peripherals::Peripherals;
+    use crate::peripherals::efuse::Revision;
+    use crate::symbols::SymbolTable;
+
+    fn firmware(segments: &[(u32, Vec<u8>)]) -> Firmware {
+        let segments: Vec<_> = segments
+            .iter()
+            .map(|(addr, data)| Segment {
+                addr: *addr,
+                data: data.clone(),
+                mem_size: data.len() as u32,
+            })
+            .collect();
+        Firmware {
+            entry: 0x4201_0020,
+            segments: segments.into(),
+            symbols: Arc::new(SymbolTable::new(Vec::new())),
+            app: None,
+        }
+    }
+
+    fn bus(flash: NorFlash) -> SystemBus {
+        let peripherals = Peripherals::new([2; 6], Revision { major: 0, minor: 4 }, 0, true);
+        SystemBus::new(flash, peripherals, HookSet::default())
+    }
+
+    fn typical() -> Firmware {
+        firmware(&[
+            (0x4038_0000, vec![0x11; 6]),
+            (0x3FC8_1000, vec![0x22; 8]),
+            (0x3C00_0020, vec![0x33; 0x30]),
+            (0x4201_0020, vec![0x44; 0x1_2000]),
+        ])
+    }
+
+    #[test]
+    fn an_installed_image_boots_to_where_the_elf_put_it() {
+        let mut flash = NorFlash::new(0x40_0000);
+        install(&typical(), &mut flash).unwrap();
+        assert_eq!(flash.cells()[0x1_0000], 0xE9);
+        assert_eq!(
+            flash.cells()[0x1_0020],
+            0x33,
+            "read-only data is first, as the vendor's tools put it"
+        );
+        let mut bus = bus(flash);
+        assert_eq!(load(&mut bus), Ok(0x4201_0020));
+        assert_eq!(bus.read(0x3C00_0020, 4, 0), Ok(0x3333_3333));
+        assert_eq!(bus.read(0x4201_0020, 4, 0), Ok(0x4444_4444));
+        assert_eq!(bus.read(0x4202_201C, 4, 0), Ok(0x4444_4444), "the second page");
+        assert_eq!(bus.read(0x4038_0004, 4, 0), Ok(0x0000_1111));
+        assert_eq!(bus.read(0x3FC8_1004, 4, 0), Ok(0x2222_2222));
+    }
+
+    #[test]
+    fn the_partition_table_says_where() {
+        let mut flash = NorFlash::new(0x40_0000);
+        let mut table = vec![0xAA, 0x50, 1, 2, 0, 0x90, 0, 0, 0, 0x60, 0, 0];
+        table.resize(32, 0);
+        table.extend([0xAA, 0x50, 0, 0, 0, 0, 2, 0, 0, 0, 1, 0]);
+        table.resize(64, 0);
+        flash.flash_image(0x8000, &table).unwrap();
+        assert_eq!(
+            app_partition(&flash),
+            AppPartition {
+                offset: 0x2_0000,
+                size: 0x1_0000
+            }
+        );
+        let error = install(&typical(), &mut flash).unwrap_err();
+        assert!(
+            matches!(
+                error,
+                BootError::TooLarge {
+                    offset: 0x2_0000,
+                    has: 0x1_0000,
+                    ..
+                }
+            ),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn segments_in_one_page_are_joined_and_overlaps_refused() {
+        let parts = vec![(0x3C00_0100, vec![2; 4]), (0x3C00_0020, vec![1; 4])];
+        let merged = merge_pages(parts).unwrap();
+        assert_eq!(merged.len(), 1);
+        assert_eq!((merged[0].0, merged[0].1.len()), (0x3C00_0020, 0xE4));
+        let overlap = vec![(0x3C00_0020, vec![1; 8]), (0x3C00_0024, vec![2; 4])];
+        assert_eq!(
+            merge_pages(overlap),
+            Err(BootError::Overlap { addr: 0x3C00_0024 })
+        );
+    }
+
+    #[test]
+    fn a_damaged_or_missing_image_does_not_boot() {
+        let mut flash = NorFlash::new(0x40_0000);
+        assert_eq!(
+            load(&mut bus(flash.clone())),
+            Err(BootError::NoImage { offset: 0x1_0000 })
+        );
+        install(&typical(), &mut flash).unwrap();
+        flash.flash_image(0x1_0024, &[0]).unwrap();
+        assert_eq!(load(&mut bus(flash.clone())), Err(BootError::Damaged));
+        flash.flash_image(0x1_000C, &[9]).unwrap();
+        assert_eq!(load(&mut bus(flash)), Err(BootError::OtherChip { id: 9 }));
+    }
+}

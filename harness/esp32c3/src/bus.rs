@@ -1,0 +1,653 @@
+//! The chip's address space (TRM chapter 3): memory at full speed, everything else behind it.
+
+use rv32::{AccessFault, Bus, Counts, Flow, OnException};
+
+use crate::guest::{GuestMemory, HookSet};
+use crate::output::{Outbox, UnmodelledKind};
+use crate::peripherals::extmem::{MMU_ENTRIES, MMU_INVALID, MMU_PAGE};
+use crate::peripherals::{Peripherals, Written};
+use crate::rom::nor::NorFlash;
+
+/// SRAM on the data bus.
+pub(crate) const DRAM: u32 = 0x3FC8_0000;
+/// SRAM on the instruction bus, with the 16 KiB of SRAM0 in front.
+const IRAM: u32 = 0x4037_C000;
+const SRAM0_SIZE: u32 = 0x4000;
+const SRAM1_SIZE: u32 = 0x6_0000;
+const IRAM_SIZE: u32 = SRAM0_SIZE + SRAM1_SIZE;
+const RTC_FAST: u32 = 0x5000_0000;
+const RTC_FAST_SIZE: u32 = 0x2000;
+const FLASH_DATA: u32 = 0x3C00_0000;
+const FLASH_CODE: u32 = 0x4200_0000;
+const FLASH_WINDOW: u32 = MMU_ENTRIES as u32 * MMU_PAGE;
+const ROM_DATA: u32 = 0x3FF0_0000;
+const ROM_DATA_SIZE: u32 = 0x2_0000;
+const PERIPHERALS: u32 = 0x6000_0000;
+const PERIPHERALS_SIZE: u32 = 0xD_1000;
+const MMU_TABLE: u32 = 0x600C_5000;
+
+/// A few bytes more than there are, so that an access of four bytes at any valid offset stays inside.
+const SLACK: usize = 4;
+const SRAM_LEN: usize = IRAM_SIZE as usize + SLACK;
+const RTC_FAST_LEN: usize = RTC_FAST_SIZE as usize + SLACK;
+/// One bit for each halfword of SRAM.
+const CODE_WORDS: usize = (IRAM_SIZE as usize / 2).div_ceil(64);
+
+/// An access that the model did not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Miss {
+    pub(crate) kind: UnmodelledKind,
+    pub(crate) addr: u32,
+    pub(crate) size: u32,
+    pub(crate) write: Option<u32>,
+    pub(crate) pc: u32,
+}
+
+/// Memory and peripherals.
+#[derive(Clone, Debug)]
+pub(crate) struct SystemBus {
+    /// SRAM0 and SRAM1, in the order of the instruction bus.
+    sram: Box<[u8; SRAM_LEN]>,
+    rtc_fast: Box<[u8; RTC_FAST_LEN]>,
+    /// Halfwords of SRAM that the hart has decoded.
+    code: Box<[u64; CODE_WORDS]>,
+    /// Decoded code is stale.
+    pub(crate) stale_code: bool,
+    mmu: [u32; MMU_ENTRIES],
+    pub(crate) flash: NorFlash,
+    /// The flash's generation that decoded code was read from.
+    flash_generation: u64,
+    pub(crate) peripherals: Peripherals,
+    pub(crate) hooks: HookSet,
+    pub(crate) outbox: Outbox,
+    pub(crate) misses: Vec<Miss>,
+    /// Vendor CSRs: performance counter and dedicated GPIO (TRM 1.5).
+    csrs: VendorCsrs,
+    /// Time of accesses that host code makes for the guest, and the place in the program that they are for.
+    pub(crate) host_cycle: u64,
+    pub(crate) host_pc: u32,
+    locating: Locating,
+}
+
+/// Where in the program an access is made is only asked when the model has no answer: the access is refused,
+/// the hart says where it stands, and tries again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Locating {
+    Idle,
+    /// The access at this address was refused.
+    Asked(u32),
+    /// The next access without an answer is made here.
+    At(u32),
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct VendorCsrs {
+    mpcer: u32,
+    mpcmr: u32,
+    /// Value and the count it was set at.
+    mpccr: (u32, u64),
+    cpu_gpio: [u32; 2],
+}
+
+/// Machine performance counter event, mode and count.
+const MPCER: u16 = 0x7E0;
+const MPCMR: u16 = 0x7E1;
+const MPCCR: u16 = 0x7E2;
+/// Dedicated GPIO: output enable, input, output.
+const CPU_GPIO_OEN: u16 = 0x803;
+const CPU_GPIO_IN: u16 = 0x804;
+const CPU_GPIO_OUT: u16 = 0x805;
+
+fn boxed<const N: usize>() -> Box<[u8; N]> {
+    match vec![0; N].into_boxed_slice().try_into() {
+        Ok(array) => array,
+        Err(_) => unreachable!("the vector has N elements"),
+    }
+}
+
+#[inline(always)]
+fn load<const N: usize>(memory: &[u8; N], offset: u32, size: u32) -> u32 {
+    let at = offset as usize;
+    match size {
+        1 => u32::from(memory[at]),
+        2 => u32::from(u16::from_le_bytes([memory[at], memory[at + 1]])),
+        _ => u32::from_le_bytes([memory[at], memory[at + 1], memory[at + 2], memory[at + 3]]),
+    }
+}
+
+#[inline(always)]
+fn store<const N: usize>(memory: &mut [u8; N], offset: u32, value: u32, size: u32) {
+    let (at, bytes) = (offset as usize, value.to_le_bytes());
+    match size {
+        1 => memory[at] = bytes[0],
+        2 => memory[at..at + 2].copy_from_slice(&bytes[..2]),
+        _ => memory[at..at + 4].copy_from_slice(&bytes),
+    }
+}
+
+impl SystemBus {
+    pub(crate) fn new(flash: NorFlash, peripherals: Peripherals, hooks: HookSet) -> SystemBus {
+        SystemBus {
+            sram: boxed(),
+            rtc_fast: boxed(),
+            code: Box::new([0; CODE_WORDS]),
+            stale_code: false,
+            mmu: [MMU_INVALID; MMU_ENTRIES],
+            flash_generation: flash.generation(),
+            flash,
+            peripherals,
+            hooks,
+            outbox: Outbox::new(),
+            misses: Vec::new(),
+            csrs: VendorCsrs::default(),
+            host_cycle: 0,
+            host_pc: 0,
+            locating: Locating::Idle,
+        }
+    }
+
+    /// Power was off: what RAM holds is lost. Zeros stand for the noise of a real one.
+    pub(crate) fn lose_memory(&mut self) {
+        self.sram.fill(0);
+        self.rtc_fast.fill(0);
+    }
+
+    /// A reset of the CPU's and the cache's own state.
+    pub(crate) fn reset_core(&mut self) {
+        self.mmu = [MMU_INVALID; MMU_ENTRIES];
+        self.csrs = VendorCsrs::default();
+        self.stale_code = true;
+    }
+
+    /// Maps the 64 KiB page of guest address `addr` to that of flash offset `offset`.
+    pub(crate) fn map_page(&mut self, addr: u32, offset: u32) {
+        self.mmu[(addr / MMU_PAGE) as usize % MMU_ENTRIES] = offset / MMU_PAGE;
+        self.stale_code = true;
+    }
+
+    /// Puts bytes into SRAM or RTC memory, as the bootloader does. False outside of them.
+    pub(crate) fn load(&mut self, addr: u32, data: &[u8]) -> bool {
+        let fits = |base: u32, size: u32| {
+            addr >= base && u64::from(addr - base) + data.len() as u64 <= u64::from(size)
+        };
+        let target = if fits(DRAM, SRAM1_SIZE) {
+            &mut self.sram[(addr - DRAM + SRAM0_SIZE) as usize..]
+        } else if fits(IRAM, IRAM_SIZE) {
+            &mut self.sram[(addr - IRAM) as usize..]
+        } else if fits(RTC_FAST, RTC_FAST_SIZE) {
+            &mut self.rtc_fast[(addr - RTC_FAST) as usize..]
+        } else {
+            return false;
+        };
+        target[..data.len()].copy_from_slice(data);
+        self.stale_code = true;
+        true
+    }
+
+    /// Whether decoded code must be forgotten; asking clears it.
+    pub(crate) fn take_stale_code(&mut self) -> bool {
+        if self.flash.generation() != self.flash_generation {
+            self.flash_generation = self.flash.generation();
+            self.stale_code = true;
+        }
+        let stale = std::mem::take(&mut self.stale_code);
+        if stale {
+            self.code.fill(0);
+        }
+        stale
+    }
+
+    /// Offset in SRAM of a store that may hit decoded code.
+    #[inline(always)]
+    fn hits_code(&self, offset: u32, size: u32) -> bool {
+        let halfword = offset as usize / 2;
+        let bits = if size == 4 { 0b11 } else { 0b01 };
+        self.code[halfword / 64] >> (halfword % 64) & bits != 0
+    }
+
+    #[inline(always)]
+    fn store_sram(&mut self, offset: u32, value: u32, size: u32) -> Flow {
+        store(&mut self.sram, offset, value, size);
+        if self.hits_code(offset, size) {
+            self.stale_code = true;
+            return Flow::Break;
+        }
+        Flow::Continue
+    }
+
+    /// Flash offset behind a window's offset.
+    #[inline(always)]
+    fn translate(&self, window_offset: u32) -> Option<u32> {
+        let entry = self.mmu[(window_offset / MMU_PAGE) as usize];
+        (entry & MMU_INVALID == 0).then_some((entry & 0xFF) * MMU_PAGE + window_offset % MMU_PAGE)
+    }
+
+    #[inline(always)]
+    fn load_flash(&self, window_offset: u32, size: u32) -> Result<u32, AccessFault> {
+        let at = self.translate(window_offset).ok_or(AccessFault)? as usize;
+        let cells = self
+            .flash
+            .cells()
+            .get(at..at + size as usize)
+            .ok_or(AccessFault)?;
+        Ok(match *cells {
+            [a] => u32::from(a),
+            [a, b] => u32::from(u16::from_le_bytes([a, b])),
+            [a, b, c, d] => u32::from_le_bytes([a, b, c, d]),
+            _ => return Err(AccessFault),
+        })
+    }
+
+    /// Notes an access that the model does not answer, once its place is known.
+    fn miss(&mut self, addr: u32, size: u32, write: Option<u32>) -> Result<(), AccessFault> {
+        let Locating::At(pc) = self.locating else {
+            self.locating = Locating::Asked(addr);
+            return Err(AccessFault);
+        };
+        self.locating = Locating::Idle;
+        self.misses.push(Miss {
+            kind: UnmodelledKind::Register,
+            addr,
+            size,
+            write,
+            pc,
+        });
+        Ok(())
+    }
+
+    /// An access by host code.
+    fn for_host<T>(&mut self, access: impl FnOnce(&mut Self, u64) -> T) -> T {
+        self.locating = Locating::At(self.host_pc);
+        let result = access(self, self.host_cycle);
+        self.locating = Locating::Idle;
+        result
+    }
+
+    #[inline(never)]
+    fn read_other(&mut self, addr: u32, size: u32, cycle: u64) -> Result<u32, AccessFault> {
+        if addr.wrapping_sub(IRAM) < IRAM_SIZE {
+            return Ok(load(&self.sram, addr - IRAM, size));
+        }
+        if addr.wrapping_sub(FLASH_CODE) < FLASH_WINDOW {
+            return self.load_flash(addr - FLASH_CODE, size);
+        }
+        if addr.wrapping_sub(RTC_FAST) < RTC_FAST_SIZE {
+            return Ok(load(&self.rtc_fast, addr - RTC_FAST, size));
+        }
+        if addr.wrapping_sub(MMU_TABLE) < 4 * MMU_ENTRIES as u32 {
+            return Ok(self.mmu[(addr - MMU_TABLE) as usize / 4] >> (8 * (addr & 3)));
+        }
+        if addr.wrapping_sub(PERIPHERALS) < PERIPHERALS_SIZE {
+            let word = self.peripherals.read(addr & !3, cycle, &mut self.outbox);
+            if word.is_none() {
+                self.miss(addr, size, None)?;
+            }
+            // The bus carries words; a narrow read takes its lane.
+            return Ok(word.unwrap_or(0) >> (8 * (addr & 3)) & (u32::MAX >> (32 - 8 * size)));
+        }
+        if addr.wrapping_sub(ROM_DATA) < ROM_DATA_SIZE {
+            self.miss(addr, size, None)?;
+            return Ok(0);
+        }
+        Err(AccessFault)
+    }
+
+    #[inline(never)]
+    fn write_other(&mut self, addr: u32, value: u32, size: u32, cycle: u64) -> Result<Flow, AccessFault> {
+        if addr.wrapping_sub(IRAM) < IRAM_SIZE {
+            return Ok(self.store_sram(addr - IRAM, value, size));
+        }
+        if addr.wrapping_sub(RTC_FAST) < RTC_FAST_SIZE {
+            store(&mut self.rtc_fast, addr - RTC_FAST, value, size);
+            // Code seldom runs from here: the whole of it is one piece.
+            self.stale_code = true;
+            return Ok(Flow::Break);
+        }
+        if addr.wrapping_sub(MMU_TABLE) < 4 * MMU_ENTRIES as u32 {
+            self.mmu[(addr - MMU_TABLE) as usize / 4] = value & 0x1FF;
+            self.stale_code = true;
+            return Ok(Flow::Break);
+        }
+        if addr.wrapping_sub(PERIPHERALS) < PERIPHERALS_SIZE {
+            // A narrow write changes its lane of the word and leaves the others as they read.
+            let (addr, value) = match size {
+                4 => (addr, value),
+                _ => {
+                    let shift = 8 * (addr & 3);
+                    let lane = u32::MAX >> (32 - 8 * size) << shift;
+                    let old = self
+                        .peripherals
+                        .read(addr & !3, cycle, &mut self.outbox)
+                        .unwrap_or(0);
+                    (addr & !3, old & !lane | value << shift & lane)
+                }
+            };
+            return Ok(
+                match self
+                    .peripherals
+                    .write(addr, value, cycle, &mut self.flash, &mut self.outbox)
+                {
+                    Written::Quiet => Flow::Continue,
+                    Written::Sync => Flow::Break,
+                    Written::Unmodelled => {
+                        self.miss(addr, size, Some(value))?;
+                        Flow::Break
+                    }
+                },
+            );
+        }
+        Err(AccessFault)
+    }
+}
+
+impl Bus for SystemBus {
+    #[inline(always)]
+    fn read(&mut self, addr: u32, size: u32, cycle: u64) -> Result<u32, AccessFault> {
+        let offset = addr.wrapping_sub(DRAM);
+        if offset < SRAM1_SIZE {
+            return Ok(load(&self.sram, offset + SRAM0_SIZE, size));
+        }
+        let offset = addr.wrapping_sub(FLASH_DATA);
+        if offset < FLASH_WINDOW {
+            return self.load_flash(offset, size);
+        }
+        self.read_other(addr, size, cycle)
+    }
+
+    #[inline(always)]
+    fn write(&mut self, addr: u32, value: u32, size: u32, cycle: u64) -> Result<Flow, AccessFault> {
+        let offset = addr.wrapping_sub(DRAM);
+        if offset < SRAM1_SIZE {
+            return Ok(self.store_sram(offset + SRAM0_SIZE, value, size));
+        }
+        self.write_other(addr, value, size, cycle)
+    }
+
+    fn fetch(&mut self, addr: u32) -> Result<u16, AccessFault> {
+        if addr.wrapping_sub(FLASH_CODE) < FLASH_WINDOW {
+            return self.load_flash(addr - FLASH_CODE, 2).map(|word| word as u16);
+        }
+        if addr.wrapping_sub(IRAM) < IRAM_SIZE {
+            let offset = addr - IRAM;
+            self.code[offset as usize / 128] |= 1 << (offset / 2 % 64);
+            return Ok(load(&self.sram, offset, 2) as u16);
+        }
+        if addr.wrapping_sub(RTC_FAST) < RTC_FAST_SIZE {
+            return Ok(load(&self.rtc_fast, addr - RTC_FAST, 2) as u16);
+        }
+        Err(AccessFault)
+    }
+
+    fn is_hook(&self, addr: u32) -> bool {
+        self.hooks.contains(addr)
+    }
+
+    fn on_exception(&mut self, cause: u32, pc: u32, tval: u32) -> OnException {
+        let asked = std::mem::replace(&mut self.locating, Locating::Idle);
+        if matches!(cause, 5 | 7) && asked == Locating::Asked(tval) {
+            self.locating = Locating::At(pc);
+            return OnException::Retry;
+        }
+        OnException::TakeAndBreak
+    }
+
+    fn read_csr(&mut self, csr: u16, counts: Counts) -> Option<u32> {
+        Some(match csr {
+            MPCER => self.csrs.mpcer,
+            MPCMR => self.csrs.mpcmr,
+            MPCCR => self.performance_count(counts),
+            CPU_GPIO_OEN => self.csrs.cpu_gpio[0],
+            CPU_GPIO_OUT => self.csrs.cpu_gpio[1],
+            // No pad is connected to the dedicated inputs.
+            CPU_GPIO_IN => 0,
+            _ => return None,
+        })
+    }
+
+    fn write_csr(&mut self, csr: u16, value: u32, counts: Counts) -> Flow {
+        match csr {
+            MPCER | MPCMR => {
+                self.csrs.mpccr = (self.performance_count(counts), self.counted(counts));
+                if csr == MPCER {
+                    self.csrs.mpcer = value;
+                } else {
+                    self.csrs.mpcmr = value;
+                }
+                self.csrs.mpccr.1 = self.counted(counts);
+            }
+            MPCCR => self.csrs.mpccr = (value, self.counted(counts)),
+            CPU_GPIO_OEN => self.csrs.cpu_gpio[0] = value,
+            CPU_GPIO_OUT => self.csrs.cpu_gpio[1] = value,
+            _ => {}
+        }
+        Flow::Continue
+    }
+}
+
+impl SystemBus {
+    /// TRM 1.5.4: bit 0 of the mode enables counting; event bit 0 counts cycles, bit 1 instructions.
+    fn performance_count(&self, counts: Counts) -> u32 {
+        let (value, since) = self.csrs.mpccr;
+        if self.csrs.mpcmr & 1 == 0 {
+            return value;
+        }
+        value.wrapping_add((self.counted(counts) - since) as u32)
+    }
+
+    fn counted(&self, counts: Counts) -> u64 {
+        match self.csrs.mpcer {
+            0 => 0,
+            event if event & 1 == 0 && event & 2 != 0 => counts.instret,
+            _ => counts.cycle,
+        }
+    }
+}
+
+/// Host code accesses memory for the guest at the time of the call.
+impl GuestMemory for SystemBus {
+    fn read_u8(&mut self, addr: u32) -> Result<u8, AccessFault> {
+        self.for_host(|bus, cycle| bus.read(addr, 1, cycle))
+            .map(|v| v as u8)
+    }
+
+    fn read_u16(&mut self, addr: u32) -> Result<u16, AccessFault> {
+        if addr & 1 != 0 {
+            let [a, b] = [0, 1].map(|n| self.read_u8(addr.wrapping_add(n)));
+            return Ok(u16::from_le_bytes([a?, b?]));
+        }
+        self.for_host(|bus, cycle| bus.read(addr, 2, cycle))
+            .map(|v| v as u16)
+    }
+
+    fn read_u32(&mut self, addr: u32) -> Result<u32, AccessFault> {
+        if addr & 3 != 0 {
+            let [a, b, c, d] = [0, 1, 2, 3].map(|n| self.read_u8(addr.wrapping_add(n)));
+            return Ok(u32::from_le_bytes([a?, b?, c?, d?]));
+        }
+        self.for_host(|bus, cycle| bus.read(addr, 4, cycle))
+    }
+
+    fn write_u8(&mut self, addr: u32, value: u8) -> Result<(), AccessFault> {
+        self.for_host(|bus, cycle| bus.write(addr, u32::from(value), 1, cycle))
+            .map(drop)
+    }
+
+    fn write_u16(&mut self, addr: u32, value: u16) -> Result<(), AccessFault> {
+        if addr & 1 != 0 {
+            return self.write_bytes(addr, &value.to_le_bytes());
+        }
+        self.for_host(|bus, cycle| bus.write(addr, u32::from(value), 2, cycle))
+            .map(drop)
+    }
+
+    fn write_u32(&mut self, addr: u32, value: u32) -> Result<(), AccessFault> {
+        if addr & 3 != 0 {
+            return self.write_bytes(addr, &value.to_le_bytes());
+        }
+        self.for_host(|bus, cycle| bus.write(addr, value, 4, cycle))
+            .map(drop)
+    }
+
+    fn flash(&mut self) -> &mut NorFlash {
+        &mut self.flash
+    }
+
+    fn read_bytes(&mut self, addr: u32, out: &mut [u8]) -> Result<(), AccessFault> {
+        let offset = addr.wrapping_sub(DRAM) as usize;
+        if offset + out.len() <= SRAM1_SIZE as usize {
+            let at = offset + SRAM0_SIZE as usize;
+            out.copy_from_slice(&self.sram[at..at + out.len()]);
+            return Ok(());
+        }
+        for (i, byte) in out.iter_mut().enumerate() {
+            *byte = self.read_u8(addr.wrapping_add(i as u32))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::peripherals::efuse::Revision;
+
+    fn bus() -> SystemBus {
+        let peripherals = Peripherals::new([2; 6], Revision { major: 0, minor: 4 }, 0, true);
+        SystemBus::new(NorFlash::new(0x40_0000), peripherals, HookSet::default())
+    }
+
+    #[test]
+    fn one_sram_has_two_views() {
+        let mut bus = bus();
+        assert_eq!(bus.write(0x3FC8_0010, 0x1234_5678, 4, 0), Ok(Flow::Continue));
+        assert_eq!(bus.read(0x4038_0010, 4, 0), Ok(0x1234_5678));
+        assert_eq!(bus.read(0x4038_0012, 2, 0), Ok(0x1234));
+        bus.write(0x403D_FFFF, 0xAB, 1, 0).unwrap();
+        assert_eq!(bus.read(0x3FCD_FFFF, 1, 0), Ok(0xAB));
+        assert_eq!(bus.read(0x3FCE_0000, 1, 0), Err(AccessFault));
+        assert_eq!(bus.read(0x4037_C000, 4, 0), Ok(0));
+        assert_eq!(bus.read(0x4037_BFFC, 4, 0), Err(AccessFault));
+    }
+
+    #[test]
+    fn flash_is_read_through_the_mmu_and_not_written() {
+        let mut bus = bus();
+        bus.flash.flash_image(0x2_0004, &[1, 2, 3, 4]).unwrap();
+        assert_eq!(bus.read(0x3C00_0004, 4, 0), Err(AccessFault), "nothing mapped");
+        bus.write(0x600C_5000, 2, 4, 0).unwrap();
+        assert_eq!(bus.read(0x3C00_0004, 4, 0), Ok(0x0403_0201));
+        assert_eq!(
+            bus.read(0x4200_0004, 4, 0),
+            Ok(0x0403_0201),
+            "both windows share the table"
+        );
+        assert_eq!(bus.read(0x3C00_0006, 2, 0), Ok(0x0403));
+        assert_eq!(bus.write(0x3C00_0004, 0, 4, 0), Err(AccessFault));
+        assert_eq!(bus.read(0x600C_5000, 4, 0), Ok(2));
+    }
+
+    #[test]
+    fn only_stores_to_decoded_halfwords_make_code_stale() {
+        let mut bus = bus();
+        bus.fetch(0x4038_0102).unwrap();
+        assert_eq!(
+            bus.write(0x3FC8_0104, 0, 4, 0),
+            Ok(Flow::Continue),
+            "the word after it"
+        );
+        assert_eq!(
+            bus.write(0x3FC8_0100, 0, 2, 0),
+            Ok(Flow::Continue),
+            "the halfword before it"
+        );
+        assert!(!bus.take_stale_code());
+        assert_eq!(bus.write(0x3FC8_0103, 0, 1, 0), Ok(Flow::Break));
+        assert!(bus.take_stale_code());
+        assert_eq!(
+            bus.write(0x3FC8_0100, 0, 4, 0),
+            Ok(Flow::Continue),
+            "it was forgotten"
+        );
+    }
+
+    #[test]
+    fn a_changed_flash_makes_code_stale() {
+        let mut bus = bus();
+        assert!(!bus.take_stale_code());
+        bus.flash().program(0, &[0]).unwrap();
+        assert!(bus.take_stale_code());
+        assert!(!bus.take_stale_code());
+    }
+
+    #[test]
+    fn unknown_registers_are_noted_with_their_place_and_holes_fault() {
+        let mut bus = bus();
+        assert_eq!(bus.read(0x6001_9000, 4, 7), Err(AccessFault), "first the place");
+        assert_eq!(bus.on_exception(5, 0x4200_0100, 0x6001_9000), OnException::Retry);
+        assert_eq!(bus.read(0x6001_9000, 4, 7), Ok(0));
+        assert_eq!(bus.write(0x6001_9004, 5, 4, 8), Err(AccessFault));
+        assert_eq!(bus.on_exception(7, 0x4200_0104, 0x6001_9004), OnException::Retry);
+        assert_eq!(bus.write(0x6001_9004, 5, 4, 8), Ok(Flow::Break));
+        bus.host_pc = 0x4200_0200;
+        assert_eq!(bus.read_u16(0x6001_9008), Ok(0));
+        let kind = UnmodelledKind::Register;
+        assert_eq!(
+            bus.misses,
+            [
+                Miss {
+                    kind,
+                    addr: 0x6001_9000,
+                    size: 4,
+                    write: None,
+                    pc: 0x4200_0100
+                },
+                Miss {
+                    kind,
+                    addr: 0x6001_9004,
+                    size: 4,
+                    write: Some(5),
+                    pc: 0x4200_0104
+                },
+                Miss {
+                    kind,
+                    addr: 0x6001_9008,
+                    size: 2,
+                    write: None,
+                    pc: 0x4200_0200
+                },
+            ]
+        );
+        assert_eq!(bus.read(0x7000_0000, 4, 0), Err(AccessFault));
+        assert_eq!(
+            bus.on_exception(5, 0x4200_0108, 0x7000_0000),
+            OnException::TakeAndBreak
+        );
+        assert_eq!(bus.read(0, 4, 0), Err(AccessFault));
+    }
+
+    #[test]
+    fn a_narrow_access_takes_its_lane() {
+        let mut bus = bus();
+        assert_eq!(bus.read(0x6001_F000, 4, 0), Ok(0x6000_2000));
+        assert_eq!(bus.read(0x6001_F003, 1, 0), Ok(0x60));
+        assert_eq!(bus.read(0x6001_F000, 2, 0), Ok(0x2000));
+        bus.write(0x6001_D055, 0xAB, 1, 0).unwrap();
+        bus.write(0x6001_D056, 0x1234, 2, 0).unwrap();
+        assert_eq!(bus.read(0x6001_D054, 4, 0), Ok(0x1234_AB00));
+    }
+
+    #[test]
+    fn the_performance_counter_counts_cycles_or_instructions() {
+        let mut bus = bus();
+        let at = |cycle, instret| Counts { cycle, instret };
+        assert_eq!(bus.read_csr(MPCCR, at(5, 5)), Some(0));
+        bus.write_csr(MPCER, 1, at(10, 8));
+        bus.write_csr(MPCMR, 1, at(10, 8));
+        assert_eq!(bus.read_csr(MPCCR, at(110, 50)), Some(100));
+        bus.write_csr(MPCER, 2, at(110, 50));
+        assert_eq!(bus.read_csr(MPCCR, at(300, 53)), Some(103));
+        bus.write_csr(MPCCR, 0, at(300, 53));
+        assert_eq!(bus.read_csr(MPCCR, at(400, 60)), Some(7));
+        assert_eq!(bus.read_csr(0x7FF, at(0, 0)), None);
+    }
+}

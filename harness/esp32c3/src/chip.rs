@@ -1,0 +1,661 @@
+//! The whole chip: hart, bus, ROM and radio services, and the loop that runs them in virtual time.
+
+use std::collections::BTreeMap;
+
+use rv32::{Exit, Hart, HartConfig, Misaligned, TrapVector};
+use sim::Instant;
+use sim::air::FromAir;
+
+use crate::backtrace::Backtrace;
+use crate::boot::{self, BootError};
+use crate::bus::{Miss, SystemBus};
+use crate::clock::{NEVER, cycle_at, cycles_of, instant_at};
+use crate::elf::Firmware;
+use crate::guest::{GuestCpu, MSTATUS_MIE, Outcome};
+use crate::output::{Exception, Output, Port, Unmodelled, UnmodelledKind};
+use crate::peripherals::efuse::Revision;
+use crate::peripherals::rtc_cntl::ResetCause;
+use crate::peripherals::{Peripherals, name_of};
+use crate::rom::nor::NorFlash;
+use crate::services::{Context, ServiceEvent, Services};
+
+/// Size of the flash.
+pub const FLASH_SIZE: u32 = 4 << 20;
+/// Where the second-stage bootloader's stack is when it calls the application.
+const BOOTLOADER_SP: u32 = 0x3FCD_E000;
+/// How long the hart runs at a time while a call into the guest waits for interrupts to be enabled.
+const DELIVERY_SLICE_CYCLES: u64 = 200;
+
+mod csr {
+    pub(super) const MSTATUS: u16 = 0x300;
+    pub(super) const MTVEC: u16 = 0x305;
+    pub(super) const MEPC: u16 = 0x341;
+    pub(super) const MCAUSE: u16 = 0x342;
+    pub(super) const MTVAL: u16 = 0x343;
+    /// `mstatus.MPIE`.
+    pub(super) const MPIE: u32 = 1 << 7;
+    /// `mstatus.MPP`, machine mode.
+    pub(super) const MPP_MACHINE: u32 = 3 << 11;
+}
+
+/// What distinguishes one chip from another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChipConfig {
+    /// The MAC address in the fuses; must be a unicast address.
+    pub mac: [u8; 6],
+    /// Contents of the flash before the application is put into it: partition table, settings. Shorter than
+    /// [`FLASH_SIZE`] is allowed, the rest is erased.
+    pub flash: Vec<u8>,
+    /// The scenario's seed: random numbers come from it.
+    pub seed: u64,
+    /// Revision of the chip.
+    pub revision: Revision,
+    /// Whether a host listens on the USB serial port.
+    pub usb_host: bool,
+}
+
+impl Default for ChipConfig {
+    /// Revision 0.4, erased flash, a locally administered MAC address, no USB host.
+    fn default() -> Self {
+        ChipConfig {
+            mac: [0x02, 0x00, 0x00, 0xC3, 0x00, 0x01],
+            flash: Vec::new(),
+            seed: 0,
+            revision: Revision { major: 0, minor: 4 },
+            usb_host: false,
+        }
+    }
+}
+
+/// Why a chip cannot be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ChipError {
+    /// The contents do not fit into the flash.
+    #[error("flash contents of {0} bytes do not fit into {FLASH_SIZE}")]
+    FlashTooLong(usize),
+    /// The MAC address is a group address; the driver refuses it.
+    #[error("the MAC address has the group bit set")]
+    GroupMac,
+    /// The application does not fit or does not boot.
+    #[error("cannot boot the application")]
+    Boot(#[from] BootError),
+}
+
+/// Why [`Chip::run_until`] came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// The moment was reached.
+    Time,
+    /// Before that, something left the chip that others may have to act on: see [`Chip::take_outputs`].
+    Output,
+}
+
+/// An ESP32-C3. A clone is a checkpoint.
+#[derive(Clone, Debug)]
+pub struct Chip {
+    config: ChipConfig,
+    firmware: Firmware,
+    hart: Hart,
+    bus: SystemBus,
+    services: Services,
+    state: State,
+    /// The hart waits for an interrupt.
+    waiting: bool,
+    /// Until then a ROM function is at work.
+    busy_until: u64,
+    power_cut_at: u64,
+    outputs: Vec<(Instant, Output)>,
+    /// Outputs since the last call that end [`Chip::run_until`].
+    attention: bool,
+    /// Unmodelled accesses and how often each happened.
+    ledger: BTreeMap<Place, u64>,
+}
+
+/// What makes an unmodelled access the same as another one.
+type Place = (UnmodelledKind, u32, u32);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Running,
+    /// Powered, but nothing to execute.
+    Stuck,
+    Off,
+}
+
+impl Chip {
+    /// A chip with `firmware` in its flash, switched on at time zero.
+    pub fn new(config: ChipConfig, firmware: &Firmware) -> Result<Chip, ChipError> {
+        if config.flash.len() > FLASH_SIZE as usize {
+            return Err(ChipError::FlashTooLong(config.flash.len()));
+        }
+        if config.mac[0] & 1 != 0 {
+            return Err(ChipError::GroupMac);
+        }
+        let mut flash = NorFlash::new(FLASH_SIZE);
+        flash.flash_image(0, &config.flash).map_err(BootError::from)?;
+        boot::install(firmware, &mut flash)?;
+        let peripherals = Peripherals::new(config.mac, config.revision, config.seed, config.usb_host);
+        let services = Services::new(firmware);
+        let bus = SystemBus::new(flash, peripherals, services.hooks().clone());
+        let mut chip = Chip {
+            hart: Hart::new(hart_config()),
+            firmware: firmware.clone(),
+            bus,
+            services,
+            state: State::Off,
+            waiting: false,
+            busy_until: 0,
+            power_cut_at: NEVER,
+            outputs: Vec::new(),
+            attention: false,
+            ledger: BTreeMap::new(),
+            config,
+        };
+        chip.boot()?;
+        Ok(chip)
+    }
+
+    /// True time of the chip.
+    pub fn now(&self) -> Instant {
+        instant_at(self.hart.cycle)
+    }
+
+    /// Instructions executed since the chip was made.
+    pub fn instructions(&self) -> u64 {
+        self.hart.instret()
+    }
+
+    /// Runs to the first cycle at or after `until`, or until something leaves the chip that others may have to act
+    /// on at that very moment: the end of a serial line, a pin, a message to the air, a reset, a panic.
+    pub fn run_until(&mut self, until: Instant) -> Stop {
+        let end = cycle_at(until);
+        self.attention = false;
+        loop {
+            let now = self.hart.cycle;
+            if self.state == State::Off {
+                self.hart.skip_to(end);
+                return Stop::Time;
+            }
+            if now >= self.power_cut_at {
+                self.power_off();
+                self.attention = false;
+                return Stop::Output;
+            }
+            if let Some(cause) = self.bus.peripherals.advance(now, &mut self.bus.outbox) {
+                self.reset(cause);
+            }
+            self.serve_radio();
+            self.collect();
+            if self.attention {
+                self.attention = false;
+                return Stop::Output;
+            }
+            if now >= end {
+                return Stop::Time;
+            }
+            self.step(end);
+        }
+    }
+
+    /// Runs or waits until the next deadline at the latest.
+    fn step(&mut self, end: u64) {
+        let now = self.hart.cycle;
+        let mut limit = end.min(self.bus.peripherals.deadline()).min(self.power_cut_at);
+        if let Some(at) = self.services.next_deadline() {
+            limit = limit.min(cycle_at(at));
+        }
+        // Whatever was due has been done: a deadline that is still in the past must not stop time.
+        limit = limit.max(now + 1);
+        if self.state == State::Stuck {
+            self.hart.skip_to(limit);
+            return;
+        }
+        if now < self.busy_until {
+            self.hart.skip_to(limit.min(self.busy_until));
+            return;
+        }
+        let line = self.bus.peripherals.intc.line();
+        if self.waiting {
+            if line.is_none() {
+                self.hart.skip_to(limit);
+                return;
+            }
+            self.waiting = false;
+        }
+        if self.services.wants_delivery() {
+            limit = limit.min(now + DELIVERY_SLICE_CYCLES);
+        }
+        if self.bus.take_stale_code() {
+            self.hart.forget_code();
+        }
+        self.hart.set_interrupt(line);
+        match self.hart.run(&mut self.bus, limit) {
+            Exit::Limit | Exit::Break => {}
+            Exit::Wfi => self.waiting = true,
+            Exit::Hook => self.serve_hook(),
+        }
+    }
+
+    fn serve_hook(&mut self) {
+        let now = self.hart.cycle;
+        self.bus.host_cycle = now;
+        self.bus.host_pc = self.hart.pc;
+        let cx = Context {
+            mem: &mut self.bus,
+            now: instant_at(now),
+        };
+        match self.services.on_hook(&mut HartCpu(&mut self.hart), cx) {
+            Outcome::Continue => {}
+            Outcome::Advance(took) => self.busy_until = now + cycles_in(took),
+            Outcome::PowerCut(after) => {
+                self.power_cut_at = now + cycles_in(after);
+                self.busy_until = self.power_cut_at;
+            }
+            Outcome::AccessFault { addr, store } => self.take_access_fault(addr, store),
+            Outcome::Unhook(addr) => {
+                self.bus.hooks.remove(addr);
+                self.bus.stale_code = true;
+            }
+        }
+        // Host code may have written to registers of any kind.
+        self.bus.peripherals.sync(now);
+    }
+
+    fn take_access_fault(&mut self, addr: u32, store: bool) {
+        let pc = self.hart.pc;
+        let cause = if store { 7 } else { 5 };
+        self.report_exception(cause, pc, addr);
+        let mstatus = self.hart.csr(csr::MSTATUS).unwrap_or(0);
+        let mpie = if mstatus & MSTATUS_MIE != 0 { csr::MPIE } else { 0 };
+        let entered = mstatus & !(MSTATUS_MIE | csr::MPIE) | mpie | csr::MPP_MACHINE;
+        for (number, value) in [
+            (csr::MEPC, pc),
+            (csr::MCAUSE, cause),
+            (csr::MTVAL, addr),
+            (csr::MSTATUS, entered),
+        ] {
+            self.hart.set_csr(number, value);
+        }
+        self.hart.pc = self.hart.csr(csr::MTVEC).unwrap_or(0) & !0xFF;
+    }
+
+    fn serve_radio(&mut self) {
+        let now = self.now();
+        if self.services.next_deadline().is_some_and(|at| at <= now) {
+            self.services.poll(now);
+        }
+        if self.services.wants_delivery()
+            && self.state == State::Running
+            && self.hart.cycle >= self.busy_until
+        {
+            self.bus.host_cycle = self.hart.cycle;
+            let cx = Context {
+                mem: &mut self.bus,
+                now,
+            };
+            if self.services.deliver(&mut HartCpu(&mut self.hart), cx) {
+                self.waiting = false;
+            }
+            self.bus.peripherals.sync(self.hart.cycle);
+        }
+    }
+
+    /// Gathers what has left, in order of time.
+    fn collect(&mut self) {
+        for miss in std::mem::take(&mut self.bus.misses) {
+            self.report_miss(miss);
+        }
+        let exceptions = self.hart.take_exceptions();
+        for exception in exceptions.records {
+            self.report_exception(exception.cause, exception.pc, exception.tval);
+        }
+        for unknown in self.hart.take_unknown_csrs().records {
+            let csr = u32::from(unknown.csr);
+            self.report_unmodelled(UnmodelledKind::Csr, csr, 4, unknown.pc, None, None);
+        }
+        for event in self.services.take_events() {
+            self.report_service(event);
+        }
+        for message in self.services.take_to_air() {
+            self.push(Output::Air(message));
+        }
+        if self.bus.outbox.is_empty() {
+            return;
+        }
+        self.bus.peripherals.flush(self.hart.cycle, &mut self.bus.outbox);
+        let mut outbox = std::mem::take(&mut self.bus.outbox);
+        outbox.sort_by_key(|(cycle, _)| *cycle);
+        for (cycle, output) in outbox.drain(..) {
+            self.attention |= calls_for_attention(&output);
+            self.outputs.push((instant_at(cycle), output));
+        }
+        self.bus.outbox = outbox;
+    }
+
+    fn push(&mut self, output: Output) {
+        self.attention |= calls_for_attention(&output);
+        self.outputs.push((self.now(), output));
+    }
+
+    fn report_service(&mut self, event: ServiceEvent) {
+        match event {
+            ServiceEvent::RomNotModelled { addr, name, caller } => {
+                let name = name.map(str::to_owned);
+                self.report_unmodelled(UnmodelledKind::RomFunction, addr, 0, caller, None, name);
+            }
+            ServiceEvent::DriverFunction { name, caller } => {
+                let addr = self.firmware.symbols.find(&name).map_or(0, |s| s.addr);
+                self.report_unmodelled(UnmodelledKind::DriverFunction, addr, 0, caller, None, Some(name));
+            }
+            ServiceEvent::Panicked { backtrace } => self.push(Output::Panic { backtrace }),
+            event => self.push(Output::Radio(event)),
+        }
+    }
+
+    fn report_miss(&mut self, miss: Miss) {
+        let name = name_of(miss.addr).map(|(block, register)| match register {
+            Some(register) => format!("{block}.{register}"),
+            None => block.to_owned(),
+        });
+        self.report_unmodelled(miss.kind, miss.addr, miss.size, miss.pc, miss.write, name);
+    }
+
+    fn report_unmodelled(
+        &mut self,
+        kind: UnmodelledKind,
+        addr: u32,
+        size: u32,
+        pc: u32,
+        write: Option<u32>,
+        name: Option<String>,
+    ) {
+        let count = self.ledger.entry((kind, addr, pc)).or_default();
+        *count += 1;
+        if *count == 1 {
+            let symbol = self.firmware.symbols.locate(pc);
+            self.push(Output::Unmodelled(Unmodelled {
+                kind,
+                addr,
+                size,
+                pc,
+                write,
+                name,
+                symbol,
+            }));
+        }
+    }
+
+    fn report_exception(&mut self, cause: u32, pc: u32, value: u32) {
+        self.bus.host_cycle = self.hart.cycle;
+        let at = FaultingCpu {
+            hart: &mut self.hart,
+            pc,
+        };
+        let backtrace = Backtrace::capture(&at, &mut self.bus, &self.firmware.symbols);
+        self.push(Output::Exception(Exception {
+            cause,
+            pc,
+            value,
+            backtrace,
+        }));
+    }
+
+    /// Takes what has left the chip since the last call, in order of time.
+    pub fn take_outputs(&mut self) -> Vec<(Instant, Output)> {
+        std::mem::take(&mut self.outputs)
+    }
+
+    /// Every kind of unmodelled access so far, by kind, address and program counter, with its count.
+    pub fn unmodelled(&self) -> impl Iterator<Item = (UnmodelledKind, u32, u32, u64)> {
+        self.ledger
+            .iter()
+            .map(|((kind, addr, pc), count)| (*kind, *addr, *pc, *count))
+    }
+
+    /// A message from the air, now.
+    pub fn air(&mut self, message: FromAir) {
+        if self.state != State::Off {
+            let now = self.now();
+            self.services.receive(now, message);
+        }
+    }
+
+    /// Bytes for a serial port of the chip; they arrive one after the other at the line's rate.
+    pub fn serial_in(&mut self, port: Port, bytes: &[u8]) {
+        let cycle = self.hart.cycle;
+        let peripherals = &mut self.bus.peripherals;
+        match port {
+            Port::Uart0 => peripherals.uart[0].receive(bytes, cycle),
+            Port::Uart1 => peripherals.uart[1].receive(bytes, cycle),
+            Port::UsbSerialJtag => peripherals.usb.receive(bytes, cycle),
+        }
+        peripherals.sync(cycle);
+    }
+
+    /// Plugs a listening host into the USB port, or takes it away.
+    pub fn set_usb_host(&mut self, host: bool) {
+        self.config.usb_host = host;
+        let cycle = self.hart.cycle;
+        self.bus.peripherals.usb.set_host(host, cycle);
+        self.bus.peripherals.sync(cycle);
+    }
+
+    /// Drives pin `gpio` (0 to 21) from outside, or lets go of it. Other numbers are no pins.
+    pub fn set_pin(&mut self, gpio: u8, level: Option<bool>) {
+        let cycle = self.hart.cycle;
+        let Peripherals {
+            gpio: block, io_mux, ..
+        } = &mut self.bus.peripherals;
+        block.set_outside(gpio, level, io_mux, cycle, &mut self.bus.outbox);
+        self.bus.peripherals.sync(cycle);
+    }
+
+    /// The level of pin `gpio` (0 to 21) as a meter would show it; `None` if it floats.
+    pub fn pin(&self, gpio: u8) -> Option<bool> {
+        if u32::from(gpio) >= crate::peripherals::gpio::PINS || self.state == State::Off {
+            return None;
+        }
+        self.bus
+            .peripherals
+            .gpio
+            .level(u32::from(gpio), &self.bus.peripherals.io_mux)
+    }
+
+    /// Sets the temperature that the built-in sensor measures, thousandths of a degree Celsius.
+    pub fn set_temperature_mc(&mut self, temperature_mc: i32) {
+        self.bus.peripherals.apb_saradc.set_temperature_mc(temperature_mc);
+    }
+
+    /// Sets what the analog converter reads at `gpio` (0 to 5), 0 to 4095.
+    pub fn set_analog(&mut self, gpio: u8, raw: u16) {
+        self.bus.peripherals.apb_saradc.set_sample(gpio, raw);
+    }
+
+    /// Resets the chip, as its reset pin ([`ResetCause::PowerOn`]) or a watchdog does.
+    pub fn reset(&mut self, cause: ResetCause) {
+        if self.state == State::Off {
+            return;
+        }
+        let (cycle, pc) = (self.hart.cycle, self.hart.pc);
+        self.bus.peripherals.reset(cause, cycle, &mut self.bus.outbox);
+        self.collect();
+        self.push(Output::Reset { cause, pc });
+        self.services.reset();
+        if cause == ResetCause::PowerOn {
+            self.bus.lose_memory();
+        }
+        self.restart();
+    }
+
+    /// Cuts the power: pins are let go, what RAM and RTC hold is lost, the flash is kept.
+    pub fn power_off(&mut self) {
+        if self.state == State::Off {
+            return;
+        }
+        let cycle = self.hart.cycle;
+        self.bus
+            .peripherals
+            .reset(ResetCause::PowerOn, cycle, &mut self.bus.outbox);
+        self.services.reset();
+        self.collect();
+        self.push(Output::PowerLost);
+        self.bus.lose_memory();
+        self.state = State::Off;
+    }
+
+    /// Switches the power on again, now. Without effect on a chip that is on.
+    pub fn power_on(&mut self) {
+        if self.state == State::Off {
+            let cycle = self.hart.cycle;
+            self.bus
+                .peripherals
+                .reset(ResetCause::PowerOn, cycle, &mut self.bus.outbox);
+            self.restart();
+        }
+    }
+
+    /// Whether the chip has power.
+    pub fn is_powered(&self) -> bool {
+        self.state != State::Off
+    }
+
+    /// The flash chip.
+    pub fn flash(&self) -> &NorFlash {
+        &self.bus.flash
+    }
+
+    /// The flash chip, as a programmer on the desk reaches it.
+    pub fn flash_mut(&mut self) -> &mut NorFlash {
+        &mut self.bus.flash
+    }
+
+    /// The firmware that runs.
+    pub fn firmware(&self) -> &Firmware {
+        &self.firmware
+    }
+
+    /// Where the guest stands and who called whom.
+    pub fn backtrace(&mut self) -> Backtrace {
+        self.bus.host_cycle = self.hart.cycle;
+        Backtrace::capture(&HartCpu(&mut self.hart), &mut self.bus, &self.firmware.symbols)
+    }
+
+    fn restart(&mut self) {
+        if let Err(error) = self.boot() {
+            self.state = State::Stuck;
+            self.push(Output::BootFailed(error));
+        }
+    }
+
+    /// What the boot ROM and the second-stage bootloader do, up to the application's first instruction.
+    fn boot(&mut self) -> Result<(), BootError> {
+        let cycle = self.hart.cycle;
+        self.waiting = false;
+        self.busy_until = cycle;
+        self.power_cut_at = NEVER;
+        self.bus.reset_core();
+        self.bus.hooks = self.services.hooks().clone();
+        let entry = boot::load(&mut self.bus)?;
+        boot::leave_bootloader(&mut self.bus, cycle);
+        self.hart.reset();
+        self.hart.forget_code();
+        self.hart.pc = entry;
+        self.hart.regs[2] = BOOTLOADER_SP;
+        // The boot chain leaves interrupts enabled.
+        self.hart.set_csr(csr::MSTATUS, MSTATUS_MIE | csr::MPP_MACHINE);
+        self.state = State::Running;
+        Ok(())
+    }
+}
+
+fn calls_for_attention(output: &Output) -> bool {
+    match output {
+        Output::Serial { byte, .. } => *byte == b'\n',
+        Output::Unmodelled(_) | Output::Radio(_) => false,
+        _ => true,
+    }
+}
+
+fn cycles_in(duration: std::time::Duration) -> u64 {
+    cycles_of(
+        u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX),
+        1_000_000_000,
+    )
+}
+
+/// The ESP32-C3's CPU (TRM chapter 1): identity registers, vectored traps, no `mie`, its own counters.
+fn hart_config() -> HartConfig {
+    HartConfig {
+        mvendorid: 0x612,
+        marchid: 0x8000_0001,
+        mimpid: 1,
+        trap_vector: TrapVector::Vectored,
+        misaligned: Misaligned::Trap,
+        has_mie: false,
+        has_counters: false,
+        ..HartConfig::default()
+    }
+}
+
+/// The hart as calling conventions see it.
+struct HartCpu<'a>(&'a mut Hart);
+
+impl GuestCpu for HartCpu<'_> {
+    fn x(&self, n: usize) -> u32 {
+        if n == 0 { 0 } else { self.0.regs[n] }
+    }
+
+    fn set_x(&mut self, n: usize, value: u32) {
+        if n != 0 {
+            self.0.regs[n] = value;
+        }
+    }
+
+    fn pc(&self) -> u32 {
+        self.0.pc
+    }
+
+    fn set_pc(&mut self, pc: u32) {
+        self.0.pc = pc;
+    }
+
+    fn mstatus(&self) -> u32 {
+        self.0.csr(csr::MSTATUS).unwrap_or(0)
+    }
+
+    fn set_mstatus(&mut self, value: u32) {
+        self.0.set_csr(csr::MSTATUS, value);
+    }
+}
+
+/// The hart at an exception: registers as they are, pc at the instruction.
+struct FaultingCpu<'a> {
+    hart: &'a mut Hart,
+    pc: u32,
+}
+
+impl GuestCpu for FaultingCpu<'_> {
+    fn x(&self, n: usize) -> u32 {
+        if n == 0 { 0 } else { self.hart.regs[n] }
+    }
+
+    fn set_x(&mut self, n: usize, value: u32) {
+        HartCpu(self.hart).set_x(n, value);
+    }
+
+    fn pc(&self) -> u32 {
+        self.pc
+    }
+
+    fn set_pc(&mut self, pc: u32) {
+        self.pc = pc;
+    }
+
+    fn mstatus(&self) -> u32 {
+        self.hart.csr(csr::MSTATUS).unwrap_or(0)
+    }
+
+    fn set_mstatus(&mut self, value: u32) {
+        self.hart.set_csr(csr::MSTATUS, value);
+    }
+}
