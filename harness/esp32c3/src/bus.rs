@@ -152,10 +152,11 @@ impl SystemBus {
         self.rtc_fast.fill(0);
     }
 
-    /// A reset of the CPU's and the cache's own state.
-    pub(crate) fn reset_core(&mut self) {
+    /// A reset of the CPU's and the cache's own state. The boot chain starts the performance counter on cycles, from
+    /// zero; esp-hal counts on that.
+    pub(crate) fn reset_core(&mut self, cycle: u64) {
         self.mmu = [MMU_INVALID; MMU_ENTRIES];
-        self.csrs = VendorCsrs::default();
+        self.csrs = VendorCsrs { mpcer: 1, mpcmr: 1, mpccr: (0, cycle), ..VendorCsrs::default() };
         self.stale_code = true;
     }
 

@@ -553,7 +553,7 @@ impl Chip {
         self.waiting = false;
         self.busy_until = cycle;
         self.power_cut_at = NEVER;
-        self.bus.reset_core();
+        self.bus.reset_core(cycle);
         self.bus.hooks = self.services.hooks().clone();
         let entry = boot::load(&mut self.bus)?;
         boot::leave_bootloader(&mut self.bus, cycle);
