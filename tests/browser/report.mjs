@@ -131,7 +131,7 @@ const tests = {
     for (let i = 0; i < 6; i++) await page.click('#zoom-in');
     await page.waitForTimeout(100);
     const box = await page.locator('#stage').boundingBox();
-    const label = await page.locator('#labels span', { hasText: 'requests' }).boundingBox();
+    const label = await page.locator('#labels span', { hasText: 'renew, register' }).boundingBox();
     const x = await page.evaluate(() => document.querySelector('#stage').clientWidth / 2);
     await page.mouse.click(box.x + x, label.y + 10);
     const text = await selected(page);
@@ -163,7 +163,7 @@ const tests = {
     await page.focus('#tab-log');
     await page.keyboard.press('ArrowRight');
     assert.equal(await page.getAttribute('#tab-requests', 'aria-selected'), 'true');
-    assert.match(await page.textContent('#panel .filters'), /1–300 of 21\d\d/);
+    assert.match(await page.textContent('#panel .filters'), /–\d+ of 21\d\d/);
     await page.selectOption('#panel select', 'not 2xx');
     assert.match(await page.textContent('#panel tbody tr:first-child'), /429/);
     await page.locator('#panel tbody tr:first-child button').focus();

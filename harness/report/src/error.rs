@@ -34,6 +34,12 @@ pub enum ReportError {
         /// Which file.
         path: PathBuf,
     },
+    /// A directory holds no event file.
+    #[error("no events.jsonl in {}", path.display())]
+    NoEvents {
+        /// Which directory.
+        path: PathBuf,
+    },
     /// An event file was written by a later version.
     #[error("{} has event schema {found}; this version reads up to {known}", path.display())]
     Schema {

@@ -8,21 +8,44 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use crate::{Outcome, ReportError, Run, serial, terminal};
 
-/// The report of `runs`, whose events should be redacted. A failed expectation is a `<failure>`; a bench that
-/// broke is an `<error>`, because it says nothing about the firmware. `wall` is the time of the whole run.
+/// A report in the making: a run can be forgotten once it is added.
+#[derive(Debug)]
+pub struct Junit(TestSuite);
+
+impl Default for Junit {
+    fn default() -> Junit {
+        Junit(TestSuite::new("oceanrig"))
+    }
+}
+
+impl Junit {
+    /// Adds a run, whose events should be redacted. A failed expectation is a `<failure>`; a bench that broke is
+    /// an `<error>`, because it says nothing about the firmware.
+    pub fn add(&mut self, run: &Run) {
+        self.0.add_test_case(case(run));
+    }
+
+    /// The XML; `wall` is the time of the whole run.
+    ///
+    /// # Errors
+    /// [`ReportError::Junit`] when the XML cannot be written.
+    pub fn finish(mut self, wall: Duration) -> Result<String, ReportError> {
+        self.0.set_time(wall);
+        let mut report = Report::new("oceanrig");
+        report.set_time(wall);
+        report.add_test_suite(self.0);
+        Ok(report.to_string()?)
+    }
+}
+
+/// The report of `runs` at once.
 ///
 /// # Errors
 /// [`ReportError::Junit`] when the XML cannot be written.
 pub fn render(runs: &[&Run], wall: Duration) -> Result<String, ReportError> {
-    let mut suite = TestSuite::new("oceanrig");
-    suite.set_time(wall);
-    for run in runs {
-        suite.add_test_case(case(run));
-    }
-    let mut report = Report::new("oceanrig");
-    report.set_time(wall);
-    report.add_test_suite(suite);
-    Ok(report.to_string()?)
+    let mut junit = Junit::default();
+    runs.iter().for_each(|run| junit.add(run));
+    junit.finish(wall)
 }
 
 fn case(run: &Run) -> TestCase {

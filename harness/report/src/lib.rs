@@ -9,6 +9,7 @@ pub mod files;
 pub mod html;
 pub mod junit;
 pub mod lines;
+pub mod load;
 pub mod project;
 pub mod redact;
 mod redact_events;

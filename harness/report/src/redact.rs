@@ -205,7 +205,7 @@ impl Redactor {
                 let free = claims
                     .iter()
                     .all(|&(from, to, _)| part.end() <= from || to <= part.start());
-                if free && !part.is_empty() {
+                if free && !part.is_empty() && !is_placeholder(part.as_str()) {
                     claims.push((part.start(), part.end(), i));
                 }
             }
@@ -231,7 +231,7 @@ impl Redactor {
         let redacted = self.text(value);
         let known = matches!(redacted, Cow::Owned(_));
         let is_secret = SECRET_FIELDS.iter().any(|field| name.eq_ignore_ascii_case(field));
-        if known || !is_secret || value.is_empty() || !self.is_active() {
+        if known || !is_secret || value.is_empty() || is_placeholder(value) || !self.is_active() {
             return redacted.into_owned();
         }
         self.number("device-token", value, true, true)
@@ -270,6 +270,13 @@ impl Redactor {
         }
         placeholder
     }
+}
+
+/// Whether `text` is what a redactor put there: redacting twice must change nothing.
+fn is_placeholder(text: &str) -> bool {
+    let inner = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    inner.is_some_and(|t| t.starts_with(|c: char| c.is_ascii_lowercase()) && t.chars().all(fits))
 }
 
 #[cfg(test)]
@@ -346,6 +353,14 @@ mod tests {
             r.text("GET /api/device/state/?token=abcdef&x=1"),
             "GET /api/device/state/?token=[device-token-2]&x=1"
         );
+    }
+
+    #[test]
+    fn redacting_twice_changes_nothing() {
+        let text = format!("[UPDATE] Using session: {SESSION} {{\"session\":\"{SESSION}\"}}");
+        let once = all().text(&text).into_owned();
+        assert_eq!(all().text(&once), once);
+        assert_eq!(all().field("X-Device-Token", "[session-1]"), "[session-1]");
     }
 
     #[test]

@@ -26,7 +26,13 @@ function clipText(v, text, x, width, y, colour, mono) {
   g.restore();
 }
 
-function bandLane(label, list, height = 20) {
+// Black or white, whichever reads better on `colour` (#rrggbb; relative luminance as in WCAG 2.2).
+function textOn(colour) {
+  const [r, g, b] = [1, 3, 5].map((i) => (parseInt(colour.slice(i, i + 2), 16) / 255) ** 2.2);
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.18 ? '#10181f' : '#ffffff';
+}
+
+function bandLane(label, list, height = 22) {
   return {
     label, height,
     draw(v) {
@@ -34,41 +40,41 @@ function bandLane(label, list, height = 20) {
         if (b.t1 < v.t0 || b.t0 > v.t1) continue;
         const x0 = Math.max(v.x(b.t0), -2), x1 = Math.min(v.x(b.t1), v.width + 2);
         v.g.fillStyle = colours[`c-${b.tone}`];
-        v.g.fillRect(x0, v.y + 3, Math.max(x1 - x0 - 1, 2), v.h - 6);
-        clipText(v, b.text, Math.max(x0, 0), x1 - Math.max(x0, 0) - 4, v.y + v.h / 2, '#ffffff');
+        v.g.fillRect(x0, v.y + 2, Math.max(x1 - x0 - 1, 2), v.h - 4);
+        clipText(v, b.text, Math.max(x0, 0), x1 - Math.max(x0, 0) - 4, v.y + v.h / 2 + 1, textOn(colours[`c-${b.tone}`]));
       }
     },
     at(v, x) {
       const t = v.t(x);
+      // Two pixels beside a band that is only a line still mean the band.
       const slack = v.t(x + 3) - t;
       return list.findLast((b) => b.t0 - slack <= t && t <= b.t1 + slack)?.item;
     },
   };
 }
 
-// Items as shapes; `style(item)` gives {colour, shape, row}, rows from the top.
-function pointLane(label, list, height, style, rows = 1) {
+// Items as shapes; `style(item)` gives {colour, shape} and, for what lasts, until when.
+function pointLane(label, list, height, style) {
   return {
     label, height,
     draw(v) {
-      const rowH = (v.h - 4) / rows;
       const drawn = new Map();
       for (let i = lower(list, v.t(-8)); i < list.length && list[i].t <= v.t1; i++) {
         const s = style(list[i]);
         const x = v.x(list[i].t);
-        const key = `${s.row ?? 0}${s.shape}${s.colour}`;
+        const key = s.shape + s.colour;
         // What falls on the same pixel looks the same: draw it once.
         if (x - (drawn.get(key) ?? -9) < 0.7) continue;
         drawn.set(key, x);
-        shape(v.g, s.shape, x, v.y + 2 + rowH * ((s.row ?? 0) + 0.5), Math.min(rowH, 16), colours[s.colour]);
+        const long = s.until === undefined ? 0 : v.x(s.until) - x;
+        if (long > 4) { v.g.fillStyle = colours[s.colour]; v.g.globalAlpha = 0.35; v.g.fillRect(x, v.y + 4, long, v.h - 8); v.g.globalAlpha = 1; }
+        shape(v.g, s.shape, x, v.y + v.h / 2, Math.min(v.h - 4, 16), colours[s.colour]);
       }
     },
-    at(v, x, y) {
-      const rowH = (v.h - 4) / rows;
-      const row = Math.max(0, Math.min(rows - 1, Math.floor((y - v.y - 2) / rowH)));
+    at(v, x) {
       let best, distance = 9;
       for (let i = lower(list, v.t(x - 9)); i < list.length && list[i].t <= v.t(x + 9); i++) {
-        const d = Math.abs(v.x(list[i].t) - x) + 4 * Math.abs((style(list[i]).row ?? 0) - row);
+        const d = Math.abs(v.x(list[i].t) - x);
         if (d < distance) { best = list[i]; distance = d; }
       }
       return best;
@@ -160,14 +166,21 @@ function frameLane(m) {
   };
 }
 
-function requestLane(m) {
-  const row = { ok: 0, warn: 1, bad: 2, none: 2 };
-  return pointLane('requests\n2xx · 4xx · 5xx', m.reqs, 58, (q) => {
+// Registrations and renewals apart from the rest, in which nobody would see them; then a lane for each class
+// of status.
+function requestLanes(m) {
+  const shapes = { ok: 'bar', warn: 'triangle', bad: 'square', none: 'ring' };
+  const until = (q) => (q.replyAt >= 0 ? q.t + q.replyAt : undefined);
+  const key = (q) => q.endpoint === 'renew-session' || q.endpoint === 'register';
+  const look = (q) => {
     const cls = statusClass(q.status);
-    const special = q.endpoint === 'renew-session' || q.endpoint === 'register';
-    const plain = { ok: 'bar', warn: 'triangle', bad: 'square', none: 'ring' }[cls];
-    return { colour: `c-${cls}`, shape: special && cls === 'ok' ? 'diamond' : plain, row: row[cls] };
-  }, 3);
+    return { colour: `c-${cls}`, shape: key(q) && cls === 'ok' ? 'diamond' : shapes[cls], until: until(q) };
+  };
+  const of = (...classes) => m.reqs.filter((q) => classes.includes(statusClass(q.status)));
+  return [
+    pointLane('renew, register', m.reqs.filter(key), 22, look), pointLane('requests 2xx', of('ok'), 20, look),
+    pointLane('4xx', of('warn'), 20, look), pointLane('5xx, none', of('bad', 'none'), 20, look),
+  ];
 }
 
 function clockLane(m) {
@@ -175,7 +188,7 @@ function clockLane(m) {
   const names = [...new Set(list.map((c) => c.clock))];
   const tones = ['c-clock', 'c-session', 'c-warn'];
   const max = Math.max(1, ...list.map((c) => Math.abs(c.a)));
-  const lane = pointLane('clock offset', list, 36, () => ({ colour: 'c-clock', shape: 'tick' }));
+  const lane = pointLane(`clock offset\n±${duration(max)}`, list, 36, () => ({ colour: 'c-clock', shape: 'tick' }));
   lane.draw = (v) => {
     const mid = v.y + v.h / 2;
     const y = (a) => mid - (a / max) * (v.h / 2 - 5);
@@ -197,7 +210,6 @@ function clockLane(m) {
       v.g.lineTo(Math.min(v.x(m.end), v.width), y(value));
       v.g.stroke();
     });
-    clipText(v, `±${duration(max)}`, v.width - 80, 80, v.y + 9, colours.dim);
   };
   return lane;
 }
@@ -238,7 +250,7 @@ function pinLane(m, gpio) {
 
 function markLane(m) {
   const list = m.items.filter((i) => 'xtrogun'.includes(i.kind) && i.kind.length === 1);
-  return pointLane('verdicts, resets', list, 26, (i) => {
+  return pointLane('verdicts', list, 26, (i) => {
     switch (i.kind) {
       case 'x': return i.a ? { colour: 'pass', shape: 'check' } : { colour: 'fail', shape: 'cross' };
       case 't': return i.a === 2 ? { colour: 'fail', shape: 'cross' } : { colour: 'c-none', shape: 'tick' };
@@ -256,16 +268,16 @@ function lanesOf(m) {
   lanes.push(serialLane(m));
   const wifi = bandLane('WiFi', m.bands.wifi);
   const refused = pointLane('', (m.by.w ?? []).filter((w) => w.a !== 1), 20, (w) => ({ colour: w.a === 2 ? 'c-none' : 'c-bad', shape: w.a === 2 ? 'ring' : 'cross' }));
-  lanes.push({ ...wifi, draw(v) { wifi.draw(v); refused.draw(v); }, at: (v, x, y) => refused.at(v, x, y) ?? wifi.at(v, x, y) });
+  lanes.push({ ...wifi, draw(v) { wifi.draw(v); refused.draw(v); }, at: (v, x) => refused.at(v, x) ?? wifi.at(v, x) });
   const problems = (m.by.l ?? []).filter((l) => l.a || !l.b);
   if (problems.length) lanes.push(pointLane('network', problems, 20, (l) => ({ colour: l.a ? 'c-bad' : 'c-none', shape: l.a ? 'triangle' : 'tick' })));
   if (m.frames.length) lanes.push(frameLane(m));
-  lanes.push(requestLane(m));
+  lanes.push(...requestLanes(m));
   const many = Object.keys(m.bands.session).length > 1 || Object.keys(m.bands.status).length > 1;
   for (const [device, list] of Object.entries(m.bands.session)) {
     const ends = pointLane('', (m.by.s ?? []).filter((s) => s.a >= 3 && s.text.startsWith(`${device}:`)), 20, () => ({ colour: 'c-bad', shape: 'cross' }));
     const band = bandLane(many ? `session ${device}` : 'session', list);
-    lanes.push({ ...band, draw(v) { band.draw(v); ends.draw(v); }, at: (v, x, y) => ends.at(v, x, y) ?? band.at(v, x, y) });
+    lanes.push({ ...band, draw(v) { band.draw(v); ends.draw(v); }, at: (v, x) => ends.at(v, x) ?? band.at(v, x) });
   }
   for (const [device, list] of Object.entries(m.bands.status)) lanes.push(bandLane(many ? `status ${device}` : 'status', list));
   if (m.by.c) lanes.push(clockLane(m));

@@ -22,6 +22,9 @@ function showRun(i) {
   const next = m.interest.length === 0;
   $('next').disabled = next;
   $('prev').disabled = next;
+  // Who opens a failed run wants to see where it failed.
+  selected = (m.by.x ?? []).find((x) => !x.a);
+  timeline.selected = selected;
   renderDetail();
   search(needle);
 }
@@ -108,7 +111,7 @@ function renderTabs() {
   $('panel').setAttribute('aria-labelledby', `tab-${tab}`);
 }
 
-function showTab(key) { tab = key; renderTabs(); renderPanel(); }
+function showTab(key) { tab = key; $('lower').classList.toggle('full', key === 'compare'); renderTabs(); renderPanel(); }
 
 function renderPanel() {
   if (tab === 'compare') renderCompare($('panel'), compare, names, (i, item) => { showRun(i); select(item, { span: 120e6, focus: true }); });

@@ -91,11 +91,11 @@ const COLUMNS = {
   },
   requests: {
     title: 'Requests', list: (m) => m.reqs, heads: ['Time', 'No.', 'Endpoint', 'Status', 'Took', 'Request and effect'],
-    narrow: [1, 4],
+    narrow: [1, 2, 4],
     cells: (q, needle) => [
-      ['td', 'num hide-narrow', [String(q.id)]], ['td', 'num', [q.endpoint || '?']],
+      ['td', 'num hide-narrow', [String(q.id)]], ['td', 'num hide-narrow', [q.endpoint || '?']],
       ['td', '', [el('span', { class: `status ${statusClass(q.status)}` }, q.status ? String(q.status) : 'none')]],
-      ['td', 'num hide-narrow', [q.replyAt >= 0 ? duration(q.replyAt) : '–']], ['td', 'text', marked(q.text, needle)],
+      ['td', 'num hide-narrow', [q.replyAt >= 0 ? duration(q.replyAt) : '–']], ['td', 'text', marked(`${q.method} ${q.target}${q.effect ? `\n${q.effect}` : ''}`, needle)],
     ],
   },
   events: {
@@ -167,7 +167,8 @@ class Table {
     const table = el('table', {}, el('caption', { class: 'sr' }, `${this.columns.title}; the button in the first column shows the moment`),
       el('thead', {}, el('tr', {}, ...this.columns.heads.map((h, i) => el('th', { scope: 'col', class: hide(i) }, h)))), el('tbody', {}, ...rows));
     panel.replaceChildren(bar, el('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': this.columns.title }, table));
-    const row = panel.querySelector('tr[aria-selected="true"]');
+    // The selected item, or where it would stand.
+    const row = panel.querySelector('tr[aria-selected="true"]') ?? (selected && panel.querySelectorAll('tbody tr')[lower(shown, selected.t)]);
     if (row) { const box = panel.querySelector('.scroll'); box.scrollTop = row.offsetTop - box.clientHeight / 3; }
   }
 }

@@ -169,12 +169,12 @@ class Timeline {
 
   laneAt(y) { return this.lanes.find((l) => y >= l.y && y < l.y + l.height); }
 
-  itemAt(x, y) { const lane = this.laneAt(y); return lane?.at(this.view(lane), x, y); }
+  itemAt(x, y) { const lane = this.laneAt(y); return lane?.at(this.view(lane), x); }
 
   tipAt(x, y) {
     const lane = this.laneAt(y);
     if (!lane) return clock(this.view().t(x));
-    const item = lane.at(this.view(lane), x, y);
+    const item = lane.at(this.view(lane), x);
     return item ? `${clock(item.t)}  ${item.text}` : lane.tip?.(this.view(lane), x) ?? clock(this.view().t(x));
   }
 }
