@@ -86,6 +86,10 @@ impl Hart {
         let head = self.run_to_loop_head(bus, limit)?;
         self.record(bus, limit, head)?;
         let length = self.poller.path.len() as u64;
+        let two = self.cycle + 2 * length;
+        if two > limit || !is_same(&self.poller.path, &self.regs, bus, self.cycle, two) {
+            return Ok(());
+        }
         let mut count = u64::MAX;
         loop {
             count = count.min((limit - self.cycle) / length);

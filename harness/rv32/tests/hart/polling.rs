@@ -4,72 +4,8 @@ use proptest::prelude::*;
 use rv32::{Exit, Hart, HartConfig};
 
 use crate::asm::*;
-use crate::timer::{HI, LIVE, LO, OP, TimerBus};
-
-const S2: u32 = 18;
-const S3: u32 = 19;
-const S4: u32 = 20;
-const S5: u32 = 21;
-
-/// `delay(A0 microseconds)` as a compiler makes it of esp-hal's: the count is latched, waited for, read with a
-/// second look at its low half, shifted to microseconds over two words, and the difference from the start
-/// compared with the duration. `outlined`: the reading is a function that keeps its results on the stack.
-fn delay(asm: &mut Asm, outlined: bool) {
-    asm.label("delay")
-        .ops(&[addi(SP, SP, -32), sw(RA, SP, 28), addi(S4, A0, 0)]);
-    asm.jal(RA, "now").ops(&[addi(S2, A0, 0), addi(S3, A1, 0)]);
-    asm.label("elapsed");
-    if outlined {
-        asm.jal(RA, "now")
-            .ops(&[sw(A0, SP, 8), sw(A1, SP, 12), lw(A2, SP, 8), sltu(A3, A2, S2)]);
-        asm.ops(&[lw(A1, SP, 12), sub(A2, A2, S2), sub(A1, A1, S3), sub(A1, A1, A3)]);
-    } else {
-        inline_now(asm, "valid2", "again2");
-        asm.ops(&[
-            sltu(A3, A0, S2),
-            sub(A2, A0, S2),
-            sub(A1, A1, S3),
-            sub(A1, A1, A3),
-        ]);
-    }
-    asm.branch(BNE, A1, ZERO, "done").branch(BLTU, A2, S4, "elapsed");
-    asm.label("done")
-        .ops(&[lw(RA, SP, 28), addi(SP, SP, 32), jalr(ZERO, RA, 0)]);
-    asm.label("now").ops(&[
-        addi(SP, SP, -16),
-        sw(RA, SP, 12),
-        sw(S5, SP, 8),
-        addi(S5, ZERO, 3),
-    ]);
-    inline_now(asm, "valid", "again");
-    asm.ops(&[lw(S5, SP, 8), lw(RA, SP, 12), addi(SP, SP, 16), jalr(ZERO, RA, 0)]);
-}
-
-/// The time in microseconds to A0 and A1.
-fn inline_now(asm: &mut Asm, valid: &'static str, again: &'static str) {
-    asm.li(A5, OP).ops(&[lui(A4, 0x40000), sw(A4, A5, 0)]);
-    asm.label(valid)
-        .ops(&[lw(A4, A5, 0), slli(A4, A4, 2)])
-        .branch(BGE, A4, ZERO, valid);
-    asm.op(lw(A0, A5, (LO - OP) as i32));
-    asm.label(again).ops(&[
-        addi(A2, A0, 0),
-        lw(A1, A5, (HI - OP) as i32),
-        lw(A0, A5, (LO - OP) as i32),
-    ]);
-    asm.branch(BNE, A0, A2, again);
-    asm.ops(&[slli(A2, A1, 28), srli(A0, A0, 4), or(A0, A0, A2), srli(A1, A1, 4)]);
-}
-
-/// Endless: delay, then count in memory.
-fn blinker(micros: u32, outlined: bool) -> Vec<u8> {
-    let mut asm = Asm::new();
-    asm.li(SP, 0x1000).label("blink").li(A0, micros).jal(RA, "delay");
-    asm.ops(&[lw(T0, ZERO, 0x700), addi(T0, T0, 1), sw(T0, ZERO, 0x700)])
-        .jal(ZERO, "blink");
-    delay(&mut asm, outlined);
-    asm.bytes()
-}
+use crate::programs::blinker;
+use crate::timer::{LIVE, OP, TimerBus};
 
 struct Run {
     hart: Hart,
