@@ -65,21 +65,34 @@ pub(crate) const COUNTRY_SIZE: usize = 12;
 /// Cipher CCMP, what WPA2 and WPA3 use (`wifi_cipher_type_t`).
 const CIPHER_CCMP: u8 = 4;
 
+/// `WIFI_REASON_NO_AP_FOUND_IN_AUTHMODE_THRESHOLD`.
+pub(crate) const REASON_AUTHMODE_THRESHOLD: Reason = Reason(211);
+
 /// A station's configuration, as far as the air is concerned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct StationConfig {
     pub(crate) ssid: String,
     pub(crate) password: String,
     pub(crate) bssid: Option<Mac>,
+    /// The weakest authentication to accept.
+    pub(crate) weakest: AuthMode,
 }
 
-/// Reads `wifi_sta_config_t`: ssid 0 \[32\], password 32 \[64\], bssid_set 100, bssid 101.
+/// Reads `wifi_sta_config_t`: ssid 0 \[32\], password 32 \[64\], bssid_set 100, bssid 101, threshold.authmode 120.
 pub(crate) fn station_config(raw: &[u8; CONFIG_SIZE]) -> StationConfig {
     let bssid = raw[101..107].try_into().expect("six bytes");
+    let password = text(&raw[32..96]);
+    // Without a threshold a password stands for WPA2 (ESP-IDF, `wifi_scan_threshold_t`).
+    let weakest = match raw[120] {
+        0 if password.is_empty() => AuthMode::Open,
+        6 => AuthMode::Wpa3Psk,
+        _ => AuthMode::Wpa2Psk,
+    };
     StationConfig {
         ssid: text(&raw[..32]),
-        password: text(&raw[32..96]),
+        password,
         bssid: (raw[100] != 0).then_some(bssid),
+        weakest,
     }
 }
 
@@ -199,5 +212,9 @@ mod tests {
         raw[100] = 1;
         raw[101..107].copy_from_slice(&[1, 2, 3, 4, 5, 6]);
         assert_eq!(station_config(&raw).bssid, Some([1, 2, 3, 4, 5, 6]));
+        assert_eq!(station_config(&raw).weakest, AuthMode::Wpa2Psk);
+        raw[120] = 6;
+        assert_eq!(station_config(&raw).weakest, AuthMode::Wpa3Psk);
+        assert_eq!(station_config(&[0; CONFIG_SIZE]).weakest, AuthMode::Open);
     }
 }

@@ -274,6 +274,16 @@ impl Radio {
                 );
                 self.station.found = found.into();
             }
+            FromAir::Connected { ap, .. }
+                if self.station.link == Link::Connecting && self.is_too_weak(&ap) =>
+            {
+                self.to_air.push(ToAir::Disconnect);
+                self.station.goodbyes += 1;
+                self.station.link = Link::Down;
+                let refused = layout::REASON_AUTHMODE_THRESHOLD;
+                let lost = layout::disconnected(&ap.ssid, &[0; 6], refused, ap.rssi_dbm);
+                self.post_later(event::STA_DISCONNECTED, lost);
+            }
             FromAir::Connected { ap, aid } if self.station.link == Link::Connecting => {
                 self.station.rssi_dbm = ap.rssi_dbm;
                 self.settings.tune(ap.channel);
@@ -305,5 +315,12 @@ impl Radio {
             FromAir::ScanDone(_) | FromAir::Connected { .. } | FromAir::Disconnected { .. } => {}
             FromAir::Frame(_) => unreachable!("data frames go another way"),
         }
+    }
+
+    /// The driver does not join a network whose authentication is weaker than configured, such as an open one of
+    /// the same name.
+    fn is_too_weak(&self, ap: &ApInfo) -> bool {
+        let weakest = layout::station_config(self.settings.station_config()).weakest;
+        (ap.auth as u8) < weakest as u8
     }
 }

@@ -115,6 +115,26 @@ fn the_confirmation_of_a_goodbye_is_not_the_answer_to_the_next_attempt() {
 }
 
 #[test]
+fn an_open_network_of_the_same_name_is_refused() {
+    let mut guest = Guest::ready();
+    guest.call("esp_wifi_start", &[]);
+    guest.call("esp_wifi_connect_internal", &[]);
+    guest.services.take_to_air();
+    guest.seen.clear();
+    guest.hear(FromAir::Connected {
+        ap: ApInfo {
+            auth: sim::air::AuthMode::Open,
+            ..ap()
+        },
+        aid: 1,
+    });
+    assert!(matches!(&guest.seen[..], [Seen::Event(5, data)] if data[39] == 211));
+    assert_eq!(guest.services.take_to_air(), [ToAir::Disconnect]);
+    guest.hear(lost(Reason::ASSOC_LEAVE));
+    assert_eq!(guest.events(), [5]);
+}
+
+#[test]
 fn a_scan_hands_out_its_records_once() {
     let mut guest = Guest::ready();
     guest.call("esp_wifi_start", &[]);
