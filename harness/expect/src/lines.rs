@@ -59,8 +59,9 @@ impl LineAssembler {
     pub fn flush(&mut self) -> Vec<(SerialPort, String)> {
         let mut lines = Vec::new();
         for (index, partial) in self.partial.iter_mut().enumerate() {
-            if !partial.is_empty() {
-                lines.push((port_of(index), take(partial)));
+            let line = take(partial);
+            if !line.is_empty() {
+                lines.push((port_of(index), line));
             }
         }
         lines

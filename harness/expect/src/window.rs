@@ -41,10 +41,10 @@ impl Window {
     pub(crate) fn takes(&mut self, h: &Happening<'_>) -> bool {
         self.start.advance(h.at);
         let opened = self.start.reached().is_some();
-        if let Some(end) = &mut self.end {
-            if opened || !self.end_follows || end.by_clock() {
-                end.observe(h);
-            }
+        if let Some(end) = &mut self.end
+            && (opened || !self.end_follows || end.by_clock())
+        {
+            end.observe(h);
         }
         let inside = opened && self.last().is_none_or(|last| h.at <= last);
         let closed = self.end.as_ref().is_some_and(|end| end.reached().is_some());

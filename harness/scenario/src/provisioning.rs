@@ -264,7 +264,7 @@ fn defect_name(text: &str) -> Result<(), String> {
 
 fn interval(span: TimeSpan, least_ms: u64, most_ms: u64) -> Result<(), String> {
     let ms = span.nanos() / 1_000_000;
-    if span.nanos() % 1_000_000 != 0 {
+    if !span.nanos().is_multiple_of(1_000_000) {
         return Err(format!("the device counts whole milliseconds; {span} is none"));
     }
     if !(least_ms..=most_ms).contains(&ms) {

@@ -149,7 +149,7 @@ pub(crate) use short_form;
 
 /// Lets a schema be a scalar too.
 pub(crate) fn or_scalar(schema: &mut Schema) {
-    let long = std::mem::replace(schema, Schema::default());
+    let long = std::mem::take(schema);
     let description = long.get("description").cloned();
     *schema = json_schema!({ "anyOf": [{ "type": ["string", "integer"] }, long] });
     if let Some(description) = description {

@@ -213,7 +213,7 @@ fn bench(bench: &Bench, context: &mut Context<'_, '_>) {
             );
         }
     }
-    if bench.network.dhcp_lease.nanos() % 1_000_000_000 != 0 {
+    if !bench.network.dhcp_lease.nanos().is_multiple_of(1_000_000_000) {
         context.problem(
             bench.network.dhcp_lease.span,
             "a DHCP lease has whole seconds",
