@@ -55,7 +55,7 @@ struct RenewReply<'a> {
 #[derive(Deserialize)]
 struct UpdateBody {
     temperature: Number,
-    rssi: i32,
+    rssi: Option<i32>,
     relays: Vec<bool>,
     humidity: Option<Number>,
 }
@@ -261,7 +261,7 @@ impl Cloud {
         }
         let telemetry = &mut self.known(id)?.telemetry;
         telemetry.temperature = Some(body.temperature);
-        telemetry.rssi = Some(body.rssi);
+        telemetry.rssi = body.rssi;
         telemetry.relays = body.relays;
         telemetry.humidity = body.humidity.or(telemetry.humidity.take());
         self.seen(now, id, request);

@@ -98,7 +98,8 @@ pub struct Pace {
 
 /// A fault plan.
 pub trait Interposer {
-    /// Called at each phase of each exchange.
+    /// Called at each phase of each exchange. The [`Origin`] is borrowed meanwhile: act on `cloud`. A reply
+    /// that is cut off never reaches [`Phase::ReplyDone`].
     fn at(&mut self, now: Instant, phase: Phase, exchange: &Exchange, cloud: &mut Cloud) -> Vec<Directive>;
 }
 

@@ -4,8 +4,8 @@
 //! byte of a request, long before hyper tells that there is one. When the two disagree (a request that is not
 //! valid HTTP), hyper is right and closes the connection.
 
-/// The longest line that is kept; hyper's own limit on a head is lower than this in sum.
-const MAX_LINE: usize = 8 * 1024;
+/// The longest line that is kept. hyper gives up on a head, and so on a line, long before.
+const MAX_LINE: usize = 64 * 1024;
 
 /// What happened in the bytes, at the offset behind the byte that made it so.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use sim::Instant;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinSet, LocalSet};
 use tokio::time::{sleep, timeout};
@@ -23,6 +23,8 @@ use crate::{CloudError, ConnId, Ending, Shared};
 
 /// Connections at the same time, from all addresses. One more takes the place of the one that idles longest.
 const MAX_CONNECTIONS: usize = 512;
+/// Connections that may wait to be accepted.
+const BACKLOG: u32 = 1024;
 /// How long a client may leave a reply unread.
 const WRITE_PATIENCE: Duration = Duration::from_secs(30);
 /// How long a closed connection is drained, so that a reset does not overtake the last reply (RFC 9112,
@@ -63,7 +65,7 @@ struct Slot {
 type Clock = Rc<dyn Fn() -> Instant>;
 
 impl Server {
-    /// Listens on `addr`; port 0 takes a free one.
+    /// Listens on `addr`; port 0 takes a free one. Asynchronous because it needs the runtime around it.
     ///
     /// # Errors
     /// [`CloudError::Listen`] with a hint for the usual reasons.
@@ -73,7 +75,7 @@ impl Server {
             reason: reason(&error),
         };
         Ok(Server {
-            listener: TcpListener::bind(addr).await.map_err(refused)?,
+            listener: listen(addr).map_err(refused)?,
         })
     }
 
@@ -140,6 +142,21 @@ impl Server {
         let _ = stop.send(true);
         let _ = timeout(GRACE, async { while tasks.join_next().await.is_some() {} }).await;
     }
+}
+
+/// As [`TcpListener::bind`], but with room for a crowd that comes at once: with its 128 places, a client that
+/// finds none waits a second for its retransmission.
+fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if addr.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
+    // Not on Windows, where it would let two programs share the port.
+    #[cfg(not(windows))]
+    socket.set_reuseaddr(true)?;
+    socket.bind(addr)?;
+    socket.listen(BACKLOG)
 }
 
 fn evict_quietest(slots: &mut BTreeMap<ConnId, Rc<Slot>>) {

@@ -383,3 +383,17 @@ fn open_and_feed(bytes: &[u8], cuts: &[usize]) -> (Vec<u8>, bool) {
     conn.poll(at(1));
     (out, closed)
 }
+
+#[test]
+fn a_long_header_line_does_not_confuse_the_count_of_requests() {
+    let origin = origin(NoFaults);
+    let mut conn = open(&origin, 1);
+    let text = format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "a".repeat(15_000));
+    assert_eq!(statuses(&talk(&mut conn, at(0), text.as_bytes())), ["404"]);
+    assert_eq!(
+        statuses(&talk(&mut conn, at(31), b"")),
+        [""; 0],
+        "nothing is late"
+    );
+    assert_eq!(statuses(&talk(&mut conn, at(32), text.as_bytes())), ["404"]);
+}
