@@ -8,3 +8,4 @@ mod limits;
 mod operators;
 #[cfg(feature = "tcp")]
 mod tcp;
+mod tokens;
