@@ -207,7 +207,7 @@ impl Hart {
                 }
                 exit = self.interrupt.is_none().then_some(Exit::Wfi);
             }
-            Op::FenceI => self.cache.clear(),
+            Op::FenceI => self.forget_code(),
             op => unreachable!("{op:?} is for the executor"),
         }
         self.pc = self.pc.wrapping_add(4);
@@ -357,10 +357,12 @@ impl Hart {
     /// Drops all decoded code. To be called after code changed.
     pub fn forget_code(&mut self) {
         self.cache.clear();
+        self.poller.forget();
     }
 
     /// Drops the code decoded from `len` bytes at `addr`.
     pub fn forget_code_at(&mut self, addr: u32, len: u32) {
         self.cache.clear_range(addr, len);
+        self.poller.forget();
     }
 }

@@ -53,6 +53,11 @@ enum Gave {
 }
 
 impl Poller {
+    /// Forgets the recorded loop: its code may have changed.
+    pub(crate) fn forget(&mut self) {
+        self.path.clear();
+    }
+
     /// The cycle at which to look next.
     pub(crate) fn due(&self, idle: u64) -> u64 {
         if self.enabled {
@@ -84,12 +89,15 @@ impl Hart {
 
     fn skip<B: Bus>(&mut self, bus: &mut B, limit: u64) -> Result<(), Gave> {
         let head = self.run_to_loop_head(bus, limit)?;
-        self.record(bus, limit, head)?;
-        let length = self.poller.path.len() as u64;
-        let two = self.cycle + 2 * length;
-        if two > limit || !is_same(&self.poller.path, &self.regs, bus, self.cycle, two) {
-            return Ok(());
+        // Mostly it is the loop of last time: the replay tells whether it still goes the recorded way.
+        let known = self.poller.path.first().is_some_and(|step| step.pc == head);
+        if !(known && self.same_twice(bus, limit)) {
+            self.record(bus, limit, head)?;
+            if !self.same_twice(bus, limit) {
+                return Err(Gave::Up);
+            }
         }
+        let length = self.poller.path.len() as u64;
         let mut count = u64::MAX;
         loop {
             count = count.min((limit - self.cycle) / length);
@@ -104,6 +112,12 @@ impl Hart {
             // Of twice as many iterations not all are the same, or the limit comes first.
             count /= 2;
         }
+    }
+
+    /// Whether at least two iterations do the same.
+    fn same_twice<B: Bus>(&self, bus: &B, limit: u64) -> bool {
+        let to = self.cycle + 2 * self.poller.path.len() as u64;
+        to <= limit && is_same(&self.poller.path, &self.regs, bus, self.cycle, to)
     }
 
     /// Runs until a jump backwards was taken, to the address that is returned.

@@ -168,6 +168,24 @@ fn what_the_iteration_before_latched_is_not_taken_for_constant() {
 }
 
 #[test]
+fn a_loop_whose_code_changed_is_looked_at_anew() {
+    // Waits for a flag; the owner then makes it count.
+    let mut asm = Asm::new();
+    asm.ops(&[lw(A0, ZERO, 0x700), addi(ZERO, ZERO, 0), b(BEQ, A0, ZERO, -8)]);
+    let mut run = Run::new(&TimerBus::new(&asm.bytes(), 0), true);
+    run.to(300_000);
+    let skipped = run.hart.skipped_iterations();
+    assert!(skipped > 90_000);
+    run.bus.ram.load(4, &addi(A1, A1, 1).to_le_bytes());
+    run.hart.forget_code_at(4, 4);
+    run.to(600_000);
+    assert_eq!(
+        (run.hart.regs[A1 as usize], run.hart.skipped_iterations()),
+        (100_000, skipped)
+    );
+}
+
+#[test]
 fn a_hook_in_a_polling_loop_is_reached_each_time() {
     let mut asm = Asm::new();
     asm.ops(&[lw(A0, ZERO, 0x700), addi(A1, ZERO, 1), jal(ZERO, -8)]);
