@@ -13,7 +13,7 @@ use oceanremote_logic::ntp;
 use oceanremote_logic::settings::Settings;
 
 use crate::clock;
-use crate::wifi::OBSTACLE_GONE;
+use crate::wifi::{Network, OBSTACLE_GONE};
 
 /// Patience with the name server and with the time server.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -33,9 +33,10 @@ pub async fn keep_time(stack: Stack<'static>, settings: &'static Settings) {
         return;
     }
     let rng = Rng::new();
+    let mut network = Network::new();
     let mut backoff = Backoff::new(15_000, 300_000);
     loop {
-        stack.wait_config_up().await;
+        network.wait_up().await;
         match synchronise(stack, settings, rng).await {
             Ok(()) => {
                 backoff.reset();

@@ -17,7 +17,7 @@ use oceanremote_logic::token::Token;
 use crate::http::{Buffers, Call, Client, Response};
 use crate::sensor::Sensor;
 use crate::token_store::TokenStore;
-use crate::wifi::OBSTACLE_GONE;
+use crate::wifi::{Network, OBSTACLE_GONE};
 use crate::{clock, relays, watchdog, wifi};
 
 /// How long the first request waits for the clock to be set.
@@ -81,13 +81,14 @@ pub async fn keep_session(mut device: Device, buffers: &'static mut Buffers) {
     };
     let mut session = Session::new(policy, device.token.is_some());
     let mut client = Client::new(device.stack, settings, buffers);
-    device.stack.wait_config_up().await;
+    let mut network = Network::new();
+    network.wait_up().await;
     wait_for_clock(settings).await;
     loop {
-        if !device.stack.is_config_up() {
+        if !network.is_up() {
             client.disconnect();
             watchdog::expect_nothing();
-            device.stack.wait_config_up().await;
+            network.wait_up().await;
         }
         if OBSTACLE_GONE.try_take().is_some() {
             session.obstacle_gone(clock::uptime_ms());
@@ -95,7 +96,7 @@ pub async fn keep_session(mut device: Device, buffers: &'static mut Buffers) {
         match session.next(clock::uptime_ms()) {
             Step::WaitUntil(at) => {
                 watchdog::expect_by(at);
-                select(Timer::at(Instant::from_millis(at)), wait_for_change(device.stack)).await;
+                select(Timer::at(Instant::from_millis(at)), wait_for_change(&mut network)).await;
             }
             Step::Send(request) => {
                 let sent_at = clock::uptime_ms();
@@ -111,13 +112,13 @@ pub async fn keep_session(mut device: Device, buffers: &'static mut Buffers) {
 }
 
 /// Until the network is lost, or an obstacle is gone.
-async fn wait_for_change(stack: Stack<'static>) {
+async fn wait_for_change(network: &mut Network) {
     let obstacle_gone = async {
         OBSTACLE_GONE.wait().await;
         // Put back for the loop to find.
         OBSTACLE_GONE.signal(());
     };
-    select(stack.wait_config_down(), obstacle_gone).await;
+    select(network.wait_down(), obstacle_gone).await;
 }
 
 async fn wait_for_clock(settings: &Settings) {

@@ -4,6 +4,7 @@ use embassy_futures::select::{Either, Either4, select, select4};
 use embassy_net::{Runner, Stack};
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_sync::signal::Signal;
+use embassy_sync::watch::{DynReceiver, Watch};
 use embassy_time::{Duration, Timer};
 use esp_hal::rng::Rng;
 use esp_println::println;
@@ -19,6 +20,40 @@ use oceanremote_logic::settings::Settings;
 
 /// The mutex behind our signals.
 pub type Raw = CriticalSectionRawMutex;
+
+/// Whether there is an address, and so a network, for those that talk to it.
+///
+/// Only [`keep_connected`] waits on the stack itself: the stack has room for one waker, and two tasks that wait
+/// on it wake each other for ever.
+static NETWORK: Watch<Raw, bool, 2> = Watch::new_with(false);
+
+/// One task's view of whether there is a network.
+pub struct Network(DynReceiver<'static, bool>);
+
+impl Network {
+    /// A view; there are as many as tasks that need one.
+    pub fn new() -> Self {
+        match NETWORK.dyn_receiver() {
+            Some(receiver) => Self(receiver),
+            None => panic!("more tasks watch the network than were planned"),
+        }
+    }
+
+    /// Whether there is a network now.
+    pub fn is_up(&mut self) -> bool {
+        self.0.try_get().unwrap_or_default()
+    }
+
+    /// Waits until there is a network.
+    pub async fn wait_up(&mut self) {
+        self.0.get_and(|up| *up).await;
+    }
+
+    /// Waits until there is none.
+    pub async fn wait_down(&mut self) {
+        self.0.get_and(|up| !*up).await;
+    }
+}
 
 /// Something that kept requests from succeeding is gone: the network is back, or the clock is right again.
 pub static OBSTACLE_GONE: Signal<Raw, ()> = Signal::new();
@@ -73,6 +108,7 @@ pub async fn keep_connected(
             Ok(_) => {
                 backoff.reset();
                 let reason = watch(&controller, stack).await;
+                NETWORK.sender().send(false);
                 println!("[WIFI] Disconnected, reason {reason} ({})", reason_text(reason));
                 if settings.defects.has(Defect::NoWifiReconnect) {
                     core::future::pending::<()>().await;
@@ -127,9 +163,13 @@ async fn watch(controller: &WifiController<'static>, stack: Stack<'static>) -> u
                     Some(ip) => {
                         let rssi = controller.rssi().unwrap_or_default();
                         println!("[WIFI] Connected, IP {ip}, RSSI {rssi} dBm");
+                        NETWORK.sender().send(true);
                         OBSTACLE_GONE.signal(());
                     }
-                    None => println!("[WIFI] IP address lost"),
+                    None => {
+                        println!("[WIFI] IP address lost");
+                        NETWORK.sender().send(false);
+                    }
                 }
             }
             Either4::Third(()) => {
