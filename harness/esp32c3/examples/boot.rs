@@ -9,12 +9,18 @@ use sim::Instant;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args().skip(1);
-    let path = args.next().ok_or("usage: boot FIRMWARE.elf [SECONDS [FLASH.bin]]")?;
+    let path = args
+        .next()
+        .ok_or("usage: boot FIRMWARE.elf [SECONDS [FLASH.bin]]")?;
     let seconds: u64 = args.next().map_or(Ok(10), |s| s.parse())?;
     let flash = args.next().map_or(Ok(Vec::new()), std::fs::read)?;
     let firmware = Firmware::parse(&std::fs::read(path)?)?;
     let mut chip = Chip::new(
-        ChipConfig { flash, usb_host: true, ..ChipConfig::default() },
+        ChipConfig {
+            flash,
+            usb_host: true,
+            ..ChipConfig::default()
+        },
         &firmware,
     )?;
     let end = Instant::from_secs(seconds);

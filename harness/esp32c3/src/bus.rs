@@ -1,6 +1,6 @@
 //! The chip's address space (TRM chapter 3): memory at full speed, everything else behind it.
 
-use rv32::{AccessFault, Bus, Counts, Flow, OnException};
+use rv32::{AccessFault, Bus, Counts, Flow, OnException, PollRead, PollWrite};
 
 use crate::guest::{GuestMemory, HookSet};
 use crate::output::{Outbox, UnmodelledKind};
@@ -156,7 +156,12 @@ impl SystemBus {
     /// zero; esp-hal counts on that.
     pub(crate) fn reset_core(&mut self, cycle: u64) {
         self.mmu = [MMU_INVALID; MMU_ENTRIES];
-        self.csrs = VendorCsrs { mpcer: 1, mpcmr: 1, mpccr: (0, cycle), ..VendorCsrs::default() };
+        self.csrs = VendorCsrs {
+            mpcer: 1,
+            mpcmr: 1,
+            mpccr: (0, cycle),
+            ..VendorCsrs::default()
+        };
         self.stale_code = true;
     }
 
@@ -381,6 +386,43 @@ impl Bus for SystemBus {
 
     fn is_hook(&self, addr: u32) -> bool {
         self.hooks.contains(addr)
+    }
+
+    fn poll_read(&self, addr: u32, size: u32, from: u64, to: u64) -> Option<PollRead> {
+        if addr.wrapping_sub(PERIPHERALS) < PERIPHERALS_SIZE {
+            return if size == 4 {
+                self.peripherals.poll_read(addr, from, to)
+            } else {
+                None
+            };
+        }
+        let value = if addr.wrapping_sub(DRAM) < SRAM1_SIZE {
+            load(&self.sram, addr - DRAM + SRAM0_SIZE, size)
+        } else if addr.wrapping_sub(IRAM) < IRAM_SIZE {
+            load(&self.sram, addr - IRAM, size)
+        } else if addr.wrapping_sub(RTC_FAST) < RTC_FAST_SIZE {
+            load(&self.rtc_fast, addr - RTC_FAST, size)
+        } else if addr.wrapping_sub(FLASH_DATA) < FLASH_WINDOW {
+            self.load_flash(addr - FLASH_DATA, size).ok()?
+        } else if addr.wrapping_sub(FLASH_CODE) < FLASH_WINDOW {
+            self.load_flash(addr - FLASH_CODE, size).ok()?
+        } else {
+            return None;
+        };
+        Some(PollRead::Memory(value))
+    }
+
+    fn poll_write(&self, addr: u32, _: Option<u32>, size: u32, _: u64, _: u64) -> Option<PollWrite> {
+        let offset = if addr.wrapping_sub(DRAM) < SRAM1_SIZE {
+            addr - DRAM + SRAM0_SIZE
+        } else if addr.wrapping_sub(IRAM) < IRAM_SIZE {
+            addr - IRAM
+        } else if addr.wrapping_sub(PERIPHERALS) < PERIPHERALS_SIZE && size == 4 {
+            return self.peripherals.poll_write(addr);
+        } else {
+            return None;
+        };
+        (!self.hits_code(offset, size)).then_some(PollWrite::Memory)
     }
 
     fn on_exception(&mut self, cause: u32, pc: u32, tval: u32) -> OnException {

@@ -14,6 +14,7 @@ pub(crate) mod i2c_ana_mst;
 pub mod interrupt_core0;
 pub(crate) mod io_mux;
 pub(crate) mod phy;
+pub(crate) mod poll;
 pub mod rtc_cntl;
 pub(crate) mod sensitive;
 pub(crate) mod spi0;
@@ -24,6 +25,8 @@ pub(crate) mod timg;
 pub(crate) mod uart;
 pub(crate) mod usb_serial_jtag;
 pub(crate) mod watchdog;
+
+use rv32::{PollRead, PollWrite};
 
 use crate::clock::NEVER;
 use crate::output::{Outbox, Port};
@@ -246,7 +249,7 @@ pub fn name_of(addr: u32) -> Option<(&'static str, Option<&'static str>)> {
         .rev()
         .find(|b| b.base <= addr && addr & !0xFFF == b.base & !0xFFF);
     if let Some(block) = block {
-        return Some((block.name, name_at(block.registers, addr - block.base & !3)));
+        return Some((block.name, name_at(block.registers, (addr - block.base) & !3)));
     }
     OTHER_BLOCKS
         .iter()
@@ -435,6 +438,43 @@ impl Peripherals {
             self.sync(cycle);
         }
         written
+    }
+
+    /// What reads of the register at word address `addr` give between two cycles before the next deadline, see
+    /// [`rv32::Bus::poll_read`].
+    pub(crate) fn poll_read(&self, addr: u32, from: u64, to: u64) -> Option<PollRead> {
+        let offset = addr & 0xFFF;
+        let value = match addr & !0xFFF {
+            UART0 => return self.uart[0].poll_read(offset, from, to),
+            UART1 => return self.uart[1].poll_read(offset, from, to),
+            TIMG0 => return self.timg[0].poll_read(offset, from, to),
+            TIMG1 => return self.timg[1].poll_read(offset, from, to),
+            SYSTIMER => return self.systimer.poll_read(offset, from, to),
+            RTC_CNTL if addr >= EFUSE => self.efuse.read(addr - EFUSE),
+            RTC_CNTL => return self.rtc_cntl.poll_read(offset, from, to),
+            GPIO if addr < GPIO_SD => self.gpio.read(offset),
+            IO_MUX => self.io_mux.read(offset),
+            I2C_ANA_MST => self.i2c_ana_mst.read(offset),
+            SPI1 => self.spi1.read(offset),
+            APB_SARADC => self.apb_saradc.read(offset),
+            SYSTEM => self.system.read(offset),
+            INTERRUPT_CORE0 => self.intc.read(offset),
+            EXTMEM => self.extmem.read(offset),
+            _ => None,
+        };
+        value.map(poll::constant)
+    }
+
+    /// What a write to the register at word address `addr` does, see [`rv32::Bus::poll_write`].
+    pub(crate) fn poll_write(&self, addr: u32) -> Option<PollWrite> {
+        let offset = addr & 0xFFF;
+        match addr & !0xFFF {
+            TIMG0 => self.timg[0].poll_write(offset),
+            TIMG1 => self.timg[1].poll_write(offset),
+            SYSTIMER => self.systimer.poll_write(offset),
+            RTC_CNTL if addr < EFUSE => self.rtc_cntl.poll_write(offset),
+            _ => None,
+        }
     }
 
     /// Does what is due at `cycle`; a watchdog or software may ask for a reset.

@@ -61,11 +61,11 @@ pub(crate) struct ApbSaradc {
 }
 
 impl ApbSaradc {
-    /// 25 degrees, all channels at 0 V.
+    /// 22.4 degrees, all channels at 0 V.
     pub(crate) fn new() -> ApbSaradc {
         ApbSaradc {
             file: RegisterFile::new(REGISTERS),
-            temperature_mc: 25_000,
+            temperature_mc: 22_400,
             samples: [0; 6],
         }
     }
@@ -149,8 +149,8 @@ mod tests {
         adc.write(TSENS_CTRL, TSENS_PU);
         assert_eq!(
             adc.read(TSENS_CTRL),
-            Some(TSENS_PU | 40),
-            "0.4386 * 40 + 7.36 = 24.90"
+            Some(TSENS_PU | 34),
+            "0.4386 * 34 + 7.36 = 22.27"
         );
         adc.set_temperature_mc(60_000);
         assert_eq!(adc.read(TSENS_CTRL), Some(TSENS_PU | 120));

@@ -3,9 +3,12 @@
 //! Modelled: reset on request, reset cause, RTC timer with its alarm, RTC watchdog, super watchdog, and the store
 //! registers, which outlive every reset but power-on. Entering sleep is not: it is reported.
 
+use rv32::{PollRead, PollWrite};
+
 use crate::clock::{CPU_HZ, NEVER, RC_FAST_HZ, RC_SLOW_HZ, XTAL32K_HZ, cycles_of, periods_in};
 use crate::peripherals::Written;
 use crate::peripherals::interrupt_core0::source;
+use crate::peripherals::poll::{self, Half};
 use crate::peripherals::watchdog::{Stages, WDT_KEY};
 use crate::registers::{Register, RegisterFile, array, modelled, tagged};
 
@@ -287,6 +290,28 @@ impl RtcCntl {
         }
         self.reschedule(cycle);
         Written::Sync
+    }
+
+    /// What reads give between two cycles before the next deadline, see [`rv32::Bus::poll_read`].
+    pub(crate) fn poll_read(&self, offset: u32, from: u64, to: u64) -> Option<PollRead> {
+        match offset {
+            TIME_LOW0 | TIME_HIGH0 => {
+                let latched =
+                    u64::from(self.file.get(TIME_HIGH0)) << 32 | u64::from(self.file.get(TIME_LOW0));
+                let half = if offset == TIME_LOW0 {
+                    Half::Low
+                } else {
+                    Half::High
+                };
+                poll::latched(latched, self.ticks(from), self.ticks(to), half)
+            }
+            _ => self.read(offset, from).map(poll::constant),
+        }
+    }
+
+    /// What a write does, see [`rv32::Bus::poll_write`].
+    pub(crate) fn poll_write(&self, offset: u32) -> Option<PollWrite> {
+        (offset == TIME_UPDATE).then_some(PollWrite::Register)
     }
 
     /// Does what is due; a watchdog or software may ask for a reset.

@@ -3,9 +3,12 @@
 //! Unit 0 runs from reset. A comparator whose target lies at most 2^51 - 1 ticks in the past when it is loaded
 //! fires at once (TRM 10.3.3).
 
+use rv32::{PollRead, PollWrite};
+
 use crate::clock::{CYCLES_PER_SYSTIMER, NEVER};
 use crate::peripherals::Written;
 use crate::peripherals::interrupt_core0::source;
+use crate::peripherals::poll::{self, Half};
 use crate::registers::{Register, RegisterFile, array, modelled};
 
 const CONF: u32 = 0x00;
@@ -139,6 +142,34 @@ impl Systimer {
         }
         self.reschedule(cycle);
         Written::Sync
+    }
+
+    /// What reads give between two cycles before the next deadline, see [`rv32::Bus::poll_read`].
+    pub(crate) fn poll_read(&self, offset: u32, from: u64, to: u64) -> Option<PollRead> {
+        match offset {
+            UNIT0_OP | UNIT1_OP => Some(PollRead::Register {
+                low: self.file.get(offset),
+                high: VALUE_VALID,
+                latched: true,
+            }),
+            UNIT0_VALUE_HI..COMP0_LOAD => {
+                let n = (offset - UNIT0_VALUE_HI) / 8;
+                let latched = self.pair(UNIT0_VALUE_HI + 8 * n);
+                let unit = &self.units[n as usize];
+                let half = if offset.is_multiple_of(8) {
+                    Half::High
+                } else {
+                    Half::Low
+                };
+                poll::latched(latched, unit.at(tick_of(from)), unit.at(tick_of(to)), half)
+            }
+            _ => self.read(offset, from).map(poll::constant),
+        }
+    }
+
+    /// What a write does, see [`rv32::Bus::poll_write`].
+    pub(crate) fn poll_write(&self, offset: u32) -> Option<PollWrite> {
+        matches!(offset, UNIT0_OP | UNIT1_OP).then_some(PollWrite::Register)
     }
 
     /// Fires what is due.
@@ -314,6 +345,39 @@ mod tests {
         timer.write(UNIT0_LOAD, 1, 5_000);
         timer.write(CONF, 0x4600_0000, 6_000);
         assert_eq!(value(&mut timer, 6_010), (1 << 32) + 3);
+    }
+
+    #[test]
+    fn a_polling_loop_sees_the_time_go_by() {
+        let mut timer = Systimer::new(0);
+        let range = |low, high| {
+            Some(PollRead::Register {
+                low,
+                high,
+                latched: true,
+            })
+        };
+        assert_eq!(
+            timer.poll_read(UNIT0_OP, 0, 1_000),
+            range(0, VALUE_VALID),
+            "not yet latched"
+        );
+        value(&mut timer, 500);
+        assert_eq!(
+            timer.poll_read(UNIT0_OP, 500, 1_000),
+            range(VALUE_VALID, VALUE_VALID)
+        );
+        assert_eq!(
+            timer.poll_read(0x44, 600, 1_000),
+            range(50, 100),
+            "from what is latched on"
+        );
+        assert_eq!(timer.poll_read(0x40, 600, 1_000), range(0, 0));
+        let wrap = 10 << 32;
+        assert_eq!(timer.poll_read(0x44, 600, wrap), None, "the low word wraps");
+        assert_eq!(timer.poll_read(0x40, 600, wrap), range(0, 1));
+        assert_eq!(timer.poll_write(UNIT0_OP), Some(PollWrite::Register));
+        assert_eq!(timer.poll_write(CONF), None);
     }
 
     #[test]

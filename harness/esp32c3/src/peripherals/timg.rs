@@ -1,9 +1,12 @@
 //! Timer groups 0 and 1 (TRM chapter 11, "Timer Group"; chapter 12 "Watchdog Timers"): a 54-bit timer with an
 //! alarm, a four-stage watchdog, and the calibration of the slow clocks against the crystal.
 
+use rv32::{PollRead, PollWrite};
+
 use crate::clock::{CYCLES_PER_APB, CYCLES_PER_XTAL, NEVER, RC_FAST_HZ, RC_SLOW_HZ, cycles_of};
 use crate::peripherals::Written;
 use crate::peripherals::interrupt_core0::source;
+use crate::peripherals::poll::{self, Half};
 use crate::peripherals::rtc_cntl::ResetCause;
 use crate::peripherals::watchdog::{Stages, WDT_KEY};
 use crate::registers::{Register, RegisterFile, array, modelled, tagged};
@@ -152,6 +155,24 @@ impl Timg {
         }
         self.reschedule(cycle);
         Written::Sync
+    }
+
+    /// What reads give between two cycles before the next deadline, see [`rv32::Bus::poll_read`].
+    pub(crate) fn poll_read(&self, offset: u32, from: u64, to: u64) -> Option<PollRead> {
+        match offset {
+            T0LO | T0HI => {
+                let latched = u64::from(self.file.get(T0HI)) << 32 | u64::from(self.file.get(T0LO));
+                let half = if offset == T0LO { Half::Low } else { Half::High };
+                poll::latched(latched, self.at(from), self.at(to), half)
+            }
+            // The calibration becomes ready or times out at one moment.
+            _ => Some(poll::between(self.read(offset, from)?, self.read(offset, to)?)),
+        }
+    }
+
+    /// What a write does, see [`rv32::Bus::poll_write`].
+    pub(crate) fn poll_write(&self, offset: u32) -> Option<PollWrite> {
+        (offset == T0UPDATE).then_some(PollWrite::Register)
     }
 
     /// Does what is due; a watchdog stage may ask for a reset.

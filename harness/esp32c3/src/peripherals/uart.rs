@@ -6,10 +6,13 @@
 
 use std::collections::VecDeque;
 
+use rv32::PollRead;
+
 use crate::clock::NEVER;
 use crate::output::{Outbox, Output, Port};
 use crate::peripherals::Written;
 use crate::peripherals::interrupt_core0::source;
+use crate::peripherals::poll;
 use crate::registers::{Register, RegisterFile, modelled, tagged};
 
 const FIFO: u32 = 0x00;
@@ -116,9 +119,8 @@ impl Uart {
             FIFO => u32::from(self.received.pop_front().unwrap_or(0)),
             INT_RAW => self.raw(cycle),
             INT_ST => self.raw(cycle) & self.file.get(INT_ENA),
-            STATUS => stored | (self.waiting(cycle) as u32) << 16 | self.received.len() as u32,
-            // Any state but idle while a byte is in the shift register.
-            FSM_STATUS => u32::from(!self.sending.is_empty()) << 4,
+            STATUS => self.status(cycle),
+            FSM_STATUS => self.fsm_status(cycle),
             _ => stored,
         })
     }
@@ -148,6 +150,16 @@ impl Uart {
         }
         self.reschedule(cycle);
         Written::Sync
+    }
+
+    /// What reads give between two cycles before the next deadline, see [`rv32::Bus::poll_read`].
+    pub(crate) fn poll_read(&self, offset: u32, from: u64, to: u64) -> Option<PollRead> {
+        match offset {
+            STATUS => Some(poll::between(self.status(from), self.status(to))),
+            FSM_STATUS => Some(poll::between(self.fsm_status(from), self.fsm_status(to))),
+            FIFO | INT_RAW | INT_ST => None,
+            _ => self.file.read(offset).map(poll::constant),
+        }
     }
 
     /// Moves bytes whose time has come.
@@ -217,6 +229,16 @@ impl Uart {
             .rev()
             .take_while(|s| s.starts_at > cycle)
             .count()
+    }
+
+    /// Bytes are received at deadlines only, and leave the transmit FIFO one by one.
+    fn status(&self, cycle: u64) -> u32 {
+        self.file.get(STATUS) | (self.waiting(cycle) as u32) << 16 | self.received.len() as u32
+    }
+
+    /// Any state but idle while a byte is in the shift register.
+    fn fsm_status(&self, cycle: u64) -> u32 {
+        u32::from(self.sending.back().is_some_and(|s| s.ends_at > cycle)) << 4
     }
 
     fn serve(&mut self, cycle: u64, out: &mut Outbox) {

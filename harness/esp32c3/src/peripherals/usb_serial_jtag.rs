@@ -91,8 +91,12 @@ impl UsbSerialJtag {
             EP1 => u32::from(self.received.pop_front().unwrap_or(0)),
             EP1_CONF => {
                 let free = self.packet.is_none() && self.filling.len() < PACKET;
-                u32::from(free) * SERIAL_IN_EP_DATA_FREE
-                    | u32::from(!self.received.is_empty()) * SERIAL_OUT_EP_DATA_AVAIL
+                let room = if free { SERIAL_IN_EP_DATA_FREE } else { 0 };
+                room | if self.received.is_empty() {
+                    0
+                } else {
+                    SERIAL_OUT_EP_DATA_AVAIL
+                }
             }
             INT_RAW => self.file.get(INT_RAW),
             INT_ST => self.file.get(INT_RAW) & self.file.get(INT_ENA),
