@@ -12,7 +12,7 @@ use crate::exit;
 /// Results go to stdout, progress to stderr.
 #[derive(Debug, Parser)]
 #[command(name = "oceanrig", version, after_help = exit::TABLE, max_term_width = 100)]
-pub struct Cli {
+pub(crate) struct Cli {
     /// When to use colours; NO_COLOR is obeyed.
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub color: ColorChoice,
@@ -24,7 +24,7 @@ pub struct Cli {
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Run scenarios and print a verdict for each.
     Run(RunArgs),
     /// Check scenario files without running them.
@@ -44,7 +44,7 @@ pub enum Command {
 
 /// Arguments of `oceanrig run`.
 #[derive(Debug, Args)]
-pub struct RunArgs {
+pub(crate) struct RunArgs {
     /// Scenario files, or directories that are searched for *.yaml and *.yml.
     #[arg(required = true, value_name = "FILE|DIR", value_hint = ValueHint::AnyPath)]
     pub paths: Vec<PathBuf>,
@@ -77,6 +77,10 @@ pub struct RunArgs {
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub out: Option<PathBuf>,
 
+    /// Leave tokens, sessions and passwords readable in the files of --out.
+    #[arg(long, requires = "out")]
+    pub keep_secrets: bool,
+
     /// Show the serial log while it runs.
     #[arg(short, long, action = ArgAction::SetTrue)]
     pub verbose: bool,
@@ -88,7 +92,7 @@ pub struct RunArgs {
 
 /// Arguments of `oceanrig check`.
 #[derive(Debug, Args)]
-pub struct CheckArgs {
+pub(crate) struct CheckArgs {
     /// Scenario files, or directories that are searched for *.yaml and *.yml.
     #[arg(required = true, value_name = "FILE|DIR", value_hint = ValueHint::AnyPath)]
     pub paths: Vec<PathBuf>,
@@ -96,7 +100,7 @@ pub struct CheckArgs {
 
 /// Arguments of `oceanrig serve`.
 #[derive(Debug, Args)]
-pub struct ServeArgs {
+pub(crate) struct ServeArgs {
     /// Address and port to listen on.
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]
     pub listen: std::net::SocketAddr,
@@ -108,7 +112,7 @@ pub struct ServeArgs {
 
 /// Arguments of `oceanrig bench`.
 #[derive(Debug, Args)]
-pub struct BenchArgs {
+pub(crate) struct BenchArgs {
     /// How often each figure is taken; the median is shown with the spread.
     #[arg(long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub repeat: u16,

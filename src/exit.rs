@@ -5,7 +5,7 @@ use std::process::ExitCode;
 /// How the process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
-pub enum Exit {
+pub(crate) enum Exit {
     /// Every scenario passed.
     Passed = 0,
     /// An expectation failed.
@@ -27,7 +27,7 @@ impl From<Exit> for ExitCode {
 }
 
 /// The table as `--help` shows it.
-pub const TABLE: &str = "\
+pub(crate) const TABLE: &str = "\
 Exit codes:
   0    every scenario passed
   1    an expectation failed

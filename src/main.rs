@@ -1,3 +1,44 @@
-//! The oceanrig command line.
+//! The oceanrig command line: arguments, output, exit codes; the work is done below.
 
-fn main() {}
+mod cli;
+mod commands;
+mod discover;
+mod error;
+mod exit;
+mod firmware;
+mod output;
+mod pool;
+mod select;
+
+use std::process::ExitCode;
+
+use clap::{ColorChoice, Parser};
+
+use crate::cli::{Cli, Command};
+use crate::error::CliError;
+use crate::exit::Exit;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match cli.color {
+        ColorChoice::Auto => {}
+        ColorChoice::Always => anstream::ColorChoice::Always.write_global(),
+        ColorChoice::Never => anstream::ColorChoice::Never.write_global(),
+    }
+    let done = match cli.command {
+        Command::Run(args) => commands::run::run(&args),
+        Command::Check(args) => commands::check::check(&args),
+        Command::Serve(args) => commands::serve::serve(&args),
+        Command::Schema => commands::schema::schema(),
+        Command::Bench(args) => commands::bench::bench(&args),
+        Command::Completions { shell } => commands::completions::completions(shell),
+    };
+    match done {
+        Ok(exit) => exit.into(),
+        Err(CliError::Closed) => Exit::Passed.into(),
+        Err(error) => {
+            anstream::eprintln!("{}", error.for_a_person());
+            error.exit().into()
+        }
+    }
+}

@@ -13,7 +13,7 @@ use crate::exit::Exit;
 
 /// Arguments of `oceanrig report`.
 #[derive(Debug, Args)]
-pub struct ReportArgs {
+pub(crate) struct ReportArgs {
     /// Event files, or directories that are searched for events.jsonl.
     #[arg(required = true, value_name = "FILE|DIR", value_hint = ValueHint::AnyPath)]
     pub paths: Vec<PathBuf>,
@@ -35,7 +35,7 @@ pub struct ReportArgs {
 ///
 /// # Errors
 /// When an event file cannot be read or understood, or a report cannot be written.
-pub fn report(args: &ReportArgs) -> Result<Exit, CliError> {
+pub(crate) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
     let project = report::project::Project::load(Path::new(".")).map_err(CliError::Report)?;
     let rules = Rules::built_in()
         .with(&project.redact)

@@ -1,1 +1,119 @@
-//! The device under test behind one trait.
+//! The device under test: one trait, whatever runs the firmware.
+//!
+//! A backend says what it can do ([`Capabilities`]) and refuses the rest with a reason; nothing is silently
+//! ignored. Time is true time of the bench: a backend under virtual time jumps, one in wall time waits.
+
+mod emulator;
+mod flash;
+mod provisioning;
+mod token;
+
+use events::{Access, ResetCause, SerialPort};
+use sim::Instant;
+use sim::air::{FromAir, ToAir};
+
+pub use emulator::{Emulator, EmulatorConfig, EmulatorError, Image, ImageError};
+pub use flash::{FLASH_SIZE, FlashError, FlashImage};
+pub use provisioning::{Provisioning, ProvisioningError};
+
+/// What a backend can do beyond running firmware and showing its console.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Time is virtual: it jumps while the device sleeps, and a run repeats to the byte.
+    pub virtual_time: bool,
+    /// Radio messages go through the bench, so WiFi faults work at an exact frame.
+    pub air: bool,
+    /// Inputs can be driven and outputs seen.
+    pub pins: bool,
+    /// The supply can be cut.
+    pub power: bool,
+    /// The flash can be read and changed between runs.
+    pub flash: bool,
+}
+
+/// Something seen of the device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Observation {
+    /// Bytes on a console.
+    Serial {
+        /// Which console.
+        port: SerialPort,
+        /// The bytes.
+        bytes: Vec<u8>,
+    },
+    /// A pin changed; `None`: nothing drives it any more.
+    Pin {
+        /// GPIO number.
+        gpio: u8,
+        /// Level, true is high.
+        level: Option<bool>,
+    },
+    /// The radio asks something of the air.
+    Air(ToAir),
+    /// The device started after a reset.
+    Reset(ResetCause),
+    /// The guest panicked or took an exception that it does not handle.
+    GuestFault {
+        /// What happened, one line.
+        message: String,
+        /// Symbolised frames, innermost first.
+        backtrace: Vec<String>,
+    },
+    /// An access that is not modelled, at its first occurrence.
+    Unmodelled(Access),
+}
+
+/// Why a backend failed; about the bench, never about the firmware.
+#[derive(Debug, thiserror::Error)]
+pub enum DutError {
+    /// The backend cannot do what the scenario asks for.
+    #[error("{backend} cannot {what}: {why}")]
+    Unsupported {
+        /// The backend's name.
+        backend: &'static str,
+        /// What was asked.
+        what: &'static str,
+        /// Why it cannot.
+        why: &'static str,
+    },
+}
+
+/// A device under test.
+pub trait Dut {
+    /// The backend's name as reports show it.
+    fn backend(&self) -> &str;
+
+    /// What it can do.
+    fn capabilities(&self) -> Capabilities;
+
+    /// The device's present moment in true time.
+    fn now(&self) -> Instant;
+
+    /// Runs until `until`, or until something asks for the bench's attention (a message to the air, a
+    /// guest fault); afterwards [`Dut::now`] says how far it came.
+    fn run_until(&mut self, until: Instant) -> Result<(), DutError>;
+
+    /// Moves what was seen since the last call to the end of `out`, in order of time.
+    fn take_observations(&mut self, out: &mut Vec<(Instant, Observation)>);
+
+    /// Types bytes into the console.
+    fn serial_input(&mut self, bytes: &[u8]) -> Result<(), DutError>;
+
+    /// Drives an input pin from outside; `None` lets go of it.
+    fn set_pin(&mut self, gpio: u8, level: Option<bool>) -> Result<(), DutError>;
+
+    /// Delivers a message from the air.
+    fn air(&mut self, message: FromAir) -> Result<(), DutError>;
+
+    /// Presses and releases the reset button (EN).
+    fn reset(&mut self) -> Result<(), DutError>;
+
+    /// Switches the supply. Without it nothing runs; RAM is lost and flash is kept.
+    fn set_power(&mut self, on: bool) -> Result<(), DutError>;
+
+    /// Instructions executed so far; 0 where the backend cannot count.
+    fn instructions(&self) -> u64;
+
+    /// How often unmodelled accesses happened so far.
+    fn unmodelled(&self) -> u64;
+}

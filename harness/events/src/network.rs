@@ -76,8 +76,6 @@ pub enum LinkEvent {
     },
     /// A frame was lost.
     Dropped {
-        /// Which way it went.
-        direction: Direction,
         /// Why.
         why: String,
     },

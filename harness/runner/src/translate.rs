@@ -1,0 +1,198 @@
+//! From the notes of network and cloud to events.
+
+use cloud::{Effect, SessionEnd, SessionOrigin};
+use events::{
+    DeviceStatus, Endpoint, Exchange, Kind, LinkEvent, Phase, SessionChange, TcpChange, WifiEvent,
+};
+use netsim::{DnsAnswer, DropReason, NetConfig, NetNote, ResetBy};
+
+/// The event that a note of the network is, if it is worth one.
+pub(crate) fn net_note(note: &NetNote, config: &NetConfig) -> Option<Kind> {
+    let dhcp = |message: &str, ip| Kind::Link(LinkEvent::Dhcp { message: message.to_owned(), ip });
+    let tcp = |id: u64, to: String, change| Kind::Link(LinkEvent::Tcp { id, to, change });
+    Some(match note {
+        NetNote::ScanAsked { .. } => Kind::Wifi(WifiEvent::Scan),
+        NetNote::Associated { .. } => Kind::Wifi(WifiEvent::Associated {
+            ssid: config.ap.ssid.clone(),
+            channel: config.ap.channel,
+            rssi_dbm: config.ap.rssi_dbm,
+        }),
+        NetNote::AssociationRefused { reason } => Kind::Wifi(WifiEvent::Refused { reason: *reason }),
+        NetNote::Disassociated { reason } => Kind::Wifi(WifiEvent::Disassociated { reason: *reason }),
+        NetNote::DhcpDiscover { .. } => dhcp("discover", None),
+        NetNote::DhcpOffer { ip } => dhcp("offer", Some(*ip)),
+        NetNote::DhcpRequest { ip } => dhcp("request", Some(*ip)),
+        NetNote::DhcpAck { ip } => dhcp("ack", Some(*ip)),
+        NetNote::DhcpNak { ip } => dhcp("nak", Some(*ip)),
+        NetNote::DhcpRelease { ip } => dhcp("release", Some(*ip)),
+        NetNote::DhcpDecline { ip } => dhcp("decline", Some(*ip)),
+        NetNote::DhcpExpired { ip } => dhcp("expired", Some(*ip)),
+        NetNote::DnsQuery { name, answer } => {
+            Kind::Link(LinkEvent::Dns { name: name.clone(), answer: dns_answer(*answer) })
+        }
+        NetNote::SntpPoll { answered, .. } => Kind::Link(LinkEvent::Sntp {
+            answer: answered.map_or_else(|| "no time".to_owned(), |time| time.to_string()),
+        }),
+        NetNote::TcpOpened { id, to, .. } => {
+            tcp(id.0, format!("{}:{}", to.0, to.1), TcpChange::Opened)
+        }
+        NetNote::TcpClosed { id } => tcp(id.0, String::new(), TcpChange::Closed),
+        NetNote::TcpReset { id, by } => {
+            let who = match by {
+                ResetBy::Station => "by the device",
+                ResetBy::Server => "by the server",
+                ResetBy::Silence => "by silence",
+            };
+            tcp(id.0, who.to_owned(), TcpChange::Reset)
+        }
+        NetNote::TcpRefused { to } => tcp(0, format!("{}:{}", to.0, to.1), TcpChange::Refused),
+        NetNote::FrameDropped { why } => Kind::Link(LinkEvent::Dropped { why: drop_reason(*why).to_owned() }),
+        NetNote::ConnectAsked { .. } | NetNote::Vanished => return None,
+    })
+}
+
+fn dns_answer(answer: DnsAnswer) -> String {
+    match answer {
+        DnsAnswer::Address(ip) => format!("A {ip}"),
+        DnsAnswer::NoData => "no record of that type".to_owned(),
+        DnsAnswer::NxDomain => "NXDOMAIN".to_owned(),
+        DnsAnswer::ServFail => "SERVFAIL".to_owned(),
+        DnsAnswer::FormErr => "FORMERR".to_owned(),
+        DnsAnswer::NotImplemented => "NOTIMP".to_owned(),
+        DnsAnswer::Silent => "no answer".to_owned(),
+    }
+}
+
+fn drop_reason(why: DropReason) -> &'static str {
+    match why {
+        DropReason::NotAssociated => "the station is not associated",
+        DropReason::AccessPointGone => "the access point is gone",
+        DropReason::StationGone => "the station is gone",
+        DropReason::ForeignSource => "foreign source address",
+        DropReason::Unreadable => "unreadable",
+        DropReason::TooLong => "too long",
+        DropReason::Checksum => "bad checksum",
+        DropReason::NotServed => "nobody listens",
+        DropReason::ForeignAddress => "foreign IP address",
+        DropReason::NoSuchHost => "no such host",
+        DropReason::Impairment => "lost on the link",
+        DropReason::TooManyStreams => "too many connections",
+        DropReason::QueueFull => "queue full",
+    }
+}
+
+/// The event that an entry of the cloud's journal is; requests come by [`exchange`] instead.
+pub(crate) fn journal(event: &cloud::Event) -> Option<Kind> {
+    use cloud::Event as E;
+    let session = |device: &str, change| Kind::Session { device: device.to_owned(), change };
+    Some(match event {
+        E::SessionIssued { device, session: id, origin } => {
+            let id = id.clone();
+            session(
+                device,
+                match origin {
+                    SessionOrigin::Registration => SessionChange::Issued { session: id },
+                    SessionOrigin::Renewal | SessionOrigin::Dashboard => SessionChange::Renewed { session: id },
+                    SessionOrigin::Recovery => SessionChange::Recovered { session: id },
+                },
+            )
+        }
+        E::SessionExtended { device, session: id } => {
+            session(device, SessionChange::Renewed { session: id.clone() })
+        }
+        E::SessionExpired { device, session: id } => {
+            session(device, SessionChange::Expired { session: id.clone() })
+        }
+        E::SessionInvalidated { device, session: id, reason } => {
+            let why = match reason {
+                SessionEnd::Replaced => "replaced",
+                SessionEnd::ExpiredByOperator => "expired by the operator",
+                SessionEnd::Forgotten => "forgotten by the server",
+                SessionEnd::Revoked => "its token was revoked",
+                SessionEnd::DeviceDeleted => "the device was deleted",
+            };
+            session(device, SessionChange::Invalidated { session: id.clone(), why: why.to_owned() })
+        }
+        E::DeviceStatusChanged { device, to, .. } => {
+            Kind::Status { device: device.clone(), status: status(*to) }
+        }
+        E::ClockChanged { offset_ns } => {
+            Kind::ClockOffset { clock: "server".to_owned(), offset_ns: *offset_ns }
+        }
+        E::BadRequest { what, .. } => Kind::Note { text: format!("the cloud got a bad request: {what}") },
+        E::Banned { peer, until } => Kind::Note { text: format!("the cloud banned {peer} until {until}") },
+        E::PermanentRevoked { device, .. } => {
+            Kind::Note { text: format!("the permanent token of {device} was revoked") }
+        }
+        E::DeviceDeleted { device } => Kind::Note { text: format!("the cloud deleted the device {device}") },
+        _ => return None,
+    })
+}
+
+fn status(status: cloud::DeviceStatus) -> DeviceStatus {
+    match status {
+        cloud::DeviceStatus::Online => DeviceStatus::Online,
+        cloud::DeviceStatus::Away => DeviceStatus::Away,
+        cloud::DeviceStatus::Offline => DeviceStatus::Offline,
+    }
+}
+
+fn endpoint(endpoint: cloud::Endpoint) -> Endpoint {
+    match endpoint {
+        cloud::Endpoint::Register => Endpoint::Register,
+        cloud::Endpoint::RenewSession => Endpoint::RenewSession,
+        cloud::Endpoint::Update => Endpoint::Update,
+        cloud::Endpoint::Commands => Endpoint::Commands,
+        cloud::Endpoint::State => Endpoint::State,
+        cloud::Endpoint::Other => Endpoint::Other,
+    }
+}
+
+/// The event that a phase of an exchange is.
+pub(crate) fn exchange(phase: cloud::Phase, x: &cloud::Exchange) -> Kind {
+    let phase = match phase {
+        cloud::Phase::FirstByte => Phase::FirstByte,
+        cloud::Phase::BeforeEffect => Phase::BeforeEffect,
+        cloud::Phase::AfterEffect => Phase::AfterEffect,
+        cloud::Phase::ReplyDone => Phase::AfterReply,
+    };
+    let body = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    // The first phases are told once more, whole, when the request has taken effect.
+    let whole = phase >= Phase::AfterEffect;
+    let request = x.request.as_ref();
+    let reply = x.reply.as_ref();
+    Kind::Request {
+        phase,
+        exchange: Exchange {
+            id: x.id,
+            connection: x.conn,
+            started: x.first_byte,
+            endpoint: Some(endpoint(x.endpoint)),
+            method: x.method.clone(),
+            target: x.target.clone(),
+            status: reply.map(|r| r.status),
+            request_headers: request.filter(|_| whole).map(|r| r.headers.clone()).unwrap_or_default(),
+            request_body: request.map(|r| body(&r.body)).unwrap_or_default(),
+            reply_headers: reply.map(|r| r.headers.clone()).unwrap_or_default(),
+            reply_body: reply.map(|r| body(&r.body)).unwrap_or_default(),
+            effect: x.effect.as_ref().map(|e| effect(e, reply)).unwrap_or_default(),
+        },
+    }
+}
+
+fn effect(effect: &Effect, reply: Option<&cloud::Reply>) -> String {
+    match effect {
+        Effect::None => "nothing".to_owned(),
+        Effect::Registered => "device registered".to_owned(),
+        Effect::Renewed { by: cloud::TokenKind::Permanent } => "session recovered".to_owned(),
+        Effect::Renewed { .. } => "session renewed".to_owned(),
+        Effect::Updated => "report stored".to_owned(),
+        Effect::Polled { commands, acknowledged } => {
+            format!("{commands} commands handed out, {acknowledged} acknowledged")
+        }
+        Effect::Refused(refusal) => {
+            let status = reply.map_or(0, |r| r.status);
+            format!("refused: {status} {}", refusal.text(&cloud::Switches::default()))
+        }
+    }
+}

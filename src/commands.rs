@@ -1,0 +1,8 @@
+//! The subcommands, one file each.
+
+pub(crate) mod bench;
+pub(crate) mod check;
+pub(crate) mod completions;
+pub(crate) mod run;
+pub(crate) mod schema;
+pub(crate) mod serve;

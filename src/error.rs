@@ -1,0 +1,123 @@
+//! What the command line tells a person when it cannot go on: one variant, one message, one exit code, one hint.
+
+use std::error::Error as _;
+use std::fmt::Write as _;
+use std::io;
+use std::path::PathBuf;
+
+use anstyle::{AnsiColor, Style};
+
+use crate::discover::DiscoverError;
+use crate::exit::Exit;
+
+/// Why a subcommand cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CliError {
+    /// A path cannot be searched.
+    #[error(transparent)]
+    Discover(#[from] DiscoverError),
+    /// A directory holds no scenario.
+    #[error("no scenario file (*.yaml, *.yml) in {0}")]
+    NoFiles(String),
+    /// Scenario files are not valid; what is wrong was printed already.
+    #[error("{invalid} of {all} scenario files {} not valid; nothing ran", if *invalid == 1 { "is" } else { "are" })]
+    Invalid {
+        /// How many are not valid.
+        invalid: usize,
+        /// How many were read.
+        all: usize,
+    },
+    /// A file cannot be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A file cannot be written.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The firmware image cannot be used.
+    #[error("cannot use the firmware image {}", path.display())]
+    Firmware {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: dut::ImageError,
+    },
+    /// No scenario matches.
+    #[error("no scenario matches {0}")]
+    NothingSelected(String),
+    /// A report cannot be made.
+    #[error(transparent)]
+    Report(report::ReportError),
+    /// The cloud cannot serve.
+    #[error("cannot serve the cloud")]
+    Serve(#[source] cloud::CloudError),
+    /// The runtime for sockets cannot start.
+    #[error("cannot start the network runtime")]
+    Runtime(#[source] io::Error),
+    /// Whoever reads the output has gone.
+    #[error("the output was closed")]
+    Closed,
+    /// The bench itself failed.
+    #[error("{0}")]
+    Bench(String),
+}
+
+impl CliError {
+    /// The exit code.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            CliError::Discover(_)
+            | CliError::NoFiles(_)
+            | CliError::Invalid { .. }
+            | CliError::Read { .. }
+            | CliError::Firmware { .. } => Exit::Usage,
+            CliError::NothingSelected(_) => Exit::NothingSelected,
+            CliError::Write { .. } | CliError::Report(_) | CliError::Serve(_) | CliError::Runtime(_) | CliError::Bench(_) => Exit::Bench,
+            CliError::Closed => Exit::Passed,
+        }
+    }
+
+    fn hint(&self) -> Option<&'static str> {
+        match self {
+            CliError::Discover(_) | CliError::Read { .. } => Some("check the path, and that it may be read"),
+            CliError::NoFiles(_) => Some("give a scenario file, or a directory that holds some"),
+            CliError::NothingSelected(_) => Some("`oceanrig run --list PATH` shows the names"),
+            CliError::Write { .. } => Some("check that the directory may be written and the disk has room"),
+            _ => None,
+        }
+    }
+
+    /// The message with its causes and a hint, styled.
+    pub(crate) fn for_a_person(&self) -> String {
+        const BAD: Style = AnsiColor::Red.on_default().bold();
+        const DIM: Style = Style::new().dimmed();
+        let mut out = format!("{BAD}error:{BAD:#} {self}");
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            let _ = write!(out, ": {error}");
+            cause = error.source();
+        }
+        if let Some(hint) = self.hint() {
+            let _ = write!(out, "\n  {DIM}hint:{DIM:#} {hint}");
+        }
+        out
+    }
+}
+
+/// Maps a failed write to stdout: a reader that has gone is no error.
+pub(crate) fn stdout_failed(error: io::Error) -> CliError {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        CliError::Closed
+    } else {
+        CliError::Write { path: PathBuf::from("standard output"), source: error }
+    }
+}

@@ -1,0 +1,126 @@
+//! What the terminal shows while scenarios run: bars on stderr, results on stdout.
+
+use std::io::{self, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use events::{Event, Kind};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use report::ReportError;
+use report::files::ScenarioFiles;
+use runner::Progress;
+use sim::Instant;
+
+/// The wall clock, for durations that are shown to people and never decide anything.
+#[expect(clippy::disallowed_methods, reason = "people want to know how long it took")]
+pub(crate) fn wall_clock() -> std::time::Instant {
+    std::time::Instant::now()
+}
+
+/// The terminal.
+pub(crate) struct Screen {
+    bars: MultiProgress,
+    all: ProgressBar,
+    verbose: bool,
+    several: bool,
+}
+
+impl Screen {
+    /// A screen for `scenarios` scenarios. Without a terminal there are no bars.
+    pub(crate) fn new(scenarios: usize, verbose: bool) -> Screen {
+        let bars = MultiProgress::new();
+        let style = ProgressStyle::with_template("{pos}/{len} scenarios  {elapsed}").expect("the template is valid");
+        let all = bars.add(ProgressBar::new(scenarios as u64).with_style(style));
+        Screen { bars, all, verbose, several: scenarios > 1 }
+    }
+
+    /// Writes a result to stdout, above the bars.
+    ///
+    /// # Errors
+    /// Those of stdout.
+    pub(crate) fn print(&self, text: &str) -> io::Result<()> {
+        self.all.inc(1);
+        self.bars.suspend(|| {
+            let mut out = anstream::stdout();
+            out.write_all(text.as_bytes())?;
+            out.flush()
+        })
+    }
+
+    /// Takes the bars away.
+    pub(crate) fn finish(&self) {
+        self.all.finish_and_clear();
+    }
+
+    /// Watches one scenario; `stop` ends it early.
+    pub(crate) fn watch<'a>(
+        &'a self,
+        id: &'a str,
+        duration: Duration,
+        files: Option<ScenarioFiles>,
+        stop: &'a AtomicBool,
+    ) -> Watcher<'a> {
+        let style = ProgressStyle::with_template("  {wide_bar:.dim} {msg}").expect("the template is valid");
+        let bar = self.bars.insert_before(&self.all, ProgressBar::new(duration.as_secs().max(1)).with_style(style));
+        Watcher { screen: self, id, bar, files, failed: None, stop }
+    }
+}
+
+/// Watches one run: moves its bar, writes its files.
+pub(crate) struct Watcher<'a> {
+    screen: &'a Screen,
+    id: &'a str,
+    bar: ProgressBar,
+    files: Option<ScenarioFiles>,
+    failed: Option<ReportError>,
+    stop: &'a AtomicBool,
+}
+
+impl Watcher<'_> {
+    /// The files, to be finished.
+    ///
+    /// # Errors
+    /// When one could not be written while the run went on.
+    pub(crate) fn into_files(mut self) -> Result<Option<ScenarioFiles>, ReportError> {
+        match self.failed.take() {
+            Some(error) => Err(error),
+            None => Ok(self.files.take()),
+        }
+    }
+}
+
+impl Drop for Watcher<'_> {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+        self.screen.bars.remove(&self.bar);
+    }
+}
+
+impl Progress for Watcher<'_> {
+    fn at(&mut self, now: Instant) -> bool {
+        if self.bar.position() != now.as_secs() {
+            self.bar.set_position(now.as_secs());
+            self.bar.set_message(format!("{} {now}", self.id));
+        }
+        self.failed.is_none() && !self.stop.load(Ordering::Relaxed)
+    }
+
+    fn event(&mut self, event: &Event) {
+        if let Some(files) = &mut self.files
+            && let Err(error) = files.event(event)
+        {
+            self.failed.get_or_insert(error);
+        }
+        if self.screen.verbose
+            && let Kind::SerialLine { text, .. } = &event.kind
+        {
+            self.screen.bars.suspend(|| {
+                if self.screen.several {
+                    anstream::eprintln!("\x1b[2m{} {} |\x1b[0m {text}", self.id, event.at);
+                } else {
+                    anstream::eprintln!("\x1b[2m{} |\x1b[0m {text}", event.at);
+                }
+            });
+        }
+    }
+}
