@@ -271,6 +271,31 @@ fn the_firmware_connects_and_gets_an_address() {
 }
 
 #[test]
+fn a_burst_of_frames_is_taken_one_by_one() {
+    let mut bench = Bench::new("secret-password");
+    bench.run_until_said("[WIFI] Connected", Instant::from_secs(10));
+    // "Who has the station's address?", 100 times at once: each is answered, and the heap does not run dry.
+    let mut question = vec![0xFF; 6];
+    question.extend_from_slice(&AP_MAC);
+    question.extend_from_slice(&[8, 6, 0, 1, 8, 0, 6, 4, 0, 1]);
+    question.extend_from_slice(&AP_MAC);
+    question.extend_from_slice(&AP_IP);
+    question.extend_from_slice(&[0; 6]);
+    question.extend_from_slice(&STATION_IP);
+    for _ in 0..100 {
+        bench.air.push(bench.chip.now(), FromAir::Frame(question.clone()));
+    }
+    bench.sent.clear();
+    bench.run_until(bench.chip.now() + Duration::from_millis(500));
+    let answers = bench
+        .sent
+        .iter()
+        .filter(|(_, m)| matches!(m, ToAir::Frame(f) if f[12..14] == [8, 6] && f[21] == 2));
+    assert_eq!(answers.count(), 100);
+    assert!(!bench.reports.iter().any(|o| matches!(o, Output::Radio(_))));
+}
+
+#[test]
 fn a_lost_connection_is_noticed_and_made_again() {
     let mut bench = Bench::new("secret-password");
     bench.run_until_said("[WIFI] Connected", Instant::from_secs(10));

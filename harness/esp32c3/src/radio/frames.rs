@@ -18,6 +18,8 @@ const LONGEST: u32 = 1514;
 const OVERHEAD_NS: u64 = 150_000;
 /// 54 Mbit/s.
 const NS_PER_BYTE: u64 = 148;
+/// Frames that wait for the air at the access point.
+const AP_QUEUE: usize = 256;
 /// The transmit callback is shown this much of the frame.
 const SHOWN: usize = 64;
 
@@ -35,7 +37,7 @@ pub(crate) struct Frames {
     tx: VecDeque<(Instant, Vec<u8>)>,
     tx_free_at: Instant,
     tx_limit: usize,
-    /// When each has arrived, oldest first.
+    /// When each will have arrived, oldest first: the access point's queue.
     rx: VecDeque<(Instant, Vec<u8>)>,
     rx_free_at: Instant,
     /// Frames that may wait for the guest (the driver's static buffers).
@@ -174,12 +176,7 @@ impl Radio {
         if !self.station.is_connected() || self.frames.rx_callback == 0 {
             return;
         }
-        let waiting = self
-            .pending
-            .iter()
-            .filter(|p| matches!(p, Pending::Receive { .. }))
-            .count();
-        if self.frames.rx.len() + waiting >= self.frames.rx_limit || frame.len() > LONGEST as usize {
+        if self.frames.rx.len() >= AP_QUEUE || frame.len() > LONGEST as usize {
             self.events.push(ServiceEvent::FrameDropped { len: frame.len() });
             return;
         }
@@ -194,8 +191,11 @@ impl Radio {
             self.to_air.push(ToAir::Frame(frame.clone()));
             self.enqueue(Pending::TxDone { frame, ok: true });
         }
+        let waits = |p: &&Pending| matches!(p, Pending::Receive { .. });
         while let Some((_, frame)) = pop_due(&mut self.frames.rx, now) {
-            if self.station.is_connected() {
+            if self.pending.iter().filter(waits).count() >= self.frames.rx_limit {
+                self.events.push(ServiceEvent::FrameDropped { len: frame.len() });
+            } else if self.station.is_connected() {
                 self.enqueue(Pending::Receive { frame });
             }
         }

@@ -242,11 +242,13 @@ fn a_guest_that_does_not_take_frames_loses_them_and_that_is_reported() {
     for _ in 0..6 {
         guest.services.receive(guest.now, FromAir::Frame(frame(60)));
     }
+    guest.now += Duration::from_millis(2);
+    guest.services.poll(guest.now);
     let dropped = ServiceEvent::FrameDropped { len: 60 };
     assert_eq!(guest.services.take_events(), vec![dropped.clone(); 2]);
     guest.cpu.set_mstatus(0x1888);
     // Three dynamic buffers can be held: the fourth frame has none.
-    guest.pass(Duration::from_millis(5));
+    guest.deliver();
     let received = guest
         .seen
         .iter()
@@ -262,6 +264,23 @@ fn a_guest_that_does_not_take_frames_loses_them_and_that_is_reported() {
     guest.hear(FromAir::Frame(frame(60)));
     guest.pass(Duration::from_millis(5));
     assert_eq!(guest.services.take_events(), vec![dropped]);
+}
+
+#[test]
+fn the_access_points_queue_is_long_and_not_endless() {
+    let mut guest = Guest::connected();
+    for _ in 0..257 {
+        guest.services.receive(guest.now, FromAir::Frame(frame(60)));
+    }
+    assert_eq!(
+        guest.services.take_events(),
+        [ServiceEvent::FrameDropped { len: 60 }]
+    );
+    guest.services.receive(guest.now, FromAir::Frame(frame(1515)));
+    assert_eq!(
+        guest.services.take_events(),
+        [ServiceEvent::FrameDropped { len: 1515 }]
+    );
 }
 
 #[test]
