@@ -186,12 +186,15 @@ impl Chip {
             }
             self.serve_radio();
             self.collect();
-            if self.attention {
-                self.attention = false;
-                return Stop::Output;
-            }
-            if now >= end {
-                return Stop::Time;
+            if self.attention || now >= end {
+                // Bytes of a line that is not complete yet have no deadline of their own.
+                self.bus.peripherals.flush(now, &mut self.bus.outbox);
+                self.collect();
+                return if std::mem::take(&mut self.attention) {
+                    Stop::Output
+                } else {
+                    Stop::Time
+                };
             }
             self.step(end);
         }
@@ -319,17 +322,10 @@ impl Chip {
         for message in self.services.take_to_air() {
             self.push(Output::Air(message));
         }
-        if self.bus.outbox.is_empty() {
-            return;
-        }
-        self.bus.peripherals.flush(self.hart.cycle, &mut self.bus.outbox);
-        let mut outbox = std::mem::take(&mut self.bus.outbox);
-        outbox.sort_by_key(|(cycle, _)| *cycle);
-        for (cycle, output) in outbox.drain(..) {
+        for (cycle, output) in std::mem::take(&mut self.bus.outbox) {
             self.attention |= calls_for_attention(&output);
             self.outputs.push((instant_at(cycle), output));
         }
-        self.bus.outbox = outbox;
     }
 
     fn push(&mut self, output: Output) {
@@ -402,7 +398,9 @@ impl Chip {
 
     /// Takes what has left the chip since the last call, in order of time.
     pub fn take_outputs(&mut self) -> Vec<(Instant, Output)> {
-        std::mem::take(&mut self.outputs)
+        let mut outputs = std::mem::take(&mut self.outputs);
+        outputs.sort_by_key(|(at, _)| *at);
+        outputs
     }
 
     /// Every kind of unmodelled access so far, by kind, address and program counter, with its count.
@@ -659,3 +657,7 @@ impl GuestCpu for FaultingCpu<'_> {
         self.hart.set_csr(csr::MSTATUS, value);
     }
 }
+
+#[cfg(test)]
+#[path = "chip/tests.rs"]
+mod tests;
