@@ -86,6 +86,7 @@ pub enum ExpectVerdict {
     #[default]
     Pass,
     /// The expectation with this name fails.
+    #[schemars(example = &"renews on time")]
     Fail(Located<String>),
 }
 
