@@ -2,8 +2,8 @@
 //!
 //! With frame pointers (`force-frame-pointers`) s0 points to the end of a function's frame: the return address
 //! lies at s0 - 4, the caller's s0 at s0 - 8. Where that chain does not hold, the stack is searched for words
-//! that could be return addresses; those frames are marked, because some of them may be left over from calls
-//! that have returned.
+//! that point behind a call instruction; those frames are marked, because some of them may be left over from
+//! calls that have returned.
 
 use std::fmt;
 
@@ -61,12 +61,16 @@ impl Backtrace {
     /// `mepc` CSR), before the handler has run.
     pub fn capture(cpu: &dyn GuestCpu, mem: &mut dyn GuestMemory, symbols: &SymbolTable) -> Backtrace {
         let mut trace = Backtrace::default();
-        trace.push(cpu.pc(), symbols, false);
+        trace.frames.push(Frame {
+            addr: cpu.pc(),
+            location: symbols.locate(cpu.pc()),
+            guessed: false,
+        });
         // At the first instruction of a function the frame is not set up yet: ra is the caller.
         let ra = cpu.x(reg::RA);
         let at_entry = symbols.symbol_at(cpu.pc()).is_none_or(|s| cpu.pc() - s.addr < 8);
-        if at_entry && is_return_address(ra, symbols) {
-            trace.push(ra, symbols, false);
+        if at_entry && is_return_address(ra, mem, symbols) {
+            trace.push_caller(ra, symbols, false);
         }
         trace.walk_frames(cpu.x(reg::S0), cpu.x(reg::SP), mem, symbols);
         if trace.frames.len() < 3 {
@@ -75,10 +79,10 @@ impl Backtrace {
         trace
     }
 
-    fn push(&mut self, addr: u32, symbols: &SymbolTable, guessed: bool) {
+    fn push_caller(&mut self, addr: u32, symbols: &SymbolTable, guessed: bool) {
         self.frames.push(Frame {
             addr,
-            location: symbols.locate(addr),
+            location: locate_caller(addr, symbols),
             guessed,
         });
     }
@@ -88,12 +92,12 @@ impl Backtrace {
             let (Ok(ra), Ok(next)) = (mem.read_u32(fp - 4), mem.read_u32(fp - 8)) else {
                 return;
             };
-            if !is_return_address(ra, symbols) {
+            if !is_return_address(ra, mem, symbols) {
                 return;
             }
             // The innermost frame may be that of the function whose caller ra has just named.
             if self.frames.last().is_none_or(|f| f.addr != ra) {
-                self.push(ra, symbols, false);
+                self.push_caller(ra, symbols, false);
             }
             floor = fp;
             fp = next;
@@ -102,15 +106,19 @@ impl Backtrace {
 
     fn scan_stack(&mut self, sp: u32, mem: &mut dyn GuestMemory, symbols: &SymbolTable) {
         let start = sp & !3;
-        let found = (start..start.saturating_add(SCAN))
+        let mut found = 0;
+        for addr in (start..start.saturating_add(SCAN))
             .step_by(4)
             .take_while(|addr| in_stack(*addr))
-            .filter_map(|addr| mem.read_u32(addr).ok())
-            .filter(|word| is_return_address(*word, symbols))
-            .take(SCAN_DEPTH);
-        let found: Vec<u32> = found.collect();
-        for addr in found {
-            self.push(addr, symbols, true);
+        {
+            let Ok(word) = mem.read_u32(addr) else { continue };
+            if is_return_address(word, mem, symbols) {
+                self.push_caller(word, symbols, true);
+                found += 1;
+            }
+            if found == SCAN_DEPTH {
+                return;
+            }
         }
     }
 }
@@ -119,12 +127,28 @@ fn in_stack(addr: u32) -> bool {
     STACKS.contains(&addr)
 }
 
-/// Inside a function of the firmware, and not at its very start, where no call returns to.
-fn is_return_address(addr: u32, symbols: &SymbolTable) -> bool {
-    addr.is_multiple_of(2)
-        && symbols
-            .symbol_at(addr)
-            .is_some_and(|s| s.is_function && s.addr != addr)
+/// The function that called, by the call and not by what follows it: behind a call that never returns the next
+/// function may begin.
+fn locate_caller(addr: u32, symbols: &SymbolTable) -> Option<Location> {
+    let call = symbols.locate(addr.wrapping_sub(2))?;
+    Some(Location {
+        offset: call.offset + 2,
+        ..call
+    })
+}
+
+/// Whether `addr` lies behind a call instruction in a function of the firmware.
+fn is_return_address(addr: u32, mem: &mut dyn GuestMemory, symbols: &SymbolTable) -> bool {
+    if addr & 1 != 0 || addr < 4 || !symbols.is_code(addr - 2) {
+        return false;
+    }
+    let (Ok(before), Ok(word)) = (mem.read_u16(addr - 2), mem.read_u32(addr - 4)) else {
+        return false;
+    };
+    // `c.jal` and `c.jalr` (RISC-V ISA, 16.4), `jal ra` and `jalr ra` (2.5).
+    let compressed = before & 0xE003 == 0x2001 || (before & 0xF07F == 0x9002 && before & 0x0F80 != 0);
+    let links_to_ra = word & 0xFFF == 0x0EF || word & 0x7FFF == 0x00E7;
+    compressed || links_to_ra
 }
 
 #[cfg(test)]
@@ -134,6 +158,15 @@ mod tests {
     use crate::testing::{FakeCpu, FlatMemory};
 
     const STACK: u32 = 0x3FC9_0000;
+
+    /// Stack memory, and `jal ra, 0` before each return address.
+    fn memory() -> FlatMemory {
+        let mut mem = FlatMemory::new(STACK, 0x100);
+        for addr in [0x4200_0004, 0x4200_0108, 0x4200_0212, 0x4200_0240] {
+            mem.put_code(addr - 4, &0x0000_00EFu32.to_le_bytes());
+        }
+        mem
+    }
 
     fn symbols() -> SymbolTable {
         let function = |addr, name: &str| Symbol {
@@ -152,7 +185,7 @@ mod tests {
 
     #[test]
     fn frame_pointers_give_the_chain() {
-        let mut mem = FlatMemory::new(STACK, 0x100);
+        let mut mem = memory();
         // panic_fmt's frame, renew's frame, main's frame, whose caller keeps none.
         for (fp, ra, next) in [
             (0x20, 0x4200_0212, STACK + 0x40),
@@ -176,7 +209,7 @@ mod tests {
 
     #[test]
     fn at_the_entry_of_a_function_ra_is_the_caller() {
-        let mut mem = FlatMemory::new(STACK, 0x100);
+        let mut mem = memory();
         mem.write_u32(STACK + 0x1C, 0x4200_0108).unwrap();
         let mut cpu = FakeCpu::default();
         cpu.set_pc(0x4200_0300);
@@ -193,9 +226,10 @@ mod tests {
 
     #[test]
     fn without_frame_pointers_the_stack_is_searched_and_the_guess_marked() {
-        let mut mem = FlatMemory::new(STACK, 0x100);
+        let mut mem = memory();
         mem.write_u32(STACK + 0x30, 0x4200_0212).unwrap();
-        // The start of a function is a function pointer, data is data.
+        // A function pointer, an address without a call before it, data.
+        mem.write_u32(STACK + 0x2C, 0x4200_0220).unwrap();
         mem.write_u32(STACK + 0x34, 0x4200_0200).unwrap();
         mem.write_u32(STACK + 0x38, 0x1234_5678).unwrap();
         mem.write_u32(STACK + 0x3C, 0x4200_0108).unwrap();
@@ -212,8 +246,20 @@ mod tests {
     }
 
     #[test]
+    fn a_call_that_never_returns_may_end_its_function() {
+        let mut mem = memory();
+        mem.write_u32(STACK + 0x1C, 0x4200_0240).unwrap();
+        let mut cpu = FakeCpu::default();
+        cpu.set_pc(0x4200_0312);
+        cpu.set_x(reg::SP, STACK);
+        cpu.set_x(reg::S0, STACK + 0x20);
+        let trace = Backtrace::capture(&cpu, &mut mem, &symbols());
+        assert!(trace.to_string().contains("#1 0x42000240 renew+0x40"), "{trace}");
+    }
+
+    #[test]
     fn a_frame_chain_that_loops_ends() {
-        let mut mem = FlatMemory::new(STACK, 0x100);
+        let mut mem = memory();
         mem.write_u32(STACK + 0x1C, 0x4200_0108).unwrap();
         mem.write_u32(STACK + 0x18, STACK + 0x20).unwrap();
         let mut cpu = FakeCpu::default();

@@ -14,6 +14,8 @@ pub(crate) struct FlatMemory {
     /// Writes to registers in order.
     pub(crate) writes: Vec<(u32, u32)>,
     pub(crate) flash: NorFlash,
+    /// Code bytes by address.
+    code: std::collections::BTreeMap<u32, u8>,
 }
 
 impl FlatMemory {
@@ -24,12 +26,18 @@ impl FlatMemory {
             registers: Default::default(),
             writes: Vec::new(),
             flash: NorFlash::new(0x1_0000),
+            code: Default::default(),
         }
     }
 
     /// Puts `data` at a guest address.
     pub(crate) fn put(&mut self, addr: u32, data: &[u8]) {
         self.write_bytes(addr, data).expect("inside the test's memory");
+    }
+
+    /// Puts instructions at an address in flash.
+    pub(crate) fn put_code(&mut self, addr: u32, code: &[u8]) {
+        self.code.extend((addr..).zip(code.iter().copied()));
     }
 
     /// `len` bytes at a guest address.
@@ -47,6 +55,9 @@ impl FlatMemory {
 
 impl GuestMemory for FlatMemory {
     fn read_u8(&mut self, addr: u32) -> Result<u8, AccessFault> {
+        if let Some(byte) = self.code.get(&addr) {
+            return Ok(*byte);
+        }
         self.slot(addr).copied()
     }
 

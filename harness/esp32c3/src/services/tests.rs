@@ -328,6 +328,7 @@ fn a_panic_is_seen_and_goes_on() {
     let mut guest = Guest::new();
     guest.cpu.set_pc(0x4203_0000);
     guest.cpu.set_x(reg::RA, 0x4200_0010);
+    guest.mem.put_code(0x4200_000C, &0x0000_00EFu32.to_le_bytes());
     let cx = Context {
         mem: &mut guest.mem,
         now: guest.now,
