@@ -34,7 +34,9 @@ pub enum HttpError {
     Refused,
     /// No connection in time.
     ConnectTimeout,
-    /// The connection broke.
+    /// The connection ended before the first byte of an answer.
+    Unanswered,
+    /// The connection broke in the middle of an answer.
     Reset,
     /// No complete answer in time.
     Timeout,
@@ -50,6 +52,7 @@ impl fmt::Display for HttpError {
             Self::Name => f.write_str("server name not found"),
             Self::Refused => f.write_str("connection refused"),
             Self::ConnectTimeout => f.write_str("no connection within 5 s"),
+            Self::Unanswered => f.write_str("connection closed"),
             Self::Reset => f.write_str("connection lost"),
             Self::Timeout => f.write_str("no answer within 5 s"),
             Self::RequestTooLarge => f.write_str("request too large"),
@@ -137,7 +140,7 @@ impl Client {
         let reused = self.is_connected();
         let mut result = self.exchange().await;
         // A kept connection may have been closed at this very moment. To ask again is safe for a GET only.
-        if reused && result.as_ref().is_err_and(|error| *error == HttpError::Reset) && call.body.is_none() {
+        if reused && matches!(result, Err(HttpError::Unanswered)) && call.body.is_none() {
             result = self.exchange().await;
         }
         match result {
@@ -285,7 +288,7 @@ impl Client {
     async fn transfer(&mut self) -> Result<Received, HttpError> {
         let mut rest = self.request.as_bytes();
         while !rest.is_empty() {
-            let written = self.socket.write(rest).await.map_err(|_| HttpError::Reset)?;
+            let written = self.socket.write(rest).await.map_err(|_| HttpError::Unanswered)?;
             rest = &rest[written..];
         }
         let mut len = 0;
@@ -293,20 +296,21 @@ impl Client {
             if len == self.response.len() {
                 return Err(HttpError::Bad(BadResponse::TooLarge));
             }
-            let read = self
-                .socket
-                .read(&mut self.response[len..])
-                .await
-                .map_err(|_| HttpError::Reset)?;
+            let lost = if len == 0 {
+                HttpError::Unanswered
+            } else {
+                HttpError::Reset
+            };
+            let read = self.socket.read(&mut self.response[len..]).await;
+            let read = read.map_err(|_| lost)?;
             len += read;
             let received = Received::of(&mut self.response[..len], read == 0, RESPONSE_MAX);
             if let Some(received) = received.map_err(HttpError::Bad)? {
                 return Ok(received);
             }
             if read == 0 {
-                // Closed before the first byte of an answer: the same as a reset.
                 return Err(if len == 0 {
-                    HttpError::Reset
+                    lost
                 } else {
                     HttpError::Bad(BadResponse::Truncated)
                 });

@@ -93,7 +93,9 @@ pub async fn keep_session(mut device: Device, buffers: &'static mut Buffers) {
         if OBSTACLE_GONE.try_take().is_some() {
             session.obstacle_gone(clock::uptime_ms());
         }
-        match session.next(clock::uptime_ms()) {
+        let step = session.next(clock::uptime_ms());
+        device.act_on(session.take_notes());
+        match step {
             Step::WaitUntil(at) => {
                 watchdog::expect_by(at);
                 select(Timer::at(Instant::from_millis(at)), wait_for_change(&mut network)).await;
@@ -105,9 +107,7 @@ pub async fn keep_session(mut device: Device, buffers: &'static mut Buffers) {
                 session.settle(request, outcome, sent_at, clock::uptime_ms(), device.rng.random());
             }
         }
-        for note in session.take_notes() {
-            device.act_on(note);
-        }
+        device.act_on(session.take_notes());
     }
 }
 
@@ -313,7 +313,11 @@ impl Device {
         session.expires_in_s
     }
 
-    fn act_on(&mut self, note: Note) {
+    fn act_on(&mut self, notes: impl IntoIterator<Item = Note>) {
+        notes.into_iter().for_each(|note| self.act_on_one(note));
+    }
+
+    fn act_on_one(&mut self, note: Note) {
         match note {
             Note::SessionInvalid => {
                 self.session = None;

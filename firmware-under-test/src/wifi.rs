@@ -101,7 +101,7 @@ pub async fn keep_connected(
     settings: &'static Settings,
 ) {
     let rng = Rng::new();
-    let mut backoff = Backoff::new(1_000, 60_000);
+    let mut backoff = Backoff::new(1_000, 30_000);
     loop {
         println!("[WIFI] Connecting to {}", settings.wifi_ssid);
         match controller.connect_async().await {
