@@ -156,7 +156,8 @@ fn type_name(root: &Value, value: &Value) -> String {
         if let Some((title, _)) = SECTIONS.iter().chain(&LAST_SECTIONS).find(|(_, d)| *d == name) {
             return format!("[{title}](#{})", anchor(title));
         }
-        let definition = &root["$defs"][name];
+        let name = name.replace("%20", " ");
+        let definition = &root["$defs"][&name];
         let names = names_of(definition);
         return if names.is_empty() {
             name.to_owned()
