@@ -1,6 +1,10 @@
 //! The chip's address space (TRM chapter 3): memory at full speed, everything else behind it.
 
+mod csrs;
+
 use rv32::{AccessFault, Bus, Counts, Flow, OnException, PollRead, PollWrite};
+
+use csrs::VendorCsrs;
 
 use crate::guest::{GuestMemory, HookSet};
 use crate::output::{Outbox, UnmodelledKind};
@@ -51,6 +55,8 @@ pub(crate) struct SystemBus {
     rtc_fast: Box<[u8; RTC_FAST_LEN]>,
     /// Halfwords of SRAM that the hart has decoded.
     code: Box<[u64; CODE_WORDS]>,
+    /// The hart has decoded code in RTC memory.
+    rtc_fast_code: bool,
     /// Decoded code is stale.
     pub(crate) stale_code: bool,
     mmu: [u32; MMU_ENTRIES],
@@ -61,7 +67,6 @@ pub(crate) struct SystemBus {
     pub(crate) hooks: HookSet,
     pub(crate) outbox: Outbox,
     pub(crate) misses: Vec<Miss>,
-    /// Vendor CSRs: performance counter and dedicated GPIO (TRM 1.5).
     csrs: VendorCsrs,
     /// Time of accesses that host code makes for the guest, and the place in the program that they are for.
     pub(crate) host_cycle: u64,
@@ -79,24 +84,6 @@ enum Locating {
     /// The next access without an answer is made here.
     At(u32),
 }
-
-#[derive(Clone, Copy, Debug, Default)]
-struct VendorCsrs {
-    mpcer: u32,
-    mpcmr: u32,
-    /// Value and the count it was set at.
-    mpccr: (u32, u64),
-    cpu_gpio: [u32; 2],
-}
-
-/// Machine performance counter event, mode and count.
-const MPCER: u16 = 0x7E0;
-const MPCMR: u16 = 0x7E1;
-const MPCCR: u16 = 0x7E2;
-/// Dedicated GPIO: output enable, input, output.
-const CPU_GPIO_OEN: u16 = 0x803;
-const CPU_GPIO_IN: u16 = 0x804;
-const CPU_GPIO_OUT: u16 = 0x805;
 
 fn boxed<const N: usize>() -> Box<[u8; N]> {
     match vec![0; N].into_boxed_slice().try_into() {
@@ -131,6 +118,7 @@ impl SystemBus {
             sram: boxed(),
             rtc_fast: boxed(),
             code: Box::new([0; CODE_WORDS]),
+            rtc_fast_code: false,
             stale_code: false,
             mmu: [MMU_INVALID; MMU_ENTRIES],
             flash_generation: flash.generation(),
@@ -156,12 +144,7 @@ impl SystemBus {
     /// zero; esp-hal counts on that.
     pub(crate) fn reset_core(&mut self, cycle: u64) {
         self.mmu = [MMU_INVALID; MMU_ENTRIES];
-        self.csrs = VendorCsrs {
-            mpcer: 1,
-            mpcmr: 1,
-            mpccr: (0, cycle),
-            ..VendorCsrs::default()
-        };
+        self.csrs = VendorCsrs::after_boot(cycle);
         self.stale_code = true;
     }
 
@@ -199,6 +182,7 @@ impl SystemBus {
         let stale = std::mem::take(&mut self.stale_code);
         if stale {
             self.code.fill(0);
+            self.rtc_fast_code = false;
         }
         stale
     }
@@ -306,8 +290,12 @@ impl SystemBus {
         if addr.wrapping_sub(RTC_FAST) < RTC_FAST_SIZE {
             store(&mut self.rtc_fast, addr - RTC_FAST, value, size);
             // Code seldom runs from here: the whole of it is one piece.
-            self.stale_code = true;
-            return Ok(Flow::Break);
+            self.stale_code |= self.rtc_fast_code;
+            return Ok(if self.rtc_fast_code {
+                Flow::Break
+            } else {
+                Flow::Continue
+            });
         }
         if addr.wrapping_sub(MMU_TABLE) < 4 * MMU_ENTRIES as u32 {
             self.mmu[(addr - MMU_TABLE) as usize / 4] = value & 0x1FF;
@@ -379,6 +367,7 @@ impl Bus for SystemBus {
             return Ok(load(&self.sram, offset, 2) as u16);
         }
         if addr.wrapping_sub(RTC_FAST) < RTC_FAST_SIZE {
+            self.rtc_fast_code = true;
             return Ok(load(&self.rtc_fast, addr - RTC_FAST, 2) as u16);
         }
         Err(AccessFault)
@@ -435,54 +424,12 @@ impl Bus for SystemBus {
     }
 
     fn read_csr(&mut self, csr: u16, counts: Counts) -> Option<u32> {
-        Some(match csr {
-            MPCER => self.csrs.mpcer,
-            MPCMR => self.csrs.mpcmr,
-            MPCCR => self.performance_count(counts),
-            CPU_GPIO_OEN => self.csrs.cpu_gpio[0],
-            CPU_GPIO_OUT => self.csrs.cpu_gpio[1],
-            // No pad is connected to the dedicated inputs.
-            CPU_GPIO_IN => 0,
-            _ => return None,
-        })
+        self.csrs.read(csr, counts)
     }
 
     fn write_csr(&mut self, csr: u16, value: u32, counts: Counts) -> Flow {
-        match csr {
-            MPCER | MPCMR => {
-                self.csrs.mpccr = (self.performance_count(counts), self.counted(counts));
-                if csr == MPCER {
-                    self.csrs.mpcer = value;
-                } else {
-                    self.csrs.mpcmr = value;
-                }
-                self.csrs.mpccr.1 = self.counted(counts);
-            }
-            MPCCR => self.csrs.mpccr = (value, self.counted(counts)),
-            CPU_GPIO_OEN => self.csrs.cpu_gpio[0] = value,
-            CPU_GPIO_OUT => self.csrs.cpu_gpio[1] = value,
-            _ => {}
-        }
+        self.csrs.write(csr, value, counts);
         Flow::Continue
-    }
-}
-
-impl SystemBus {
-    /// TRM 1.5.4: bit 0 of the mode enables counting; event bit 0 counts cycles, bit 1 instructions.
-    fn performance_count(&self, counts: Counts) -> u32 {
-        let (value, since) = self.csrs.mpccr;
-        if self.csrs.mpcmr & 1 == 0 {
-            return value;
-        }
-        value.wrapping_add((self.counted(counts) - since) as u32)
-    }
-
-    fn counted(&self, counts: Counts) -> u64 {
-        match self.csrs.mpcer {
-            0 => 0,
-            event if event & 1 == 0 && event & 2 != 0 => counts.instret,
-            _ => counts.cycle,
-        }
     }
 }
 
@@ -550,147 +497,5 @@ impl GuestMemory for SystemBus {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::peripherals::efuse::Revision;
-
-    fn bus() -> SystemBus {
-        let peripherals = Peripherals::new([2; 6], Revision { major: 0, minor: 4 }, 0, true);
-        SystemBus::new(NorFlash::new(0x40_0000), peripherals, HookSet::default())
-    }
-
-    #[test]
-    fn one_sram_has_two_views() {
-        let mut bus = bus();
-        assert_eq!(bus.write(0x3FC8_0010, 0x1234_5678, 4, 0), Ok(Flow::Continue));
-        assert_eq!(bus.read(0x4038_0010, 4, 0), Ok(0x1234_5678));
-        assert_eq!(bus.read(0x4038_0012, 2, 0), Ok(0x1234));
-        bus.write(0x403D_FFFF, 0xAB, 1, 0).unwrap();
-        assert_eq!(bus.read(0x3FCD_FFFF, 1, 0), Ok(0xAB));
-        assert_eq!(bus.read(0x3FCE_0000, 1, 0), Err(AccessFault));
-        assert_eq!(bus.read(0x4037_C000, 4, 0), Ok(0));
-        assert_eq!(bus.read(0x4037_BFFC, 4, 0), Err(AccessFault));
-    }
-
-    #[test]
-    fn flash_is_read_through_the_mmu_and_not_written() {
-        let mut bus = bus();
-        bus.flash.flash_image(0x2_0004, &[1, 2, 3, 4]).unwrap();
-        assert_eq!(bus.read(0x3C00_0004, 4, 0), Err(AccessFault), "nothing mapped");
-        bus.write(0x600C_5000, 2, 4, 0).unwrap();
-        assert_eq!(bus.read(0x3C00_0004, 4, 0), Ok(0x0403_0201));
-        assert_eq!(
-            bus.read(0x4200_0004, 4, 0),
-            Ok(0x0403_0201),
-            "both windows share the table"
-        );
-        assert_eq!(bus.read(0x3C00_0006, 2, 0), Ok(0x0403));
-        assert_eq!(bus.write(0x3C00_0004, 0, 4, 0), Err(AccessFault));
-        assert_eq!(bus.read(0x600C_5000, 4, 0), Ok(2));
-    }
-
-    #[test]
-    fn only_stores_to_decoded_halfwords_make_code_stale() {
-        let mut bus = bus();
-        bus.fetch(0x4038_0102).unwrap();
-        assert_eq!(
-            bus.write(0x3FC8_0104, 0, 4, 0),
-            Ok(Flow::Continue),
-            "the word after it"
-        );
-        assert_eq!(
-            bus.write(0x3FC8_0100, 0, 2, 0),
-            Ok(Flow::Continue),
-            "the halfword before it"
-        );
-        assert!(!bus.take_stale_code());
-        assert_eq!(bus.write(0x3FC8_0103, 0, 1, 0), Ok(Flow::Break));
-        assert!(bus.take_stale_code());
-        assert_eq!(
-            bus.write(0x3FC8_0100, 0, 4, 0),
-            Ok(Flow::Continue),
-            "it was forgotten"
-        );
-    }
-
-    #[test]
-    fn a_changed_flash_makes_code_stale() {
-        let mut bus = bus();
-        assert!(!bus.take_stale_code());
-        bus.flash().program(0, &[0]).unwrap();
-        assert!(bus.take_stale_code());
-        assert!(!bus.take_stale_code());
-    }
-
-    #[test]
-    fn unknown_registers_are_noted_with_their_place_and_holes_fault() {
-        let mut bus = bus();
-        assert_eq!(bus.read(0x6001_9000, 4, 7), Err(AccessFault), "first the place");
-        assert_eq!(bus.on_exception(5, 0x4200_0100, 0x6001_9000), OnException::Retry);
-        assert_eq!(bus.read(0x6001_9000, 4, 7), Ok(0));
-        assert_eq!(bus.write(0x6001_9004, 5, 4, 8), Err(AccessFault));
-        assert_eq!(bus.on_exception(7, 0x4200_0104, 0x6001_9004), OnException::Retry);
-        assert_eq!(bus.write(0x6001_9004, 5, 4, 8), Ok(Flow::Break));
-        bus.host_pc = 0x4200_0200;
-        assert_eq!(bus.read_u16(0x6001_9008), Ok(0));
-        let kind = UnmodelledKind::Register;
-        assert_eq!(
-            bus.misses,
-            [
-                Miss {
-                    kind,
-                    addr: 0x6001_9000,
-                    size: 4,
-                    write: None,
-                    pc: 0x4200_0100
-                },
-                Miss {
-                    kind,
-                    addr: 0x6001_9004,
-                    size: 4,
-                    write: Some(5),
-                    pc: 0x4200_0104
-                },
-                Miss {
-                    kind,
-                    addr: 0x6001_9008,
-                    size: 2,
-                    write: None,
-                    pc: 0x4200_0200
-                },
-            ]
-        );
-        assert_eq!(bus.read(0x7000_0000, 4, 0), Err(AccessFault));
-        assert_eq!(
-            bus.on_exception(5, 0x4200_0108, 0x7000_0000),
-            OnException::TakeAndBreak
-        );
-        assert_eq!(bus.read(0, 4, 0), Err(AccessFault));
-    }
-
-    #[test]
-    fn a_narrow_access_takes_its_lane() {
-        let mut bus = bus();
-        assert_eq!(bus.read(0x6001_F000, 4, 0), Ok(0x6000_2000));
-        assert_eq!(bus.read(0x6001_F003, 1, 0), Ok(0x60));
-        assert_eq!(bus.read(0x6001_F000, 2, 0), Ok(0x2000));
-        bus.write(0x6001_D055, 0xAB, 1, 0).unwrap();
-        bus.write(0x6001_D056, 0x1234, 2, 0).unwrap();
-        assert_eq!(bus.read(0x6001_D054, 4, 0), Ok(0x1234_AB00));
-    }
-
-    #[test]
-    fn the_performance_counter_counts_cycles_or_instructions() {
-        let mut bus = bus();
-        let at = |cycle, instret| Counts { cycle, instret };
-        assert_eq!(bus.read_csr(MPCCR, at(5, 5)), Some(0));
-        bus.write_csr(MPCER, 1, at(10, 8));
-        bus.write_csr(MPCMR, 1, at(10, 8));
-        assert_eq!(bus.read_csr(MPCCR, at(110, 50)), Some(100));
-        bus.write_csr(MPCER, 2, at(110, 50));
-        assert_eq!(bus.read_csr(MPCCR, at(300, 53)), Some(103));
-        bus.write_csr(MPCCR, 0, at(300, 53));
-        assert_eq!(bus.read_csr(MPCCR, at(400, 60)), Some(7));
-        assert_eq!(bus.read_csr(0x7FF, at(0, 0)), None);
-    }
-}
+#[path = "bus/tests.rs"]
+mod tests;

@@ -1,23 +1,28 @@
 //! The whole chip: hart, bus, ROM and radio services, and the loop that runs them in virtual time.
 
+mod cpu;
+mod report;
+
 use std::collections::BTreeMap;
 
 use rv32::{Exit, Hart, HartConfig, Misaligned, TrapVector};
 use sim::Instant;
 use sim::air::FromAir;
 
+use cpu::{HartCpu, csr};
+
 use crate::backtrace::Backtrace;
 use crate::boot::{self, BootError};
-use crate::bus::{Miss, SystemBus};
+use crate::bus::SystemBus;
 use crate::clock::{NEVER, cycle_at, cycles_of, instant_at};
 use crate::elf::Firmware;
-use crate::guest::{GuestCpu, MSTATUS_MIE, Outcome};
-use crate::output::{Exception, Output, Port, Unmodelled, UnmodelledKind};
+use crate::guest::{MSTATUS_MIE, Outcome};
+use crate::output::{Output, Port, UnmodelledKind};
+use crate::peripherals::Peripherals;
 use crate::peripherals::efuse::Revision;
 use crate::peripherals::rtc_cntl::ResetCause;
-use crate::peripherals::{Peripherals, name_of};
 use crate::rom::nor::NorFlash;
-use crate::services::{Context, ServiceEvent, Services};
+use crate::services::{Context, Services};
 
 /// Size of the flash.
 pub const FLASH_SIZE: u32 = 4 << 20;
@@ -25,18 +30,6 @@ pub const FLASH_SIZE: u32 = 4 << 20;
 const BOOTLOADER_SP: u32 = 0x3FCD_E000;
 /// How long the hart runs at a time while a call into the guest waits for interrupts to be enabled.
 const DELIVERY_SLICE_CYCLES: u64 = 200;
-
-mod csr {
-    pub(super) const MSTATUS: u16 = 0x300;
-    pub(super) const MTVEC: u16 = 0x305;
-    pub(super) const MEPC: u16 = 0x341;
-    pub(super) const MCAUSE: u16 = 0x342;
-    pub(super) const MTVAL: u16 = 0x343;
-    /// `mstatus.MPIE`.
-    pub(super) const MPIE: u32 = 1 << 7;
-    /// `mstatus.MPP`, machine mode.
-    pub(super) const MPP_MACHINE: u32 = 3 << 11;
-}
 
 /// What distinguishes one chip from another.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -303,99 +296,6 @@ impl Chip {
         }
     }
 
-    /// Gathers what has left, in order of time.
-    fn collect(&mut self) {
-        for miss in std::mem::take(&mut self.bus.misses) {
-            self.report_miss(miss);
-        }
-        let exceptions = self.hart.take_exceptions();
-        for exception in exceptions.records {
-            self.report_exception(exception.cause, exception.pc, exception.tval);
-        }
-        for unknown in self.hart.take_unknown_csrs().records {
-            let csr = u32::from(unknown.csr);
-            self.report_unmodelled(UnmodelledKind::Csr, csr, 4, unknown.pc, None, None);
-        }
-        for event in self.services.take_events() {
-            self.report_service(event);
-        }
-        for message in self.services.take_to_air() {
-            self.push(Output::Air(message));
-        }
-        for (cycle, output) in std::mem::take(&mut self.bus.outbox) {
-            self.attention |= calls_for_attention(&output);
-            self.outputs.push((instant_at(cycle), output));
-        }
-    }
-
-    fn push(&mut self, output: Output) {
-        self.attention |= calls_for_attention(&output);
-        self.outputs.push((self.now(), output));
-    }
-
-    fn report_service(&mut self, event: ServiceEvent) {
-        match event {
-            ServiceEvent::RomNotModelled { addr, name, caller } => {
-                let name = name.map(str::to_owned);
-                self.report_unmodelled(UnmodelledKind::RomFunction, addr, 0, caller, None, name);
-            }
-            ServiceEvent::DriverFunction { name, caller } => {
-                let addr = self.firmware.symbols.find(&name).map_or(0, |s| s.addr);
-                self.report_unmodelled(UnmodelledKind::DriverFunction, addr, 0, caller, None, Some(name));
-            }
-            ServiceEvent::Panicked { backtrace } => self.push(Output::Panic { backtrace }),
-            event => self.push(Output::Radio(event)),
-        }
-    }
-
-    fn report_miss(&mut self, miss: Miss) {
-        let name = name_of(miss.addr).map(|(block, register)| match register {
-            Some(register) => format!("{block}.{register}"),
-            None => block.to_owned(),
-        });
-        self.report_unmodelled(miss.kind, miss.addr, miss.size, miss.pc, miss.write, name);
-    }
-
-    fn report_unmodelled(
-        &mut self,
-        kind: UnmodelledKind,
-        addr: u32,
-        size: u32,
-        pc: u32,
-        write: Option<u32>,
-        name: Option<String>,
-    ) {
-        let count = self.ledger.entry((kind, addr, pc)).or_default();
-        *count += 1;
-        if *count == 1 {
-            let symbol = self.firmware.symbols.locate(pc);
-            self.push(Output::Unmodelled(Unmodelled {
-                kind,
-                addr,
-                size,
-                pc,
-                write,
-                name,
-                symbol,
-            }));
-        }
-    }
-
-    fn report_exception(&mut self, cause: u32, pc: u32, value: u32) {
-        self.bus.host_cycle = self.hart.cycle;
-        let at = FaultingCpu {
-            hart: &mut self.hart,
-            pc,
-        };
-        let backtrace = Backtrace::capture(&at, &mut self.bus, &self.firmware.symbols);
-        self.push(Output::Exception(Exception {
-            cause,
-            pc,
-            value,
-            backtrace,
-        }));
-    }
-
     /// Takes what has left the chip since the last call, in order of time.
     pub fn take_outputs(&mut self) -> Vec<(Instant, Output)> {
         let mut outputs = std::mem::take(&mut self.outputs);
@@ -517,6 +417,11 @@ impl Chip {
         self.state != State::Off
     }
 
+    /// Whether loops that only wait are jumped over; they are unless this says otherwise. The result is the same.
+    pub fn set_skip_polling(&mut self, enabled: bool) {
+        self.hart.set_skip_polling(enabled);
+    }
+
     /// The flash chip.
     pub fn flash(&self) -> &NorFlash {
         &self.bus.flash
@@ -566,14 +471,6 @@ impl Chip {
     }
 }
 
-fn calls_for_attention(output: &Output) -> bool {
-    match output {
-        Output::Serial { byte, .. } => *byte == b'\n',
-        Output::Unmodelled(_) | Output::Radio(_) => false,
-        _ => true,
-    }
-}
-
 fn cycles_in(duration: std::time::Duration) -> u64 {
     cycles_of(
         u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX),
@@ -592,69 +489,6 @@ fn hart_config() -> HartConfig {
         has_mie: false,
         has_counters: false,
         ..HartConfig::default()
-    }
-}
-
-/// The hart as calling conventions see it.
-struct HartCpu<'a>(&'a mut Hart);
-
-impl GuestCpu for HartCpu<'_> {
-    fn x(&self, n: usize) -> u32 {
-        if n == 0 { 0 } else { self.0.regs[n] }
-    }
-
-    fn set_x(&mut self, n: usize, value: u32) {
-        if n != 0 {
-            self.0.regs[n] = value;
-        }
-    }
-
-    fn pc(&self) -> u32 {
-        self.0.pc
-    }
-
-    fn set_pc(&mut self, pc: u32) {
-        self.0.pc = pc;
-    }
-
-    fn mstatus(&self) -> u32 {
-        self.0.csr(csr::MSTATUS).unwrap_or(0)
-    }
-
-    fn set_mstatus(&mut self, value: u32) {
-        self.0.set_csr(csr::MSTATUS, value);
-    }
-}
-
-/// The hart at an exception: registers as they are, pc at the instruction.
-struct FaultingCpu<'a> {
-    hart: &'a mut Hart,
-    pc: u32,
-}
-
-impl GuestCpu for FaultingCpu<'_> {
-    fn x(&self, n: usize) -> u32 {
-        if n == 0 { 0 } else { self.hart.regs[n] }
-    }
-
-    fn set_x(&mut self, n: usize, value: u32) {
-        HartCpu(self.hart).set_x(n, value);
-    }
-
-    fn pc(&self) -> u32 {
-        self.pc
-    }
-
-    fn set_pc(&mut self, pc: u32) {
-        self.pc = pc;
-    }
-
-    fn mstatus(&self) -> u32 {
-        self.hart.csr(csr::MSTATUS).unwrap_or(0)
-    }
-
-    fn set_mstatus(&mut self, value: u32) {
-        self.hart.set_csr(csr::MSTATUS, value);
     }
 }
 

@@ -422,6 +422,30 @@ fn bytes_from_outside_reach_the_guest() {
 }
 
 #[test]
+fn a_polling_loop_that_is_jumped_over_ends_the_same() {
+    // Latches and reads the system timer until it has passed 3,200,000 ticks (0.2 s), then says so.
+    let mut program = asm()
+        .li(T0, 0x6002_3000)
+        .li(T2, 3_200_000)
+        .word(0x4000_0000 | T1 << 7 | 0x37);
+    let top = program.here();
+    program = program.sw(T1, T0, 4).lw(ZERO, T0, 4).lw(28, T0, 0x44);
+    // bltu t3, t2, -12
+    program = program.word(1 << 31 | 0x3F << 25 | T2 << 20 | 28 << 15 | 6 << 12 | 0xA << 8 | 1 << 7 | 0x63);
+    assert_eq!(program.here() - top, 16);
+    let program = program.say(b'.').say(b'\n').idle();
+    let runs = [true, false].map(|skip| {
+        let mut chip = chip(&program);
+        chip.set_skip_polling(skip);
+        let outputs = run(&mut chip, Instant::from_millis(250));
+        (outputs, chip.instructions(), chip.hart.regs)
+    });
+    assert_eq!(runs[0], runs[1]);
+    assert_eq!(serial(&runs[0].0), b".\n");
+    assert_eq!(runs[0].1 / 1_000_000, 32, "0.2 s at 160 MHz");
+}
+
+#[test]
 fn bad_configurations_are_refused() {
     let firmware = firmware_with(vec![(CODE, asm().idle().bytes())]);
     let group = ChipConfig {

@@ -181,9 +181,15 @@ impl Systimer {
             if self.comparators[n].fires_at <= cycle {
                 self.file.set(INT_RAW, self.file.get(INT_RAW) | 1 << n);
                 let conf = self.conf(n);
+                let now = self.units[conf.unit].at(tick_of(cycle));
                 let comparator = &mut self.comparators[n];
                 match conf.period {
-                    Some(period) => comparator.target = comparator.target.wrapping_add(period) & MASK_52,
+                    // The first multiple that is still to come.
+                    Some(period) => {
+                        let behind = now.wrapping_sub(comparator.target) & MASK_52;
+                        let step = (behind / period + 1) * period;
+                        comparator.target = comparator.target.wrapping_add(step) & MASK_52;
+                    }
                     None => comparator.armed = false,
                 }
             }
