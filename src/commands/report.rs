@@ -16,19 +16,19 @@ use crate::exit::Exit;
 pub(crate) struct ReportArgs {
     /// Event files, or directories that are searched for events.jsonl.
     #[arg(required = true, value_name = "FILE|DIR", value_hint = ValueHint::AnyPath)]
-    pub paths: Vec<PathBuf>,
+    pub(crate) paths: Vec<PathBuf>,
 
     /// Write the HTML page here.
     #[arg(short, long, value_name = "FILE", default_value = "report.html", value_hint = ValueHint::FilePath)]
-    pub output: PathBuf,
+    pub(crate) output: PathBuf,
 
     /// Also write JUnit XML here.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub junit: Option<PathBuf>,
+    pub(crate) junit: Option<PathBuf>,
 
     /// Leave secrets in, where the event files still have them.
     #[arg(long)]
-    pub keep_secrets: bool,
+    pub(crate) keep_secrets: bool,
 }
 
 /// Makes the reports of runs that have ended.

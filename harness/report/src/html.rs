@@ -39,9 +39,9 @@ pub fn render(runs: &[&Run], title: &str) -> String {
             escape(&backend),
             run.ended(),
         );
-        let _ = write!(
+        let _ = writeln!(
             data,
-            "<script type=\"application/json\" id=\"run-{i}\">{}</script>\n",
+            "<script type=\"application/json\" id=\"run-{i}\">{}</script>",
             json(&data::of(run))
         );
     }
