@@ -119,4 +119,8 @@ pub(crate) struct BenchArgs {
 
     /// Only the figures whose name contains this text.
     pub only: Option<String>,
+
+    /// Run the healthy scenario once and print the memory of this process.
+    #[arg(long, hide = true)]
+    pub in_child: bool,
 }
