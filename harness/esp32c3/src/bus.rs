@@ -140,6 +140,11 @@ impl SystemBus {
         self.rtc_fast.fill(0);
     }
 
+    /// Deep sleep: SRAM has no power, the RTC's memory has.
+    pub(crate) fn lose_sram(&mut self) {
+        self.sram.fill(0);
+    }
+
     /// A reset of the CPU's and the cache's own state. The boot chain starts the performance counter on cycles, from
     /// zero; esp-hal counts on that.
     pub(crate) fn reset_core(&mut self, cycle: u64) {

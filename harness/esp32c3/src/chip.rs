@@ -20,7 +20,7 @@ use crate::guest::{MSTATUS_MIE, Outcome};
 use crate::output::{Output, Port, UnmodelledKind};
 use crate::peripherals::Peripherals;
 use crate::peripherals::efuse::Revision;
-use crate::peripherals::rtc_cntl::ResetCause;
+use crate::peripherals::rtc_cntl::{ResetCause, Sleep};
 use crate::rom::nor::NorFlash;
 use crate::services::{Context, Services};
 
@@ -206,6 +206,14 @@ impl Chip {
             self.hart.skip_to(limit);
             return;
         }
+        if let Some(sleep) = self.bus.peripherals.rtc_cntl.sleep() {
+            if sleep == Sleep::Deep {
+                // The radio has no power either; once it is off this changes nothing.
+                self.services.reset();
+            }
+            self.hart.skip_to(limit);
+            return;
+        }
         if now < self.busy_until {
             self.hart.skip_to(limit.min(self.busy_until));
             return;
@@ -379,8 +387,10 @@ impl Chip {
         self.collect();
         self.push(Output::Reset { cause, pc });
         self.services.reset();
-        if cause == ResetCause::PowerOn {
-            self.bus.lose_memory();
+        match cause {
+            ResetCause::PowerOn => self.bus.lose_memory(),
+            ResetCause::CoreDeepSleep => self.bus.lose_sram(),
+            _ => {}
         }
         self.restart();
     }

@@ -34,7 +34,7 @@ use crate::registers::{Register, RegisterFile, name_at};
 use crate::rom::nor::NorFlash;
 
 use efuse::Revision;
-use rtc_cntl::{ResetCause, ResetLevel};
+use rtc_cntl::{ResetCause, ResetLevel, Sleep};
 
 /// What came of a write to a register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -435,6 +435,10 @@ impl Peripherals {
         };
         if written == Written::Sync {
             self.reset_blocks(cycle, out);
+            if self.rtc_cntl.sleep() == Some(Sleep::Deep) {
+                // Without power the digital pads let go.
+                self.gpio.release(&self.io_mux, cycle, out);
+            }
             self.sync(cycle);
         }
         written
@@ -510,6 +514,9 @@ impl Peripherals {
 
     /// Brings the interrupt controller and the deadline up to date.
     pub(crate) fn sync(&mut self, cycle: u64) {
+        if self.rtc_cntl.sleep().is_some() {
+            self.rtc_cntl.wake_by_pins(self.gpio.levels(), self.gpio.wakes());
+        }
         let sources = self.uart[0].interrupts(cycle)
             | self.uart[1].interrupts(cycle)
             | self.gpio.interrupts()

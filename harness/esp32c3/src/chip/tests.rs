@@ -422,6 +422,58 @@ fn bytes_from_outside_reach_the_guest() {
 }
 
 #[test]
+fn deep_sleep_lets_pins_go_and_ends_with_a_reset() {
+    // Drives GPIO3; after power-on sleeps deeply for a second of the RTC timer, after that says so.
+    let mut program = asm()
+        .poke(0x6000_4024, 8)
+        .li(T0, 0x6000_8000)
+        .lw(T1, T0, 0x38)
+        .li(T2, 0x3005);
+    // beq t1, t2: over 33 instructions
+    program = program.word(4 << 25 | T2 << 20 | T1 << 15 | 2 << 8 | 0x63);
+    let branch = program.here();
+    for (offset, value) in [
+        (0x04, 136_000),
+        (0x08, 1 << 16),
+        (0x3C, 8 << 15),
+        (0x88, 1 << 31),
+        (0x18, 1 << 31),
+    ] {
+        program = program.poke(0x6000_8000 + offset, value);
+    }
+    let here = program.here();
+    program = program.jump(ZERO, here);
+    // 4 << 25 is 128 and 2 << 8 is 4.
+    while program.here() < branch - 4 + 132 {
+        program = program.addi(ZERO, ZERO, 0);
+    }
+    let program = program.say(b'!').idle();
+    let mut chip = chip(&program);
+    let outputs = run(&mut chip, Instant::from_millis(1_500));
+    let pins: Vec<_> = outputs
+        .iter()
+        .filter(|(_, o)| matches!(o, Output::Pin { .. }))
+        .collect();
+    let pin = |level| Output::Pin { gpio: 3, level };
+    assert_eq!(
+        pins.iter().map(|(_, o)| o.clone()).collect::<Vec<_>>(),
+        [pin(Some(false)), pin(None), pin(Some(false))]
+    );
+    let reset = outputs.iter().find(|(_, o)| {
+        matches!(
+            o,
+            Output::Reset {
+                cause: ResetCause::CoreDeepSleep,
+                ..
+            }
+        )
+    });
+    assert_eq!(reset.map(|(at, _)| at.as_millis()), Some(1_000), "{outputs:?}");
+    assert_eq!(serial(&outputs), b"!");
+    assert!(chip.instructions() < 200);
+}
+
+#[test]
 fn a_polling_loop_that_is_jumped_over_ends_the_same() {
     // Latches and reads the system timer until it has passed 3,200,000 ticks (0.2 s), then says so.
     let mut program = asm()

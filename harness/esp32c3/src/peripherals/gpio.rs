@@ -37,6 +37,7 @@ const SIG_GPIO_OUT: u32 = 128;
 const OUT_INV_SEL: u32 = 1 << 8;
 const OEN_INV_SEL: u32 = 1 << 10;
 const PAD_DRIVER_OPEN_DRAIN: u32 = 1 << 2;
+const PIN_WAKEUP_ENABLE: u32 = 1 << 10;
 const INT_ENA_CPU: u32 = 1 << 13;
 const INT_ENA_NMI: u32 = 1 << 14;
 const ALL: u32 = 0x03FF_FFFF;
@@ -95,6 +96,12 @@ impl Gpio {
         self.file.reset();
         self.update(mux, cycle, out);
         self.file.set(STATUS, 0);
+    }
+
+    /// Stops driving all pins.
+    pub(crate) fn release(&mut self, mux: &IoMux, cycle: u64, out: &mut Outbox) {
+        self.file.set(ENABLE, 0);
+        self.update(mux, cycle, out);
     }
 
     pub(crate) fn read(&self, offset: u32) -> Option<u32> {
@@ -188,6 +195,24 @@ impl Gpio {
             *outside = level;
             self.update(mux, cycle, out);
         }
+    }
+
+    /// Input levels, bit n is GPIO n.
+    pub(crate) fn levels(&self) -> u32 {
+        self.levels
+    }
+
+    /// Whether a pin is at the level at which it wakes the chip from light sleep.
+    pub(crate) fn wakes(&self) -> bool {
+        (0..PINS).any(|pin| {
+            let conf = self.file.get(PIN0 + 4 * pin);
+            let level = match conf >> 7 & 7 {
+                4 => 0,
+                5 => 1,
+                _ => return false,
+            };
+            conf & PIN_WAKEUP_ENABLE != 0 && self.levels >> pin & 1 == level
+        })
     }
 
     /// The level of a pad as a meter would show it; `None` if nothing drives or pulls it.

@@ -1,7 +1,9 @@
 //! Low-power management, RTC_CNTL (TRM chapter 9), its watchdogs (chapter 12) and the reset causes (chapter 6).
 //!
-//! Modelled: reset on request, reset cause, RTC timer with its alarm, RTC watchdog, super watchdog, and the store
-//! registers, which outlive every reset but power-on. Entering sleep is not: it is reported.
+//! Modelled: reset on request, reset cause, RTC timer with its alarm, RTC watchdog, super watchdog, the store
+//! registers, which outlive every reset but power-on, and sleep. In light sleep the CPU stands still; deep sleep ends
+//! with a reset. Wake-up by the RTC timer and by pins is modelled; other sources alone are reported and do not let the
+//! chip sleep. Clocks that stop in light sleep on the chip (the system timer's) go on here.
 
 use rv32::{PollRead, PollWrite};
 
@@ -20,12 +22,14 @@ const TIME_LOW0: u32 = 0x10;
 const TIME_HIGH0: u32 = 0x14;
 const STATE0: u32 = 0x18;
 const RESET_STATE: u32 = 0x38;
+const WAKEUP_STATE: u32 = 0x3C;
 const INT_ENA: u32 = 0x40;
 const INT_RAW: u32 = 0x44;
 const INT_ST: u32 = 0x48;
 const INT_CLR: u32 = 0x4C;
 const STORE0: u32 = 0x50;
 const CLK_CONF: u32 = 0x70;
+const DIG_PWC: u32 = 0x88;
 const WDTCONFIG0: u32 = 0x90;
 const WDTCONFIG1: u32 = 0x94;
 const WDTFEED: u32 = 0xA4;
@@ -33,14 +37,21 @@ const WDTWPROTECT: u32 = 0xA8;
 const SWD_CONF: u32 = 0xAC;
 const SWD_WPROTECT: u32 = 0xB0;
 const STORE4: u32 = 0xB8;
+const SLP_WAKEUP_CAUSE: u32 = 0xF8;
 const INT_ENA_W1TS: u32 = 0x100;
 const INT_ENA_W1TC: u32 = 0x104;
+const GPIO_WAKEUP: u32 = 0x110;
 
 const SW_PROCPU_RST: u32 = 1 << 5;
 const SW_SYS_RST: u32 = 1 << 31;
 const TIME_UPDATE_NOW: u32 = 1 << 31;
 const MAIN_TIMER_ALARM_EN: u32 = 1 << 16;
 const SLEEP_EN: u32 = 1 << 31;
+const DG_WRAP_PD_EN: u32 = 1 << 31;
+/// Wake-up sources, bits of `WAKEUP_ENA` and `WAKEUP_CAUSE` (TRM table 9-4).
+const WAKE_GPIO: u32 = 1 << 2;
+const WAKE_TIMER: u32 = 1 << 3;
+const INT_SLP_WAKEUP: u32 = 1 << 0;
 const INT_WDT: u32 = 1 << 3;
 const INT_MAIN_TIMER: u32 = 1 << 10;
 const INT_SWD: u32 = 1 << 15;
@@ -70,7 +81,7 @@ pub(crate) const REGISTERS: &[Register] = &[
     tagged(0x030, "TIMER6", 0x0A08_0000, 0xFFFF_0000),
     tagged(0x034, "ANA_CONF", 0x00C4_0000, 0xDFDC_0000),
     modelled(RESET_STATE, "RESET_STATE", 0x3000, 0x03CF_3000),
-    tagged(0x03C, "WAKEUP_STATE", 0x0006_0000, 0xFFFF_8000),
+    modelled(WAKEUP_STATE, "WAKEUP_STATE", 0x0006_0000, 0xFFFF_8000),
     modelled(INT_ENA, "INT_ENA", 0, 0x0019_860B),
     modelled(INT_RAW, "INT_RAW", 0, 0),
     modelled(INT_ST, "INT_ST", 0, 0),
@@ -86,7 +97,7 @@ pub(crate) const REGISTERS: &[Register] = &[
     tagged(0x07C, "BIAS_CONF", 0x0001_0800, 0x03FF_FDFF),
     tagged(0x080, "RTC_CNTL", 0xA000_0000, 0xF03F_C080),
     tagged(0x084, "PWC", 0, 0x0020_0000),
-    tagged(0x088, "DIG_PWC", 0x0055_5010, 0xF87F_F81F),
+    modelled(DIG_PWC, "DIG_PWC", 0x0055_5010, 0xF87F_F81F),
     tagged(0x08C, "DIG_ISO", 0xAA80_5080, 0xFFC0_FD80),
     modelled(WDTCONFIG0, "WDTCONFIG0", 0x0001_3214, 0xFFFF_FFFF),
     array(modelled(WDTCONFIG1, "WDTCONFIG", 0x0003_0D40, 0xFFFF_FFFF), 4),
@@ -108,13 +119,13 @@ pub(crate) const REGISTERS: &[Register] = &[
     tagged(0x0EC, "USB_CONF", 0, 0x0004_0000),
     tagged(0x0F0, "SLP_REJECT_CAUSE", 0, 0),
     tagged(0x0F4, "OPTION1", 0, 0x1),
-    tagged(0x0F8, "SLP_WAKEUP_CAUSE", 0, 0),
+    modelled(SLP_WAKEUP_CAUSE, "SLP_WAKEUP_CAUSE", 0, 0),
     tagged(0x0FC, "ULP_CP_TIMER_1", 0xC800, 0xFFFF_FF00),
     modelled(INT_ENA_W1TS, "INT_ENA_RTC_W1TS", 0, 0),
     modelled(INT_ENA_W1TC, "INT_ENA_RTC_W1TC", 0, 0),
     tagged(0x108, "RETENTION_CTRL", 0xA0D0_0000, 0xFFFC_0000),
     tagged(0x10C, "FIB_SEL", 0x7, 0x7),
-    tagged(0x110, "GPIO_WAKEUP", 0, 0xFFFF_FFC0),
+    modelled(GPIO_WAKEUP, "GPIO_WAKEUP", 0, 0xFFFF_FFC0),
     tagged(0x114, "DBG_SEL", 0, 0xFFFF_FFFE),
     tagged(0x118, "DBG_MAP", 0, 0xFFFF_FFFC),
     tagged(0x11C, "SENSOR_CTRL", 0, 0xF800_0000),
@@ -184,6 +195,15 @@ impl ResetCause {
     }
 }
 
+/// How the chip sleeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sleep {
+    /// The CPU stands still and goes on where it was.
+    Light,
+    /// Only the RTC has power; waking up is a reset.
+    Deep,
+}
+
 /// RTC_CNTL.
 #[derive(Clone, Debug)]
 pub(crate) struct RtcCntl {
@@ -195,8 +215,9 @@ pub(crate) struct RtcCntl {
     super_fed_at: u64,
     super_at: u64,
     deadline: u64,
-    /// A reset that software has asked for.
+    /// A reset that software or waking up has asked for.
     requested: Option<ResetCause>,
+    sleep: Option<Sleep>,
 }
 
 impl RtcCntl {
@@ -211,6 +232,7 @@ impl RtcCntl {
             super_at: NEVER,
             deadline: NEVER,
             requested: None,
+            sleep: None,
         };
         rtc.set_cause(ResetCause::PowerOn);
         rtc.reschedule(cycle);
@@ -230,6 +252,7 @@ impl RtcCntl {
             self.watchdog = Stages::default();
         }
         self.requested = None;
+        self.sleep = None;
         self.super_fed_at = cycle;
         self.set_cause(cause);
         self.reschedule(cycle);
@@ -284,7 +307,13 @@ impl RtcCntl {
             INT_ENA_W1TC => self.file.set(INT_ENA, self.file.get(INT_ENA) & !value),
             WDTFEED => self.watchdog.feed(cycle),
             SWD_CONF if value & SWD_FEED != 0 => self.super_fed_at = cycle,
-            STATE0 if value & SLEEP_EN != 0 => return Written::Unmodelled,
+            STATE0 if value & SLEEP_EN != 0 => {
+                if (self.wakeup_enabled() & (WAKE_TIMER | WAKE_GPIO)) == 0 {
+                    return Written::Unmodelled;
+                }
+                let deep = self.file.get(DIG_PWC) & DG_WRAP_PD_EN != 0;
+                self.sleep = Some(if deep { Sleep::Deep } else { Sleep::Light });
+            }
             INT_ENA | SWD_CONF | CLK_CONF | WDTCONFIG0..=WDTFEED => {}
             _ => return Written::Quiet,
         }
@@ -325,6 +354,10 @@ impl RtcCntl {
         if self.alarm_at <= cycle {
             self.alarm_at = NEVER;
             self.raise(INT_MAIN_TIMER);
+            self.wake(WAKE_TIMER);
+            if let Some(cause) = self.requested.take() {
+                return Some(cause);
+            }
         }
         let mut reset = None;
         while let Some(action) = self.watchdog.expired(cycle) {
@@ -357,6 +390,48 @@ impl RtcCntl {
     #[inline]
     pub(crate) fn interrupts(&self) -> u64 {
         u64::from(self.file.get(INT_RAW) & self.file.get(INT_ENA) != 0) << source::RTC_CORE
+    }
+
+    /// Whether and how the chip sleeps.
+    #[inline]
+    pub(crate) fn sleep(&self) -> Option<Sleep> {
+        self.sleep
+    }
+
+    /// The levels at the pins (bit n is GPIO n) in deep sleep, or whether a pin wakes from light sleep.
+    pub(crate) fn wake_by_pins(&mut self, levels: u32, light: bool) {
+        let conf = self.file.get(GPIO_WAKEUP);
+        let deep = (0..6).any(|pin| {
+            let level = match conf >> (23 - 3 * pin) & 7 {
+                4 => 0,
+                5 => 1,
+                _ => return false,
+            };
+            conf & 1 << (31 - pin) != 0 && levels >> pin & 1 == level
+        });
+        match self.sleep {
+            Some(Sleep::Light) if light => self.wake(WAKE_GPIO),
+            Some(Sleep::Deep) if deep => self.wake(WAKE_GPIO),
+            _ => {}
+        }
+    }
+
+    fn wakeup_enabled(&self) -> u32 {
+        self.file.get(WAKEUP_STATE) >> 15
+    }
+
+    fn wake(&mut self, source: u32) {
+        if self.wakeup_enabled() & source == 0 {
+            return;
+        }
+        if let Some(sleep) = self.sleep.take() {
+            self.file.set(SLP_WAKEUP_CAUSE, source);
+            self.file.set(STATE0, self.file.get(STATE0) & !SLEEP_EN);
+            self.raise(INT_SLP_WAKEUP);
+            if sleep == Sleep::Deep {
+                self.requested = Some(ResetCause::CoreDeepSleep);
+            }
+        }
     }
 
     /// Sets up what the boot ROM and the second-stage bootloader leave behind: the flash-boot protection of the
@@ -495,8 +570,41 @@ mod tests {
     }
 
     #[test]
-    fn sleep_is_reported() {
+    fn light_sleep_ends_with_the_timer() {
         let mut rtc = booted();
+        rtc.write(SLP_TIMER0, 136_000, 0);
+        rtc.write(SLP_TIMER1, MAIN_TIMER_ALARM_EN, 0);
+        rtc.write(WAKEUP_STATE, WAKE_TIMER << 15, 0);
+        assert_eq!(rtc.write(STATE0, SLEEP_EN, 0), Written::Sync);
+        assert_eq!(rtc.sleep(), Some(Sleep::Light));
+        assert_eq!(rtc.advance(CPU_HZ), None);
+        assert_eq!(rtc.sleep(), None);
+        assert_eq!(rtc.read(INT_RAW, 0).unwrap() & INT_SLP_WAKEUP, INT_SLP_WAKEUP);
+        assert_eq!(rtc.read(SLP_WAKEUP_CAUSE, 0), Some(WAKE_TIMER));
+    }
+
+    #[test]
+    fn deep_sleep_ends_with_a_pin_and_a_reset() {
+        let mut rtc = booted();
+        // GPIO3 wakes when it is low.
+        rtc.write(GPIO_WAKEUP, 1 << 28 | 4 << 14, 0);
+        rtc.write(WAKEUP_STATE, WAKE_GPIO << 15, 0);
+        rtc.write(DIG_PWC, DG_WRAP_PD_EN, 0);
+        rtc.write(STATE0, SLEEP_EN, 0);
+        rtc.wake_by_pins(1 << 3, false);
+        assert_eq!(rtc.sleep(), Some(Sleep::Deep));
+        rtc.wake_by_pins(0, false);
+        assert_eq!(rtc.advance(10), Some(ResetCause::CoreDeepSleep));
+        rtc.reset(ResetCause::CoreDeepSleep, 10);
+        assert_eq!(rtc.read(RESET_STATE, 10), Some(0x3005));
+        assert_eq!(rtc.read(SLP_WAKEUP_CAUSE, 10), Some(WAKE_GPIO));
+    }
+
+    #[test]
+    fn sleep_that_nothing_modelled_would_end_is_reported() {
+        let mut rtc = booted();
+        rtc.write(WAKEUP_STATE, 1 << 6 << 15, 0);
         assert_eq!(rtc.write(STATE0, SLEEP_EN, 0), Written::Unmodelled);
+        assert_eq!(rtc.sleep(), None);
     }
 }
