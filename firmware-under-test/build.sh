@@ -2,6 +2,7 @@
 # Builds the firmware and prints where the ELF is.
 #
 #   firmware-under-test/build.sh            the ELF only
+#   firmware-under-test/build.sh --out FILE also copies it to FILE
 #   firmware-under-test/build.sh --fixture  also renews fixtures/oceanremote-device.elf.gz and its README
 #   firmware-under-test/build.sh --test     only the host tests of the hardware-free half
 #
@@ -13,8 +14,21 @@ set -eu
 
 target=riscv32imc-unknown-none-elf
 here=$(cd "$(dirname "$0")" && pwd)
+
+mode=${1:-}
+copy=
+case $mode in
+"" | --fixture | --test) ;;
+--out)
+    copy=${2:?"--out wants a file"}
+    case $copy in /*) ;; *) copy=$PWD/$copy ;; esac ;;
+*)
+    echo "build.sh: unknown argument $mode" >&2
+    exit 2 ;;
+esac
+case ${CARGO_TARGET_DIR:-/} in /*) ;; *) CARGO_TARGET_DIR=$PWD/$CARGO_TARGET_DIR ;; esac
 cd "$here"
-out=${CARGO_TARGET_DIR:-$here/target}
+built=${CARGO_TARGET_DIR:-$here/target}
 
 say() { echo "build.sh: $*" >&2; }
 
@@ -59,7 +73,7 @@ debian)
     exit 2 ;;
 esac
 
-if [ "${1:-}" = --test ]; then
+if [ "$mode" = --test ]; then
     host=$($rustc -vV | sed -n 's/^host: //p')
     exec "$cargo" test --locked --package oceanremote-logic --target "$host"
 fi
@@ -71,7 +85,7 @@ export SOURCE_DATE_EPOCH
 # Panic messages hold paths of source files: none of this machine's.
 cargo_home=${CARGO_HOME:-$HOME/.cargo}
 "$cargo" fetch --locked --target $target >&2
-set -- "${1:-}" --config "target.$target.rustflags=['--remap-path-prefix=$here=firmware-under-test']"
+set -- --config "target.$target.rustflags=['--remap-path-prefix=$here=firmware-under-test']"
 for sources in "$cargo_home"/registry/src/*; do
     set -- "$@" --config "target.$target.rustflags=['--remap-path-prefix=$sources=crates']"
 done
@@ -83,11 +97,9 @@ if [ $route = debian ]; then
     done
 fi
 
-mode=$1
-shift
 "$cargo" build --locked --release "$@" >&2
 
-elf=$out/$target/release/oceanremote-device
+elf=$built/$target/release/oceanremote-device
 if [ "$mode" = --fixture ]; then
     gzip -n -9 -c "$elf" >"$here/../fixtures/oceanremote-device.elf.gz"
     cd "$here/../fixtures"
@@ -98,5 +110,9 @@ if [ "$mode" = --fixture ]; then
         -e "s/^| SHA-256 of the ELF |.*/| SHA-256 of the ELF | \`$(sum "$elf")\` |/" \
         -e "s/^| SHA-256 of the \`.gz\` |.*/| SHA-256 of the \`.gz\` | \`$(sum $gz)\` |/" \
         -e "s/^| size |.*/| size | $(size "$elf") bytes, compressed $(size $gz) |/" README.md
+fi
+if [ -n "$copy" ]; then
+    mkdir -p "$(dirname "$copy")"
+    cp "$elf" "$copy"
 fi
 echo "$elf"
