@@ -20,7 +20,8 @@ use crate::guest::{MSTATUS_MIE, Outcome};
 use crate::output::{Output, Port, UnmodelledKind};
 use crate::peripherals::Peripherals;
 use crate::peripherals::efuse::Revision;
-use crate::peripherals::rtc_cntl::{ResetCause, Sleep};
+use crate::peripherals::rtc_cntl::Sleep;
+use crate::reset::ResetCause;
 use crate::rom::nor::NorFlash;
 use crate::services::{Context, Services};
 

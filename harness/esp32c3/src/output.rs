@@ -4,7 +4,7 @@ use sim::air::ToAir;
 
 use crate::backtrace::Backtrace;
 use crate::boot::BootError;
-use crate::peripherals::rtc_cntl::ResetCause;
+use crate::reset::ResetCause;
 use crate::services::ServiceEvent;
 use crate::symbols::Location;
 

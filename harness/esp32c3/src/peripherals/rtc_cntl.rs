@@ -13,6 +13,7 @@ use crate::peripherals::interrupt_core0::source;
 use crate::peripherals::poll::{self, Half};
 use crate::peripherals::watchdog::{Stages, WDT_KEY};
 use crate::registers::{Register, RegisterFile, array, modelled, tagged};
+use crate::reset::{ResetCause, ResetLevel};
 
 const OPTIONS0: u32 = 0x00;
 const SLP_TIMER0: u32 = 0x04;
@@ -132,68 +133,6 @@ pub(crate) const REGISTERS: &[Register] = &[
     tagged(0x120, "DBG_SAR_SEL", 0, 0xF800_0000),
     tagged(0x124, "PG_CTRL", 0, 0xFC00_0000),
 ];
-
-/// Why the chip was reset (TRM table 6-1, `RTC_CNTL_RESET_CAUSE_PROCPU`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u8)]
-pub enum ResetCause {
-    /// Power was switched on.
-    PowerOn = 0x01,
-    /// Software asked for a core reset.
-    CoreSoftware = 0x03,
-    /// Wake-up from deep sleep.
-    CoreDeepSleep = 0x05,
-    /// Watchdog of timer group 0, core reset.
-    CoreMwdt0 = 0x07,
-    /// Watchdog of timer group 1, core reset.
-    CoreMwdt1 = 0x08,
-    /// RTC watchdog, core reset.
-    CoreRtcWdt = 0x09,
-    /// Watchdog of timer group 0, CPU reset.
-    CpuMwdt0 = 0x0B,
-    /// Software asked for a CPU reset.
-    CpuSoftware = 0x0C,
-    /// RTC watchdog, CPU reset.
-    CpuRtcWdt = 0x0D,
-    /// The supply voltage fell too low.
-    BrownOut = 0x0F,
-    /// RTC watchdog, core and RTC reset.
-    SystemRtcWdt = 0x10,
-    /// Watchdog of timer group 1, CPU reset.
-    CpuMwdt1 = 0x11,
-    /// Super watchdog.
-    SystemSuperWdt = 0x12,
-    /// The host asked for it over the USB serial port.
-    CoreUsbUart = 0x15,
-}
-
-/// How much of the chip a reset reaches (TRM 6.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ResetLevel {
-    /// The CPU only; peripherals keep their state.
-    Cpu,
-    /// Everything but the RTC.
-    Core,
-    /// The RTC too.
-    System,
-    /// Everything; memory is lost.
-    Chip,
-}
-
-impl ResetCause {
-    /// How much of the chip is reset.
-    pub fn level(self) -> ResetLevel {
-        use ResetCause::*;
-        match self {
-            CpuMwdt0 | CpuSoftware | CpuRtcWdt | CpuMwdt1 => ResetLevel::Cpu,
-            CoreSoftware | CoreDeepSleep | CoreMwdt0 | CoreMwdt1 | CoreRtcWdt | CoreUsbUart => {
-                ResetLevel::Core
-            }
-            BrownOut | SystemRtcWdt | SystemSuperWdt => ResetLevel::System,
-            PowerOn => ResetLevel::Chip,
-        }
-    }
-}
 
 /// How the chip sleeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,9 +7,9 @@ use crate::clock::{CYCLES_PER_APB, CYCLES_PER_XTAL, NEVER, RC_FAST_HZ, RC_SLOW_H
 use crate::peripherals::Written;
 use crate::peripherals::interrupt_core0::source;
 use crate::peripherals::poll::{self, Half};
-use crate::peripherals::rtc_cntl::ResetCause;
 use crate::peripherals::watchdog::{Stages, WDT_KEY};
 use crate::registers::{Register, RegisterFile, array, modelled, tagged};
+use crate::reset::ResetCause;
 
 const T0CONFIG: u32 = 0x00;
 const T0LO: u32 = 0x04;
