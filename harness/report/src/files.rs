@@ -122,13 +122,19 @@ impl ScenarioFiles {
         }
         self.pins.extend(vcd::Change::of(event));
         let event = self.redactor.event(event);
-        let timed = match event.kind {
-            Kind::SerialLine { .. } => self
-                .timed
-                .add(|batch| serial::write_timed(batch, &event).expect("memory takes every line")),
-            _ => Ok(()),
+        let mut add = || {
+            if let Kind::SerialLine { .. } = event.kind {
+                self.timed
+                    .add(|batch| serial::write_timed(batch, &event).expect("memory takes every line"))?;
+            }
+            // The files stay together: whoever reads one of a killed run finds the others as far.
+            if self.log.event(&event)? {
+                self.raw.flush()?;
+                self.timed.flush()?;
+            }
+            Ok(())
         };
-        timed.and_then(|()| self.log.event(&event)).map_err(failed)
+        add().map_err(failed)
     }
 
     /// Hands on what is gathered: before a pause, or once a second with a device in wall time.
@@ -344,6 +350,11 @@ mod tests {
         assert!(log.len() > 4096 && log.ends_with(b"\n"));
         let file = crate::lines::read_events(&dir.path().join(EVENTS)).unwrap();
         assert!(!file.torn && file.runs[0].len() > 20);
+        let serial = fs::read(dir.path().join(FILES[0].0)).unwrap();
+        assert!(
+            serial.starts_with(b"# OceanicRemote v5.0") && serial.ends_with(b"\n"),
+            "as far as the events"
+        );
         assert!(!dir.path().join(MANIFEST).exists());
     }
 

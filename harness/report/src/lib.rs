@@ -3,6 +3,7 @@
 //! Nothing here knows the bench. Text is made with ANSI styles; whoever prints it strips them where the
 //! output is no terminal.
 
+pub mod around;
 pub mod capture;
 mod error;
 pub mod files;

@@ -27,17 +27,17 @@ impl<W: Write> LineWriter<W> {
         }
     }
 
-    /// Adds what `line` writes, which must be whole lines.
+    /// Adds what `line` writes, which must be whole lines. True: they were handed on with all before them.
     ///
     /// # Errors
     /// Those of the writer.
-    pub fn add(&mut self, line: impl FnOnce(&mut Vec<u8>)) -> io::Result<()> {
+    pub fn add(&mut self, line: impl FnOnce(&mut Vec<u8>)) -> io::Result<bool> {
         line(&mut self.batch);
-        if self.batch.len() < BATCH_BYTES {
-            Ok(())
-        } else {
-            self.flush()
+        let full = self.batch.len() >= BATCH_BYTES;
+        if full {
+            self.flush()?;
         }
+        Ok(full)
     }
 
     /// Hands on what is gathered.
@@ -68,13 +68,14 @@ impl<W: Write> EventLog<W> {
         EventLog(LineWriter::new(out))
     }
 
-    /// Adds `event`. Raw bytes ([`Kind::SerialChunk`]) are left out: the whole lines are there too.
+    /// Adds `event`. Raw bytes ([`Kind::SerialChunk`]) are left out: the whole lines are there too. True: what was
+    /// gathered was handed on.
     ///
     /// # Errors
     /// Those of the writer.
-    pub fn event(&mut self, event: &Event) -> io::Result<()> {
+    pub fn event(&mut self, event: &Event) -> io::Result<bool> {
         if matches!(event.kind, Kind::SerialChunk { .. }) {
-            return Ok(());
+            return Ok(false);
         }
         self.0.add(|batch| {
             serde_json::to_writer(&mut *batch, event).expect("an event is text, numbers and lists");

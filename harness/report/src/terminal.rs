@@ -6,14 +6,18 @@ use anstyle::{AnsiColor, Style};
 use events::{Event, FaultState, Kind, StepState};
 use sim::Instant;
 
+use crate::around::{Moment, around};
 use crate::{Outcome, Run};
 
-/// How many serial lines a failure shows.
+/// How many serial lines a failure shows, with all that lies between them.
 const CONTEXT_LINES: usize = 12;
+/// How many moments behind the failure it shows.
+const CONTEXT_AFTER: usize = 4;
 
 const GOOD: Style = AnsiColor::Green.on_default().bold();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 const WARN: Style = AnsiColor::Yellow.on_default().bold();
+const OTHER: Style = AnsiColor::Cyan.on_default();
 const DIM: Style = Style::new().dimmed();
 
 fn paint(style: Style, text: &str) -> String {
@@ -116,27 +120,37 @@ pub fn failure(run: &Run) -> String {
             _ => {}
         }
     }
-    serial_before(&mut out, &run.events, shown_until.unwrap_or(Instant::FAR_FUTURE));
+    story(&mut out, &run.events, shown_until);
     let _ = writeln!(out, "  {} {}", paint(DIM, "repeat:"), run.repeat);
     out
 }
 
-fn serial_before(out: &mut String, events: &[Event], until: Instant) {
-    let lines: Vec<(Instant, &str)> = events
-        .iter()
-        .filter(|e| e.at <= until)
-        .filter_map(|e| match &e.kind {
-            Kind::SerialLine { text, .. } => Some((e.at, text.as_str())),
-            _ => None,
-        })
-        .collect();
-    if lines.is_empty() {
+/// What happened around the moment of the failure; without one, at the end.
+fn story(out: &mut String, events: &[Event], failed: Option<Instant>) {
+    let (before, after) = around(
+        events,
+        failed.unwrap_or(Instant::FAR_FUTURE),
+        CONTEXT_LINES,
+        CONTEXT_AFTER,
+    );
+    if before.is_empty() && after.is_empty() {
         let _ = writeln!(out, "  {}", paint(DIM, "the serial log is empty"));
         return;
     }
-    let _ = writeln!(out, "  {}", paint(DIM, "last serial lines:"));
-    for (at, text) in &lines[lines.len().saturating_sub(CONTEXT_LINES)..] {
-        let _ = writeln!(out, "    {} {text}", paint(DIM, &format!("{at} |")));
+    let _ = writeln!(out, "  {}", paint(DIM, "what happened around it:"));
+    let row = |moment: &Moment| {
+        let head = paint(DIM, &format!("{} {:>7} |", moment.at, moment.kind));
+        let text = if moment.kind == "serial" {
+            moment.text.clone()
+        } else {
+            paint(OTHER, &moment.text)
+        };
+        format!("    {head} {text}\n")
+    };
+    before.iter().for_each(|m| out.push_str(&row(m)));
+    if let Some(at) = failed {
+        let _ = writeln!(out, "    {}", paint(BAD, &format!("{at} {:>7} × here", "")));
+        after.iter().for_each(|m| out.push_str(&row(m)));
     }
 }
 
@@ -177,4 +191,34 @@ pub fn summary(runs: &[&Run], not_run: usize, wall: std::time::Duration) -> Stri
         )
     );
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::synthetic::{self, Shape};
+
+    #[test]
+    fn a_failure_tells_its_story_in_one_time_order() {
+        let text = failure(&synthetic::run(&Shape::broken()));
+        let places: Vec<usize> = [
+            "recovers within a minute",
+            "scenarios/wifi-lost-at-renewal.yaml:24:5",
+            "wifi-drop-in-renewal begins",
+            "[WIFI] Lost, reason 200",
+            "reef-42 AWAY",
+            "commands/?ack=4 → 401, 401 Session expired",
+            "2:16:00.000         × here",
+            "oceanrig run scenarios/wifi-lost-at-renewal.yaml --seed 7",
+        ]
+        .iter()
+        .map(|part| text.find(part).unwrap_or_else(|| panic!("{part} in\n{text}")))
+        .collect();
+        assert!(places.is_sorted(), "{places:?}\n{text}");
+    }
+
+    #[test]
+    fn a_pass_has_no_story() {
+        assert_eq!(failure(&synthetic::run(&Shape::short())), "");
+    }
 }
