@@ -90,9 +90,7 @@ impl Literal {
     }
 
     pub(crate) fn feed(&mut self, bytes: &[u8]) -> Option<usize> {
-        let Some(first) = self.needle.first().filter(|_| !self.hit) else {
-            return None;
-        };
+        let first = self.needle.first().filter(|_| !self.hit)?;
         let mut i = 0;
         while i < bytes.len() {
             if self.matched == 0 {
