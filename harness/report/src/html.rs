@@ -53,7 +53,11 @@ pub fn render(runs: &[&Run], title: &str) -> String {
     let broken = runs.len() - passed - failed;
     let mut summary = format!("{passed} passed, {failed} failed");
     if broken > 0 {
-        let _ = write!(summary, ", {broken} bench errors");
+        let _ = write!(
+            summary,
+            ", {broken} bench error{}",
+            if broken == 1 { "" } else { "s" }
+        );
     }
     let body = BODY.replace("@LIST@", &list).replace("@SUMMARY@", &summary);
     format!(

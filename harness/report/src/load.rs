@@ -61,8 +61,10 @@ fn walk(dir: &Path, found: &mut Vec<PathBuf>) -> Result<(), ReportError> {
 /// [`ReportError`] when the file is not one of events that this version understands.
 pub fn runs(path: &Path) -> Result<Loaded, ReportError> {
     let file = read_events(path)?;
+    // A manifest speaks of one run.
     let manifest = fs::read(path.with_file_name(MANIFEST))
         .ok()
+        .filter(|_| file.runs.len() == 1)
         .and_then(|json| serde_json::from_slice::<Manifest>(&json).ok());
     let runs = file
         .runs
@@ -76,10 +78,16 @@ pub fn runs(path: &Path) -> Result<Loaded, ReportError> {
 }
 
 fn run(events: Vec<Event>, manifest: Option<&Manifest>) -> Run {
-    let (name, seed) = match events.first().map(|e| &e.kind) {
-        Some(Kind::ScenarioStarted { name, seed, .. }) => (name.clone(), *seed),
-        _ => (String::new(), 0),
+    let (name, seed, firmware) = match events.first().map(|e| &e.kind) {
+        Some(Kind::ScenarioStarted {
+            name,
+            seed,
+            firmware_sha256,
+            ..
+        }) => (name.clone(), *seed, firmware_sha256.clone()),
+        _ => (String::new(), 0, String::new()),
     };
+    let same = |m: &&Manifest| m.seed == Some(seed) && m.firmware_sha256.as_ref() == Some(&firmware);
     let mut run = Run {
         name,
         path: String::new(),
@@ -89,7 +97,7 @@ fn run(events: Vec<Event>, manifest: Option<&Manifest>) -> Run {
         outcome: Outcome::Passed,
         wall: Duration::ZERO,
     };
-    match manifest.filter(|m| m.scenario.starts_with(&run.name) && m.seed == Some(seed)) {
+    match manifest.filter(same) {
         Some(manifest) => {
             run.name.clone_from(&manifest.scenario);
             run.path.clone_from(&manifest.path);

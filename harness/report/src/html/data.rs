@@ -18,6 +18,8 @@ const MAX_BINS: u64 = 11_000;
 #[derive(Debug, Serialize)]
 pub(super) struct Data<'a> {
     name: &'a str,
+    /// What the scenario calls itself, where that is not its name.
+    title: Option<&'a str>,
     path: &'a str,
     repeat: &'a str,
     seed: Option<String>,
@@ -96,6 +98,7 @@ pub(super) fn of(run: &Run) -> Data<'_> {
     let end_us = run.ended().as_micros();
     let mut data = Data {
         name: &run.name,
+        title: None,
         path: &run.path,
         repeat: &run.repeat,
         seed: None,
@@ -135,12 +138,14 @@ pub(super) fn of(run: &Run) -> Data<'_> {
         let at = event.at.as_micros();
         match &event.kind {
             Kind::ScenarioStarted {
+                name,
                 seed,
                 firmware_sha256,
                 backend,
                 epoch_unix_s,
                 ..
             } => {
+                data.title = (name != data.name).then_some(name);
                 // As text: a number of the script holds no 64 bits.
                 data.seed = Some(seed.to_string());
                 data.firmware = Some(firmware_sha256);

@@ -34,6 +34,7 @@ function fact(name, value) { return value ? el('div', {}, el('dt', {}, name), el
 function renderHead() {
   const words = { pass: 'Pass', fail: 'Fail', infra: 'Bench error' };
   $('title').textContent = m.name;
+  $('subtitle').textContent = m.title ?? '';
   $('verdict').textContent = words[m.outcome];
   $('verdict').className = `verdict ${m.outcome}`;
   $('verdict').hidden = false;
