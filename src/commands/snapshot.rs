@@ -87,16 +87,27 @@ pub(crate) fn story(checked: &Checked) -> String {
         Comparison::Same => String::new(),
         Comparison::New => format!("  no snapshot is stored yet in {}\n", checked.path.display()),
         Comparison::Different(diff) => {
-            format!("  the log differs from {}:\n{}", checked.path.display(), snapshot::render(diff))
+            format!(
+                "  the log differs from {}:\n{}",
+                checked.path.display(),
+                snapshot::render(diff)
+            )
         }
     }
 }
 
 /// Where the snapshot of a scenario lies.
 fn stored_path(scenario: &Scenario) -> PathBuf {
-    let case: Vec<String> = scenario.parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let case: Vec<String> = scenario
+        .parameters
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
     let case = case.join(",");
-    snapshot::path_for(Path::new(scenario.path()), (!case.is_empty()).then_some(case.as_str()))
+    snapshot::path_for(
+        Path::new(scenario.path()),
+        (!case.is_empty()).then_some(case.as_str()),
+    )
 }
 
 fn pending(paths: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {
@@ -126,7 +137,11 @@ fn list(paths: &[PathBuf], ci: bool) -> Result<Exit, CliError> {
     // Only files that could own one of them are read: other YAML is none of our business.
     let owners: BTreeSet<PathBuf> = stored.iter().filter_map(|path| owner(path)).collect();
     let owners: Vec<PathBuf> = owners.into_iter().collect();
-    let scenarios = if owners.is_empty() { Vec::new() } else { check::read(&owners)? };
+    let scenarios = if owners.is_empty() {
+        Vec::new()
+    } else {
+        check::read(&owners)?
+    };
     let used: BTreeSet<PathBuf> = scenarios.iter().map(stored_path).collect();
     let mut unused = 0;
     for path in paths {
@@ -135,7 +150,11 @@ fn list(paths: &[PathBuf], ci: bool) -> Result<Exit, CliError> {
             unused += 1;
         }
     }
-    Ok(if ci && (unused > 0 || !waiting.is_empty()) { Exit::Pending } else { Exit::Passed })
+    Ok(if ci && (unused > 0 || !waiting.is_empty()) {
+        Exit::Pending
+    } else {
+        Exit::Passed
+    })
 }
 
 /// The scenario file that the snapshot at `path` would belong to, if it is there.
@@ -143,7 +162,10 @@ fn owner(path: &Path) -> Option<PathBuf> {
     let name = path.file_name()?.to_string_lossy().into_owned();
     let name = name.strip_suffix(".snap")?;
     let stem = name.split_once('@').map_or(name, |(stem, _)| stem);
-    ["yaml", "yml"].iter().map(|e| path.with_file_name(format!("{stem}.{e}"))).find(|p| p.is_file())
+    ["yaml", "yml"]
+        .iter()
+        .map(|e| path.with_file_name(format!("{stem}.{e}")))
+        .find(|p| p.is_file())
 }
 
 fn each(
@@ -166,16 +188,28 @@ fn review(stored: &[PathBuf], answers: &mut dyn BufRead) -> Result<Exit, CliErro
     let mut out = anstream::stdout();
     for (i, path) in stored.iter().enumerate() {
         let pending = Snapshot::read(&snapshot::pending_path(path)).map_err(CliError::Snapshot)?;
-        let old = if path.exists() { Some(Snapshot::read(path).map_err(CliError::Snapshot)?.log) } else { None };
+        let old = if path.exists() {
+            Some(Snapshot::read(path).map_err(CliError::Snapshot)?.log)
+        } else {
+            None
+        };
         let shown = match snapshot::compare(&pending.log, old.as_ref(), &Tolerance::default()) {
             Comparison::New => pending.log.text(),
             Comparison::Same => "only what is tolerated differs\n".to_owned(),
             Comparison::Different(diff) => snapshot::render(&diff),
         };
-        let head = format!("{} of {}: {}, {}", i + 1, stored.len(), path.display(), pending.expression);
+        let head = format!(
+            "{} of {}: {}, {}",
+            i + 1,
+            stored.len(),
+            path.display(),
+            pending.expression
+        );
         write!(out, "\n{head}\n\n{shown}\n").map_err(stdout_failed)?;
         loop {
-            write!(out, "[a]ccept, [r]eject, [s]kip, [q]uit? ").and_then(|()| out.flush()).map_err(stdout_failed)?;
+            write!(out, "[a]ccept, [r]eject, [s]kip, [q]uit? ")
+                .and_then(|()| out.flush())
+                .map_err(stdout_failed)?;
             let mut answer = String::new();
             let read = answers.read_line(&mut answer);
             // Without an answer nothing is decided.
