@@ -194,6 +194,8 @@ impl Exchanges {
             .strike(Phase::AfterEffect, &exchange, &mut shape)
             .await
             .unwrap_or(outcome.reply);
+        // What is told of it from now on is what the client sees.
+        exchange.reply = Some(reply.clone());
         self.previous_reply().await;
         let date = self.origin.borrow().cloud.date(self.now());
         self.wire.borrow_mut().begin_reply(exchange.id, shape);

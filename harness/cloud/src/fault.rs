@@ -94,6 +94,8 @@ pub struct Pace {
     pub chunk: usize,
     /// Time between two chunks; the first leaves at once.
     pub every: Duration,
+    /// The head is no part of it: it leaves whole, before the first chunk.
+    pub head_at_once: bool,
 }
 
 /// A fault plan.

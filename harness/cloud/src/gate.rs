@@ -40,6 +40,16 @@ impl Gate {
         }
     }
 
+    /// Puts other limits in force; what was counted stays counted.
+    pub(crate) fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
+    /// The addresses that are known.
+    pub(crate) fn peers(&self) -> impl Iterator<Item = IpAddr> {
+        self.addresses.keys().copied()
+    }
+
     /// A connection opens; false if it is one too many.
     pub(crate) fn open(&mut self, now: Instant, conn: ConnId, peer: IpAddr) -> bool {
         let limit = self.limits.connections;

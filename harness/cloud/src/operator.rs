@@ -193,6 +193,39 @@ impl Cloud {
         Ok(token)
     }
 
+    /// Uses the device's registration token up, as if another device had registered with it.
+    ///
+    /// # Errors
+    /// For an unknown device.
+    pub fn spend_registration(&mut self, id: &str) -> Result<(), CloudError> {
+        let registration = self.named(id)?.registration.clone();
+        if let Some(token) = registration
+            && let Some(Token { state: TokenState::Registration { used, .. }, .. }) = self.tokens.get_mut(&token)
+        {
+            *used = true;
+        }
+        Ok(())
+    }
+
+    /// Binds the device's permanent token to another MAC address.
+    ///
+    /// # Errors
+    /// For an unknown device.
+    pub fn bind_to_mac(&mut self, id: &str, mac: sim::air::Mac) -> Result<(), CloudError> {
+        self.named(id)?.mac = Some(mac);
+        Ok(())
+    }
+
+    /// The addresses that have spoken to the cloud.
+    pub fn peers(&self) -> Vec<IpAddr> {
+        self.gate.peers().collect()
+    }
+
+    /// Puts other limits in force from now on; those of the configuration are not forgotten.
+    pub fn set_limits(&mut self, limits: crate::Limits) {
+        self.gate.set_limits(limits);
+    }
+
     /// Moves the server's clock by `by_ns`, either way. Sessions live by that clock.
     pub fn step_clock(&mut self, now: Instant, by_ns: i64) {
         self.advance(now);

@@ -41,6 +41,17 @@ struct Segment {
     next_chunk: Instant,
 }
 
+impl Segment {
+    /// Bytes of the head that leave with the next chunk.
+    fn head_left(&self, pace: Pace) -> usize {
+        if !pace.head_at_once || self.sent > 0 {
+            return 0;
+        }
+        let end = self.bytes.windows(4).position(|w| w == b"\r\n\r\n");
+        end.map_or(0, |at| at + 4)
+    }
+}
+
 /// What the network was given of a reply, when that is all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Sent {
@@ -138,7 +149,7 @@ impl Wire {
                 let step = segment
                     .shape
                     .pace
-                    .map_or(rest, |pace| pace.chunk.max(1).min(rest));
+                    .map_or(rest, |pace| segment.head_left(pace).max(pace.chunk.max(1)).min(rest));
                 self.out
                     .extend_from_slice(&segment.bytes[segment.sent..segment.sent + step]);
                 segment.sent += step;

@@ -53,6 +53,8 @@ pub type EmulatorError = esp32c3::ChipError;
 /// An emulated ESP32-C3.
 pub struct Emulator {
     chip: Chip,
+    /// The flash as it was at first, for the places of its partitions.
+    layout: FlashImage,
     crystal_ppm: i32,
     now: Instant,
     seen: Vec<(Instant, Observation)>,
@@ -68,6 +70,7 @@ impl Emulator {
     /// # Errors
     /// When the image does not fit the chip or its flash.
     pub fn new(config: EmulatorConfig, image: &Image) -> Result<Emulator, EmulatorError> {
+        let layout = config.flash.clone();
         let chip = Chip::new(
             ChipConfig {
                 mac: config.mac,
@@ -79,6 +82,7 @@ impl Emulator {
         )?;
         Ok(Emulator {
             chip,
+            layout,
             crystal_ppm: config.crystal_ppm,
             now: Instant::ZERO,
             seen: Vec::new(),
@@ -141,7 +145,8 @@ impl Emulator {
                 Observation::Serial { port: SerialPort::UsbSerialJtag, bytes: vec![byte] }
             }
             // UART1 is wired to nothing on this bench.
-            Output::Serial { .. } | Output::PowerLost => return,
+            Output::Serial { .. } => return,
+            Output::PowerLost => Observation::PowerLost,
             Output::Pin { gpio, level } => Observation::Pin { gpio, level },
             Output::Air(message) => Observation::Air(message),
             Output::Reset { cause, .. } => Observation::Reset(reset_cause(cause)),
@@ -304,6 +309,42 @@ impl Dut for Emulator {
         Ok(())
     }
 
+    fn reset_by(&mut self, cause: ResetCause) -> Result<(), DutError> {
+        let cause = match cause {
+            ResetCause::PowerOn | ResetCause::Pin => ChipReset::PowerOn,
+            ResetCause::Software => ChipReset::CoreSoftware,
+            ResetCause::DeepSleep => ChipReset::CoreDeepSleep,
+            ResetCause::MainWatchdog0 => ChipReset::CoreMwdt0,
+            ResetCause::MainWatchdog1 => ChipReset::CoreMwdt1,
+            ResetCause::RtcWatchdog => ChipReset::CoreRtcWdt,
+            ResetCause::CpuMainWatchdog0 => ChipReset::CpuMwdt0,
+            ResetCause::CpuSoftware => ChipReset::CpuSoftware,
+            ResetCause::CpuRtcWatchdog => ChipReset::CpuRtcWdt,
+            ResetCause::BrownOut => ChipReset::BrownOut,
+            ResetCause::RtcWatchdogFull => ChipReset::SystemRtcWdt,
+            ResetCause::CpuMainWatchdog1 => ChipReset::CpuMwdt1,
+            ResetCause::SuperWatchdog => ChipReset::SystemSuperWdt,
+            ResetCause::Usb => ChipReset::CoreUsbUart,
+        };
+        self.chip.reset(cause);
+        self.collect();
+        Ok(())
+    }
+
+    fn cut_power_in_flash_write(&mut self, bytes: Option<u64>) -> Result<(), DutError> {
+        self.chip.flash_mut().cut_power_after(bytes);
+        Ok(())
+    }
+
+    fn write_flash(&mut self, partition: &str, offset: u32, bytes: &[u8]) -> Result<(), DutError> {
+        let nowhere = || DutError::NoSuchFlash { partition: partition.to_owned(), offset, len: bytes.len() };
+        let (start, size) = self.layout.partition(partition).ok_or_else(nowhere)?;
+        let end = (offset as usize).checked_add(bytes.len()).filter(|end| *end <= size);
+        end.ok_or_else(nowhere)?;
+        let addr = u32::try_from(start).map_err(|_| nowhere())? + offset;
+        self.chip.flash_mut().flash_image(addr, bytes).map_err(|_| nowhere())
+    }
+
     fn set_power(&mut self, on: bool) -> Result<(), DutError> {
         if on {
             self.chip.power_on();
@@ -311,6 +352,8 @@ impl Dut for Emulator {
             self.chip.power_off();
         }
         self.collect();
+        // Who asked for it knows.
+        self.seen.retain(|(_, seen)| *seen != Observation::PowerLost);
         Ok(())
     }
 

@@ -52,6 +52,8 @@ pub enum Observation {
     Air(ToAir),
     /// The device started after a reset.
     Reset(ResetCause),
+    /// The supply failed without [`Dut::set_power`]: see [`Dut::cut_power_in_flash_write`].
+    PowerLost,
     /// The guest panicked or took an exception that it does not handle.
     GuestFault {
         /// What happened, one line.
@@ -75,6 +77,16 @@ pub enum DutError {
         what: &'static str,
         /// Why it cannot.
         why: &'static str,
+    },
+    /// Bytes that do not lie in a partition of the device's flash.
+    #[error("{len} bytes at {offset:#x} do not lie in a partition `{partition}` of the device")]
+    NoSuchFlash {
+        /// The partition's name.
+        partition: String,
+        /// Offset in the partition, bytes.
+        offset: u32,
+        /// How many bytes.
+        len: usize,
     },
 }
 
@@ -107,6 +119,48 @@ pub trait Dut {
 
     /// Presses and releases the reset button (EN).
     fn reset(&mut self) -> Result<(), DutError>;
+
+    /// Resets the device so that it takes `cause` for the reason.
+    ///
+    /// # Errors
+    /// From a backend that has a reset button only.
+    fn reset_by(&mut self, cause: ResetCause) -> Result<(), DutError> {
+        if cause == ResetCause::Pin {
+            return self.reset();
+        }
+        Err(DutError::Unsupported {
+            backend: "the backend",
+            what: "choose the cause of a reset",
+            why: "it has a reset button only",
+        })
+    }
+
+    /// Lets the supply fail in the middle of a flash write: the next `bytes` bytes are still programmed or erased, the
+    /// one after them is not. `None` takes that back.
+    ///
+    /// # Errors
+    /// From a backend that cannot.
+    fn cut_power_in_flash_write(&mut self, bytes: Option<u64>) -> Result<(), DutError> {
+        let _ = bytes;
+        Err(DutError::Unsupported {
+            backend: "the backend",
+            what: "cut the power in the middle of a flash write",
+            why: "it does not see the flash being written",
+        })
+    }
+
+    /// Overwrites bytes of a partition of the flash, as a programmer on the desk would.
+    ///
+    /// # Errors
+    /// When there is no such place, or from a backend that cannot.
+    fn write_flash(&mut self, partition: &str, offset: u32, bytes: &[u8]) -> Result<(), DutError> {
+        let _ = (partition, offset, bytes);
+        Err(DutError::Unsupported {
+            backend: "the backend",
+            what: "change the flash",
+            why: "it does not reach the flash while the device runs",
+        })
+    }
 
     /// Switches the supply. Without it nothing runs; RAM is lost and flash is kept.
     fn set_power(&mut self, on: bool) -> Result<(), DutError>;

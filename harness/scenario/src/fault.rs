@@ -1,10 +1,12 @@
 //! The fault plan: what goes wrong, when, and for how long.
 
+use events::Endpoint;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::action::Action;
+use crate::action::{Action, Nature};
 use crate::located::Located;
+use crate::names;
 use crate::quantity::{Share, TimeSpan};
 use crate::trigger::Trigger;
 
@@ -22,7 +24,13 @@ pub struct Fault {
     #[serde(rename = "do")]
     #[schemars(example = &"access-point-gone")]
     pub action: Located<Action>,
-    /// How long it lasts; left out, to the end of the run. Only for actions that last.
+    /// Only requests to this endpoint, for actions on requests and for `blackhole`; left out, those of the trigger, or
+    /// all.
+    #[serde(default, deserialize_with = "names::endpoint")]
+    #[schemars(with = "Option<names::EndpointName>", example = &"renew-session")]
+    pub endpoint: Option<Endpoint>,
+    /// How long it lasts; left out, to the end of the run. For actions that last; with an action on requests, every
+    /// one of them is struck in this time.
     #[serde(rename = "for")]
     #[schemars(example = &"30s")]
     pub lasts: Option<Located<TimeSpan>>,
@@ -36,6 +44,17 @@ pub struct Fault {
     #[serde(default)]
     #[schemars(example = true)]
     pub optional: bool,
+}
+
+impl Fault {
+    /// Whether it begins and ends, so that `for` means something.
+    pub fn lasts(&self) -> bool {
+        match self.action.nature(self.endpoint.is_some()) {
+            Nature::Once => false,
+            Nature::Lasting => true,
+            Nature::OnRequests => self.lasts.is_some() || !matches!(self.when.value, Trigger::Request(_)),
+        }
+    }
 }
 
 /// How a fault happens again.

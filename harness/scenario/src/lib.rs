@@ -23,11 +23,13 @@ mod schema;
 mod step;
 pub mod trigger;
 mod validate;
+mod validate_action;
 mod validate_expect;
+mod validate_fault;
 
 mod model;
 
-pub use action::Action;
+pub use action::{Action, Nature};
 pub use bench::Bench;
 pub use count::Count;
 pub use diagnostics::{Diagnostics, Problem};

@@ -157,7 +157,11 @@ pub(crate) fn fault_state<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
 pub(crate) fn reset_cause<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<ResetCause>, D::Error> {
-    named(deserializer, "reset cause", &RESET_CAUSES).map(Some)
+    a_reset_cause(deserializer).map(Some)
+}
+
+pub(crate) fn a_reset_cause<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ResetCause, D::Error> {
+    named(deserializer, "reset cause", &RESET_CAUSES)
 }
 
 #[cfg(test)]

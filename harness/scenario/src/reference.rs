@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::schema;
 
 /// Sections: title, definition in the schema. The order is the one in which a file is written.
-const SECTIONS: [(&str, &str); 49] = [
+const SECTIONS: [(&str, &str); 66] = [
     ("catalogue", "Catalogue"),
     ("bench", "Bench"),
     ("bench.device", "Device"),
@@ -27,9 +27,26 @@ const SECTIONS: [(&str, &str); 49] = [
     ("repeat", "Repeat"),
     ("do (actions)", "Action"),
     ("deauthenticate", "Deauthenticate"),
+    ("link", "LinkFault"),
+    ("only", "Only"),
+    ("dhcp", "DhcpFault"),
+    ("dns", "DnsFault"),
+    ("reset-connection", "ResetConnection"),
+    ("truncate", "Truncate"),
+    ("dribble", "Dribble"),
+    ("respond", "Respond"),
+    ("retry-after", "RetryAfter"),
+    ("slow-body", "SlowBody"),
+    ("lose-reply", "LoseReply"),
     ("command-relay", "CommandRelay"),
-    ("server-clock and ntp-clock", "ClockError"),
+    ("limits", "LimitsFault"),
+    ("server-clock", "ServerClockFault"),
+    ("ntp-clock", "ClockError"),
+    ("ntp", "NtpFault"),
+    ("power-cut", "PowerCut"),
+    ("reset", "ResetFault"),
     ("drive-pin", "DrivePin"),
+    ("corrupt-flash", "CorruptFlash"),
     ("Moments (triggers)", "Trigger"),
     ("after (trigger)", "AfterTrigger"),
     ("serial (trigger)", "SerialTrigger"),

@@ -6,7 +6,6 @@ use std::fmt::Display;
 use crate::bench::Bench;
 use crate::diagnostics::{Collector, Diagnostics, Source};
 use crate::expectation::Expectation;
-use crate::fault::Fault;
 use crate::located::{Located, Span};
 use crate::matrix::Case;
 use crate::model::{ExpectVerdict, File, Scenario};
@@ -14,8 +13,8 @@ use crate::names;
 use crate::provisioning;
 use crate::quantity::TimeSpan;
 use crate::step::{RawStep, Step, StepKind};
-use crate::trigger::Trigger;
-use crate::validate_expect::{expectation, regex, trigger};
+use crate::validate_expect::{expectation, regex};
+use crate::validate_fault::faults;
 
 /// Highest GPIO of the chip (ESP32-C3 datasheet, pin overview).
 const MAX_GPIO: u8 = 21;
@@ -80,9 +79,7 @@ pub(crate) fn scenario(file: File, case: Case, source: Source) -> Result<Scenari
         .iter()
         .filter_map(|raw| step(raw, &file.bench, &mut context))
         .collect();
-    for entry in &file.faults {
-        fault(entry, &mut context);
-    }
+    faults(&file.faults, &file.bench, &mut context);
     unique(file.faults.iter().map(|f| &f.name), "fault", &mut context);
     let expect: Vec<Expectation> = file
         .expect
@@ -251,7 +248,7 @@ fn bench(bench: &Bench, context: &mut Context<'_, '_>) {
     }
 }
 
-fn positive(span: Located<TimeSpan>, what: &str, context: &mut Context<'_, '_>) {
+pub(crate) fn positive(span: Located<TimeSpan>, what: &str, context: &mut Context<'_, '_>) {
     if span.nanos() == 0 {
         context.problem(
             span.span,
@@ -262,7 +259,7 @@ fn positive(span: Located<TimeSpan>, what: &str, context: &mut Context<'_, '_>) 
     }
 }
 
-fn range<T: Copy + PartialOrd + Display>(
+pub(crate) fn range<T: Copy + PartialOrd + Display>(
     value: Located<T>,
     least: T,
     most: T,
@@ -445,83 +442,6 @@ fn pin_number(name: &Located<String>, context: &mut Context<'_, '_>) -> Option<u
         );
     }
     number
-}
-
-fn fault(entry: &Located<Fault>, context: &mut Context<'_, '_>) {
-    trigger(&entry.when, context);
-    if let Trigger::Fault(other) = &entry.when.value
-        && other.last
-    {
-        let message = "a fault cannot start at a moment that is known only at the end of the run";
-        context.problem(entry.when.span, message, "this moment", "leave `last` out");
-    }
-    if let Trigger::Fault(other) = &entry.when.value
-        && other
-            .name
-            .as_ref()
-            .is_some_and(|name| name.value == entry.name.value)
-    {
-        context.problem(
-            entry.when.span,
-            "the fault can never fire: it waits for itself",
-            "this moment",
-            "",
-        );
-    }
-    if let Some(lasts) = entry.lasts {
-        if entry.action.lasts() {
-            positive(lasts, "a fault", context);
-        } else {
-            let message = format!("`{}` happens once; it has no length", entry.action.name());
-            context.problem(lasts.span, message, "this time", "remove `for`");
-        }
-    }
-    if let Some(repeat) = entry.repeat {
-        let timed = matches!(entry.when.value, Trigger::Time(_) | Trigger::After(_));
-        if repeat.times == Some(0) || repeat.every == Some(0) || repeat.interval == Some(TimeSpan(0)) {
-            context.problem(repeat.span, "0 is no repetition", "here", "");
-        }
-        if timed != repeat.interval.is_some() || (timed && repeat.every.is_some()) {
-            let message = if timed {
-                "a trigger that is a time repeats after an `interval`"
-            } else {
-                "a trigger that counts repeats at each occurrence, or at `every` nth"
-            };
-            context.problem(repeat.span, message, "this repetition", "");
-        }
-    }
-    if entry.probability.is_some_and(|p| p.ppm == 0) {
-        context.problem(
-            entry.span,
-            "the fault can never fire: its probability is 0 %",
-            "this fault",
-            "",
-        );
-    }
-    action(entry, context);
-}
-
-fn action(entry: &Located<Fault>, context: &mut Context<'_, '_>) {
-    use crate::action::Action;
-    match &entry.action.value {
-        Action::Rssi(dbm) => range(*dbm, -127, 0, "signal strength", context),
-        Action::WrongPassword(text) => {
-            if let Err(why) = provisioning::password(text) {
-                context.problem(text.span, why, "this password", "");
-            }
-        }
-        Action::CommandRelay(command) => range(command.relay, 1, 8, "relay", context),
-        Action::DrivePin(pin) => context.gpio(pin.gpio),
-        Action::Deauthenticate(frame) if frame.reason.value == 0 => {
-            context.problem(
-                frame.reason.span,
-                "reason 0 is reserved",
-                "this reason",
-                "8 is what an access point sends that leaves",
-            );
-        }
-        _ => {}
-    }
 }
 
 /// Exactly one of `text` and `regex`, and each as it should be.

@@ -196,6 +196,7 @@ fn a_reply_trickles() {
     let pace = Pace {
         chunk: 100,
         every: Duration::from_millis(500),
+        head_at_once: false,
     };
     let mut struck = Struck::new(Phase::BeforeEffect, &[Directive::Dribble(pace)]);
     let mut got = struck.renew(at(60));
@@ -242,6 +243,7 @@ fn other_bytes_leave_and_the_same_leave_twice() {
         Directive::Dribble(Pace {
             chunk: 0,
             every: Duration::from_secs(1),
+            head_at_once: false,
         }),
     ];
     let mut struck = Struck::new(Phase::AfterEffect, &all);

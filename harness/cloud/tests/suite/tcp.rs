@@ -252,6 +252,7 @@ fn faults_work_on_sockets_too() {
                 (Phase::AfterEffect, "/dribble") => Directive::Dribble(Pace {
                     chunk: 50,
                     every: Duration::from_millis(20),
+                    head_at_once: false,
                 }),
                 _ => return Vec::new(),
             };

@@ -1,0 +1,96 @@
+//! Actions on the radio and on the services of the local network.
+
+use std::net::Ipv4Addr;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::located::Located;
+use crate::quantity::TimeSpan;
+
+/// The access point ends the association.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Deauthenticate {
+    /// Reason code (IEEE 802.11-2020, table 9-49; from 200 the vendor's).
+    #[schemars(example = 8)]
+    pub reason: Located<u8>,
+}
+
+/// How the DHCP server misbehaves.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum DhcpFault {
+    /// No answer.
+    Silent,
+    /// It offers, and refuses each request.
+    Nak,
+    /// Another host claims the device's address whenever the device asks for it (RFC 5227).
+    AddressConflict,
+    /// Leases granted from now on last this long, whole seconds.
+    #[schemars(example = &"60s")]
+    Lease(Located<TimeSpan>),
+}
+
+/// How the DNS server misbehaves.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum DnsFault {
+    /// No answer.
+    Silent,
+    /// No name exists.
+    Nxdomain,
+    /// Every query fails.
+    Servfail,
+    /// Every name has this address.
+    #[schemars(example = &"198.51.100.7", with = "String")]
+    Address(Located<Ipv4Addr>),
+    /// Right answers, this late; at most one minute.
+    #[schemars(example = &"8s")]
+    Slow(Located<TimeSpan>),
+}
+
+/// Which traffic is meant; each key narrows it, none is all of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Only {
+    /// Only this kind of traffic.
+    #[schemars(example = &"tcp")]
+    pub protocol: Option<TrafficKind>,
+    /// Only to or from this host: an IPv4 address, or a name that the bench's DNS knows.
+    #[schemars(example = &"cloud.oceanremote.test")]
+    pub host: Option<Located<String>>,
+    /// Only to or from this TCP or UDP port.
+    #[schemars(example = 80)]
+    pub port: Option<Located<u16>>,
+}
+
+/// A kind of traffic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TrafficKind {
+    /// ARP.
+    Arp,
+    /// DHCP.
+    Dhcp,
+    /// DNS.
+    Dns,
+    /// SNTP.
+    Ntp,
+    /// ICMP.
+    Icmp,
+    /// TCP.
+    Tcp,
+    /// All of UDP.
+    Udp,
+}
+
+/// Which way traffic goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TrafficDirection {
+    /// From the device.
+    FromDevice,
+    /// To the device.
+    ToDevice,
+}

@@ -1,0 +1,187 @@
+//! What an action must fulfil beyond its form.
+
+use std::net::Ipv4Addr;
+
+use events::ResetCause;
+
+use crate::action::{Action, CorruptFlash, DhcpFault, DnsFault, LinkFault, NtpFault, Only, Respond, ServerClockFault};
+use crate::bench::Bench;
+use crate::fault::Fault;
+use crate::located::{Located, Span};
+use crate::provisioning;
+use crate::quantity::TimeSpan;
+use crate::validate::{Context, positive, range};
+
+/// The longest delay that the network knows.
+const MINUTE: TimeSpan = TimeSpan::from_secs(60);
+/// Relays that the cloud knows of a device.
+const RELAYS: u8 = 8;
+/// Resets that come from outside or that the chip can be told to take for its own.
+const NO_RESET: [ResetCause; 2] = [ResetCause::DeepSleep, ResetCause::Usb];
+
+pub(crate) fn action(entry: &Located<Fault>, bench: &Bench, context: &mut Context<'_, '_>) {
+    let span = entry.action.span;
+    match &entry.action.value {
+        Action::Rssi(dbm) => range(*dbm, -127, 0, "signal strength", context),
+        Action::Channel(channel) => range(*channel, 1, 14, "channel", context),
+        Action::WrongPassword(text) => password(text, bench, context),
+        Action::Deauthenticate(frame) if frame.reason.value == 0 => {
+            let help = "8 is what an access point sends that leaves";
+            context.problem(frame.reason.span, "reason 0 is reserved", "this reason", help);
+        }
+        Action::Link(fault) => link(fault, span, bench, context),
+        Action::Dhcp(DhcpFault::Lease(time)) => {
+            positive(*time, "a DHCP lease", context);
+            if !time.nanos().is_multiple_of(1_000_000_000) {
+                context.problem(time.span, "a DHCP lease has whole seconds", "this time", "");
+            }
+        }
+        Action::Dns(DnsFault::Slow(time)) => at_most_a_minute(*time, context),
+        Action::Dns(DnsFault::Address(ip)) if ip.is_unspecified() || ip.is_multicast() || ip.is_broadcast() => {
+            context.problem(ip.span, format!("no host can have the address {}", ip.value), "this address", "");
+        }
+        Action::Refuse(which) | Action::Blackhole(which) => {
+            only(which, bench, context);
+            if entry.endpoint.is_some() && *which != Only::default() {
+                let help = "keep one of them";
+                context.problem(span, "`endpoint` says already what is meant", "this action", help);
+            }
+        }
+        Action::Dribble(d) => pace(d.bytes, d.every, context),
+        Action::SlowBody(d) => pace(d.bytes, d.every, context),
+        Action::Respond(reply) => respond(reply, span, context),
+        Action::Delay(time) => positive(*time, "a delay", context),
+        Action::WrongContentLength(by) if by.value == 0 => {
+            context.problem(by.span, "a length that is off by 0 is right", "this number", "write `10` or `-10`");
+        }
+        Action::MissingField(name) if name.is_empty() => {
+            context.problem(name.span, "the name is empty", "this name", "");
+        }
+        Action::RawReply(text) if text.is_empty() => {
+            context.problem(text.span, "no bytes are no reply", "this text", "write `lose-reply`");
+        }
+        Action::CommandRelay(command) => range(command.relay, 1, RELAYS, "relay", context),
+        Action::Limits(limits) => {
+            if *limits == crate::action::LimitsFault::default() {
+                context.problem(span, "no limit is named", "this action", "write `limits: {requests: 1}`");
+            }
+        }
+        Action::ServerClock(ServerClockFault::DriftPpm(ppm)) => range(*ppm, -100_000, 100_000, "drift", context),
+        Action::Ntp(NtpFault::KissOfDeath(code))
+            if code.len() != 4 || !code.bytes().all(|b| b.is_ascii_uppercase()) =>
+        {
+            let message = format!("`{}` is no kiss code", code.value);
+            context.problem(code.span, message, "this code", "four letters such as `RATE`, `DENY` or `RSTR`");
+        }
+        Action::Reset(reset) if NO_RESET.contains(&reset.cause) => {
+            let help = "`pin`, `power-on`, `brown-out`, `software` and the watchdogs can be";
+            context.problem(span, "this cause of a reset cannot come from outside", "this action", help);
+        }
+        Action::DrivePin(pin) => context.gpio(pin.gpio),
+        Action::CorruptFlash(flash) => corrupt_flash(flash, context),
+        _ => {}
+    }
+}
+
+fn password(text: &Located<String>, bench: &Bench, context: &mut Context<'_, '_>) {
+    if let Err(why) = provisioning::password(text) {
+        context.problem(text.span, why, "this password", "");
+    } else if bench.network.password.is_empty() {
+        context.problem(text.span, "the bench's network is open: it has no password", "this password", "");
+    } else if text.value == bench.network.password.value {
+        context.problem(text.span, "this is the right password", "this password", "");
+    }
+}
+
+fn at_most_a_minute(time: Located<TimeSpan>, context: &mut Context<'_, '_>) {
+    if time.value > MINUTE {
+        context.problem(time.span, format!("{} is over a minute", time.value), "this time", "");
+    }
+}
+
+fn link(fault: &LinkFault, span: Span, bench: &Bench, context: &mut Context<'_, '_>) {
+    if !fault.does_something() {
+        let help = "add one of `loss`, `latency`, `jitter`, `duplicate`, `corrupt`, `reorder`, `bandwidth`";
+        context.problem(span, "the link is as good as before", "this action", help);
+    }
+    for time in [fault.latency, fault.jitter, fault.reorder_by].into_iter().flatten() {
+        at_most_a_minute(time, context);
+    }
+    for share in [fault.loss, fault.duplicate, fault.corrupt, fault.reorder].into_iter().flatten() {
+        if share.ppm == 0 || share.ppm > 1_000_000 {
+            context.problem(share.span, format!("{} of the frames cannot be", share.value), "this share", "");
+        }
+    }
+    if let Some(by) = fault.reorder_by.filter(|_| fault.reorder.is_none()) {
+        context.problem(by.span, "nothing is reordered", "this time", "add `reorder: 10%`");
+    }
+    if let Some(band) = fault.bandwidth.filter(|band| band.0 == 0) {
+        context.problem(band.span, "a link without bandwidth is no link", "this bandwidth", "write `loss: 100%`");
+    }
+    if let Some(which) = &fault.only {
+        only(which, bench, context);
+    }
+}
+
+fn only(which: &Only, bench: &Bench, context: &mut Context<'_, '_>) {
+    if let Some(port) = which.port {
+        range(port, 1, 65535, "port", context);
+    }
+    let Some(host) = &which.host else { return };
+    let known = bench.host_names();
+    if host.parse::<Ipv4Addr>().is_err() && !known.contains(&host.to_ascii_lowercase()) {
+        let names: Vec<&str> = known.iter().map(String::as_str).collect();
+        let help = format!("an IPv4 address, or one of {}", crate::names::list(&names));
+        let message = format!("no host of the bench is called `{}`", host.value);
+        context.problem(host.span, message, "this host", help);
+    }
+}
+
+fn pace(bytes: Located<u32>, every: Located<TimeSpan>, context: &mut Context<'_, '_>) {
+    if bytes.value == 0 {
+        context.problem(bytes.span, "0 bytes at a time never come to an end", "this number", "");
+    }
+    positive(every, "a pause", context);
+}
+
+fn respond(reply: &Respond, span: Span, context: &mut Context<'_, '_>) {
+    let status = reply.status;
+    if !(200..=599).contains(&status.value) {
+        let message = format!("{} is no final HTTP status", status.value);
+        context.problem(status.span.or(span), message, "this status", "200 to 599");
+    }
+    let texts = reply.headers.iter().flat_map(|(name, value)| [name.as_str(), value.as_str()]);
+    let retry_after = match &reply.retry_after {
+        Some(crate::action::RetryAfter::Text(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    let content_type = reply.content_type.as_ref().map(|t| t.value.as_str());
+    for text in texts.chain(retry_after).chain(content_type) {
+        if text.contains(['\r', '\n', '\0']) {
+            context.problem(span, "a header stands on one line", "this reply", "use `raw-reply`");
+        }
+    }
+    for name in reply.headers.keys() {
+        let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+        if name.is_empty() || !name.bytes().all(token) {
+            context.problem(span, format!("`{name}` is no name of a header"), "this reply", "");
+        } else if ["content-length", "transfer-encoding"].contains(&name.to_ascii_lowercase().as_str()) {
+            let help = "use `wrong-content-length` or `raw-reply`";
+            context.problem(span, format!("`{name}` is set by the server"), "this reply", help);
+        }
+    }
+    if let Some(body) = reply.body.as_ref().filter(|_| reply.error.is_some()) {
+        context.problem(body.span, "both `error` and `body` are given", "here", "keep one of them");
+    }
+}
+
+/// Partitions of the firmware under test are not known here; the bench refuses one that is not there.
+fn corrupt_flash(flash: &CorruptFlash, context: &mut Context<'_, '_>) {
+    if flash.new_bytes().is_none() {
+        let message = format!("`{}` is not a sequence of bytes", flash.bytes.value);
+        context.problem(flash.bytes.span, message, "these bytes", "two hexadecimal digits each, such as `00ff`");
+    }
+    if flash.partition.is_empty() {
+        context.problem(flash.partition.span, "the name is empty", "this partition", "");
+    }
+}
