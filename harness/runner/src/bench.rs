@@ -7,12 +7,15 @@ use cloud::http::Connection;
 use cloud::{Cloud, Ending, Origin, Shared};
 use dut::{Dut, DutError, Observation};
 use events::{Direction, Kind};
-use netsim::{CapturedFrame, NetConfig, Netsim, StreamEvent, StreamId};
+use netsim::{CapturedFrame, DhcpMode, Filter, Impairment, NetConfig, Netsim, Protocol, RuleId, SntpMode, StreamEvent, StreamId};
+use scenario::Action;
+use scenario::action::{DhcpFault, NtpFault};
 use sim::Instant;
 use sim::air::{Reason, ToAir};
 
-use crate::faults::Do;
+use crate::faults::{self, Do};
 use crate::hub::{AtTheCloud, SharedHub};
+use crate::portal::Portal;
 use crate::setup::SetupError;
 use crate::translate;
 
@@ -26,6 +29,13 @@ pub(crate) struct Bench {
     net_config: NetConfig,
     origin: Shared,
     connections: BTreeMap<StreamId, Connection>,
+    /// Connections that a captive portal has caught, while there is one.
+    portals: BTreeMap<StreamId, Portal>,
+    captive: bool,
+    /// Rules of the network that faults have set, by fault.
+    rules: BTreeMap<usize, RuleId>,
+    sntp_mode: SntpMode,
+    ntp_offset_ns: i128,
     hub: SharedHub,
     device: String,
     seen: Vec<(Instant, Observation)>,
@@ -44,9 +54,14 @@ impl Bench {
         Ok(Bench {
             dut,
             net: Netsim::new(net_config.clone())?,
+            ntp_offset_ns: net_config.ntp_offset_ns,
+            sntp_mode: SntpMode::Normal,
             net_config,
             origin: Origin::shared(cloud, AtTheCloud(hub.clone())),
             connections: BTreeMap::new(),
+            portals: BTreeMap::new(),
+            captive: false,
+            rules: BTreeMap::new(),
             hub,
             device,
             seen: Vec::new(),
@@ -81,6 +96,12 @@ impl Bench {
             let kind = match observation {
                 Observation::Air(message) => {
                     self.to_the_air(at, message);
+                    continue;
+                }
+                Observation::PowerLost => {
+                    let mut hub = self.hub.borrow_mut();
+                    hub.tell(at, Kind::Power { on: false });
+                    hub.power_lost(at);
                     continue;
                 }
                 Observation::Serial { port, bytes } => Kind::SerialChunk { port, bytes },
@@ -156,6 +177,9 @@ impl Bench {
     fn stream_event(&mut self, event: StreamEvent) {
         let now = self.now;
         match event {
+            StreamEvent::Opened { id, .. } if self.captive => {
+                self.portals.insert(id, Portal::default());
+            }
             StreamEvent::Opened { id, from, .. } => {
                 let peer = IpAddr::V4(from.0);
                 let connection = Connection::new(&self.origin, now, id.0, peer, false);
@@ -164,6 +188,9 @@ impl Bench {
             StreamEvent::Data { id, bytes } => {
                 if let Some(connection) = self.connections.get_mut(&id) {
                     connection.receive(now, &bytes);
+                } else if let Some(page) = self.portals.get_mut(&id).and_then(|portal| portal.receive(&bytes)) {
+                    self.net.stream_send(id, &page);
+                    self.net.stream_close(id);
                 }
             }
             StreamEvent::HalfClosed { id } => {
@@ -172,6 +199,7 @@ impl Bench {
                 }
             }
             StreamEvent::Closed { id } | StreamEvent::Reset { id } => {
+                self.portals.remove(&id);
                 if let Some(mut connection) = self.connections.remove(&id) {
                     connection.reset(now);
                     connection.poll(now);
@@ -205,44 +233,132 @@ impl Bench {
         moved
     }
 
-    /// Does what the fault plan wants.
-    fn act(&mut self, action: Do) -> Result<(), DutError> {
+    /// Does what the fault plan wants, and tells it so.
+    fn act(&mut self, wanted: Do) -> Result<(), DutError> {
         let now = self.now;
-        if action.is_for_the_cloud() {
-            let done = action.at_the_cloud(now, &mut self.origin.borrow_mut().cloud, &self.device);
-            if let Err(why) = done {
-                self.note(why);
-            }
-            return Ok(());
-        }
-        match action {
-            Do::AccessPoint(on) => self.net.set_access_point(now, on),
-            Do::Deauthenticate(reason) => self.net.deauthenticate(now, Reason(reason)),
-            Do::Rssi(dbm) => self.net.set_rssi(dbm.unwrap_or(self.net_config.ap.rssi_dbm)),
-            Do::Password(password) => {
-                let password = password.unwrap_or_else(|| self.net_config.ap.password.clone());
-                if let Err(why) = self.net.set_password(password) {
-                    self.note(format!("the password stays as it is: {why}"));
-                }
-            }
-            Do::NtpOffset(offset_ns) => {
-                let ns = offset_ns.map_or(self.net_config.ntp_offset_ns, i128::from);
-                self.net.set_sntp(netsim::SntpMode::Normal, ns);
-                let shown = i64::try_from(ns).unwrap_or(i64::MAX);
-                let kind = Kind::ClockOffset { clock: "sntp".to_owned(), offset_ns: shown };
-                self.hub.borrow_mut().tell(now, kind);
-            }
-            Do::Power(on) => {
-                self.dut.set_power(on)?;
-                self.hub.borrow_mut().tell(now, Kind::Power { on });
-            }
-            Do::Reset => self.dut.reset()?,
-            Do::Pin(gpio, level) => self.dut.set_pin(gpio, level)?,
-            Do::CommandRelay { .. } | Do::RevokePermanent | Do::ExpireSession | Do::RenewSession | Do::ServerClock(_) => {
-                unreachable!("done at the cloud above")
-            }
+        let done = if wanted.is_for_the_cloud() {
+            wanted.at_the_cloud(now, &mut self.origin.borrow_mut().cloud, &self.device)
+        } else if matches!(wanted.action, Action::PowerCut(_) | Action::Reset(_) | Action::DrivePin(_) | Action::CorruptFlash(_)) {
+            self.to_the_device(&wanted)?;
+            Ok(())
+        } else {
+            self.to_the_network(&wanted)
+        };
+        match done {
+            Ok(()) => self.hub.borrow_mut().confirm(&wanted, now),
+            Err(why) => self.note(why),
         }
         Ok(())
+    }
+
+    fn to_the_device(&mut self, wanted: &Do) -> Result<(), DutError> {
+        match &wanted.action {
+            Action::PowerCut(cut) => match cut.flash_write_byte {
+                Some(byte) if wanted.on() => self.dut.cut_power_in_flash_write(Some(byte))?,
+                _ => {
+                    let on = !wanted.on();
+                    self.dut.set_power(on)?;
+                    self.hub.borrow_mut().tell(self.now, Kind::Power { on });
+                }
+            },
+            Action::Reset(reset) => self.dut.reset_by(reset.cause)?,
+            Action::DrivePin(pin) => self.dut.set_pin(pin.gpio.value, wanted.value(pin.level.is_high()))?,
+            Action::CorruptFlash(flash) => {
+                let bytes = flash.new_bytes().unwrap_or_default();
+                self.dut.write_flash(&flash.partition, flash.offset, &bytes)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn to_the_network(&mut self, wanted: &Do) -> Result<(), String> {
+        let (now, on) = (self.now, wanted.on());
+        let config = &self.net_config;
+        let refused = |why: netsim::NetError| format!("`{}` failed: {why}", wanted.action.name());
+        match &wanted.action {
+            Action::AccessPointGone => self.net.set_access_point(now, !on),
+            Action::Deauthenticate(d) => self.net.deauthenticate(now, Reason(d.reason.value)),
+            Action::Rssi(dbm) => self.net.set_rssi(wanted.value(dbm.value).unwrap_or(config.ap.rssi_dbm)),
+            Action::WrongPassword(password) => {
+                let password = wanted.value(&password.value).unwrap_or(&config.ap.password).clone();
+                self.net.set_password(password).map_err(refused)?;
+            }
+            Action::Hidden => self.net.set_hidden(on || config.ap.hidden),
+            Action::Channel(channel) => {
+                self.net.set_channel(wanted.value(channel.value).unwrap_or(config.ap.channel)).map_err(refused)?;
+            }
+            Action::Link(fault) => {
+                let impairment = faults::impairment(fault, config);
+                self.rule(wanted, |net| net.impair(impairment)).map_err(refused)?;
+            }
+            Action::Blackhole(only) => {
+                let mut filter = faults::filter(only, config);
+                if filter == Filter::default() {
+                    filter.protocol = Some(Protocol::Tcp);
+                }
+                let impairment = Impairment { filter, loss_ppm: netsim::impair::ALL_PPM, ..Impairment::default() };
+                self.rule(wanted, |net| net.impair(impairment)).map_err(refused)?;
+            }
+            Action::Refuse(only) => {
+                let filter = faults::filter(only, config);
+                self.rule(wanted, |net| Ok(net.refuse(filter))).map_err(refused)?;
+            }
+            Action::Dhcp(DhcpFault::Silent) => self.net.set_dhcp(wanted.value(DhcpMode::Silent).unwrap_or_default()),
+            Action::Dhcp(DhcpFault::Nak) => self.net.set_dhcp(wanted.value(DhcpMode::Nak).unwrap_or_default()),
+            Action::Dhcp(DhcpFault::AddressConflict) => self.net.set_address_conflict(on),
+            Action::Dhcp(DhcpFault::Lease(time)) => {
+                let s = u32::try_from(time.duration().as_secs()).unwrap_or(u32::MAX);
+                self.net.set_lease_time(wanted.value(s).unwrap_or(config.lease_time_s));
+            }
+            Action::Dns(fault) => {
+                let (mode, delay) = wanted.value(faults::dns(fault)).unwrap_or_default();
+                self.net.set_dns(mode, delay);
+            }
+            Action::CaptivePortal => self.captive_portal(on),
+            Action::NtpClock(error) => self.sntp_clock(wanted.value(error.offset.0)),
+            Action::Ntp(NtpFault::Offset(offset)) => self.sntp_clock(wanted.value(offset.0)),
+            Action::Ntp(fault) => {
+                self.sntp_mode = faults::sntp(fault).and_then(|mode| wanted.value(mode)).unwrap_or_default();
+                self.net.set_sntp(self.sntp_mode, self.ntp_offset_ns);
+            }
+            other => return Err(format!("`{}` is not done to the network", other.name())),
+        }
+        Ok(())
+    }
+
+    /// Sets a rule for a fault, or takes back the one that it has set.
+    fn rule<E>(&mut self, wanted: &Do, set: impl FnOnce(&mut Netsim) -> Result<RuleId, E>) -> Result<(), E> {
+        if let Some(old) = self.rules.remove(&wanted.fault) {
+            self.net.remove_rule(old);
+        }
+        if wanted.on() {
+            self.rules.insert(wanted.fault, set(&mut self.net)?);
+        }
+        Ok(())
+    }
+
+    fn sntp_clock(&mut self, offset_ns: Option<i64>) {
+        self.ntp_offset_ns = offset_ns.map_or(self.net_config.ntp_offset_ns, i128::from);
+        self.net.set_sntp(self.sntp_mode, self.ntp_offset_ns);
+        let offset_ns = i64::try_from(self.ntp_offset_ns).unwrap_or(i64::MAX);
+        let kind = Kind::ClockOffset { clock: "sntp".to_owned(), offset_ns };
+        self.hub.borrow_mut().tell(self.now, kind);
+    }
+
+    /// The portal comes between the device and the world, or goes: no connection survives that.
+    fn captive_portal(&mut self, on: bool) {
+        self.captive = on;
+        let mode = if on { netsim::DnsMode::Address(self.net_config.gateway_ip) } else { netsim::DnsMode::Normal };
+        self.net.set_dns(mode, std::time::Duration::ZERO);
+        for (id, mut connection) in std::mem::take(&mut self.connections) {
+            connection.reset(self.now);
+            connection.poll(self.now);
+            self.net.stream_abort(id);
+        }
+        for (id, _) in std::mem::take(&mut self.portals) {
+            self.net.stream_abort(id);
+        }
     }
 
     /// Takes the frames captured since the last call.

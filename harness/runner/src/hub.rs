@@ -63,6 +63,18 @@ impl Hub {
         }
     }
 
+    /// What a fault wanted has been done.
+    pub(crate) fn confirm(&mut self, done: &Do, now: Instant) {
+        self.faults.confirm(done, now);
+        self.collect(now);
+    }
+
+    /// Power has failed in the middle of a flash write.
+    pub(crate) fn power_lost(&mut self, now: Instant) {
+        self.faults.power_lost(now);
+        self.collect(now);
+    }
+
     /// Takes the events since the last call, in order.
     pub(crate) fn take_events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.fresh)
@@ -103,10 +115,13 @@ impl Interposer for AtTheCloud {
         let (at_the_cloud, elsewhere) = hub.take_wanted().into_iter().partition(Do::is_for_the_cloud);
         hub.wanted = elsewhere;
         for action in at_the_cloud {
-            if let Err(why) = action.at_the_cloud(now, cloud, &device) {
-                hub.tell(now, Kind::Note { text: why });
+            match action.at_the_cloud(now, cloud, &device) {
+                Ok(()) => hub.confirm(&action, now),
+                Err(why) => hub.tell(now, Kind::Note { text: why }),
             }
         }
-        hub.faults.take_directives()
+        let directives = hub.faults.strike(now, phase, exchange, cloud);
+        hub.collect(now);
+        directives
     }
 }

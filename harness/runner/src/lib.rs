@@ -7,11 +7,13 @@
 //! | `hub` | the one place where events appear: recorded, shown to the fault plan and the expectations |
 //! | `translate` | notes of network and cloud → events |
 //! | `faults` | the fault plan: triggers in, actions out |
+//! | `portal` | a captive portal |
 //! | `run` | a whole run, from power-on to the verdict |
 
 mod bench;
 mod faults;
 mod hub;
+mod portal;
 mod run;
 mod setup;
 mod translate;

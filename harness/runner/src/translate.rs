@@ -137,7 +137,7 @@ fn status(status: cloud::DeviceStatus) -> DeviceStatus {
     }
 }
 
-fn endpoint(endpoint: cloud::Endpoint) -> Endpoint {
+pub(crate) fn endpoint(endpoint: cloud::Endpoint) -> Endpoint {
     match endpoint {
         cloud::Endpoint::Register => Endpoint::Register,
         cloud::Endpoint::RenewSession => Endpoint::RenewSession,
@@ -148,14 +148,19 @@ fn endpoint(endpoint: cloud::Endpoint) -> Endpoint {
     }
 }
 
-/// The event that a phase of an exchange is.
-pub(crate) fn exchange(phase: cloud::Phase, x: &cloud::Exchange) -> Kind {
-    let phase = match phase {
+/// The same phase in the terms of events.
+pub(crate) fn phase(phase: cloud::Phase) -> Phase {
+    match phase {
         cloud::Phase::FirstByte => Phase::FirstByte,
         cloud::Phase::BeforeEffect => Phase::BeforeEffect,
         cloud::Phase::AfterEffect => Phase::AfterEffect,
         cloud::Phase::ReplyDone => Phase::AfterReply,
-    };
+    }
+}
+
+/// The event that a phase of an exchange is.
+pub(crate) fn exchange(phase: cloud::Phase, x: &cloud::Exchange) -> Kind {
+    let phase = self::phase(phase);
     let body = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     // The first phases are told once more, whole, when the request has taken effect.
     let whole = phase >= Phase::AfterEffect;
