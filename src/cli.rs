@@ -31,6 +31,8 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Serve the mock cloud over TCP, for a board on the desk or any HTTP client.
     Serve(ServeArgs),
+    /// List what a fault plan can wait for and do, with an example each.
+    Faults(FaultsArgs),
     /// Print the JSON Schema of scenario files, for editors.
     Schema,
     /// Measure the emulator on this machine.
@@ -96,6 +98,13 @@ pub(crate) struct CheckArgs {
     /// Scenario files, or directories that are searched for *.yaml and *.yml.
     #[arg(required = true, value_name = "FILE|DIR", value_hint = ValueHint::AnyPath)]
     pub paths: Vec<PathBuf>,
+}
+
+/// Arguments of `oceanrig faults`.
+#[derive(Debug, Args)]
+pub(crate) struct FaultsArgs {
+    /// Only the triggers and actions of this name, with their values.
+    pub name: Option<String>,
 }
 
 /// Arguments of `oceanrig serve`.

@@ -3,6 +3,7 @@
 pub(crate) mod bench;
 pub(crate) mod check;
 pub(crate) mod completions;
+pub(crate) mod faults;
 pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod serve;

@@ -54,6 +54,9 @@ pub(crate) enum CliError {
     /// No scenario matches.
     #[error("no scenario matches {0}")]
     NothingSelected(String),
+    /// No trigger and no action has this name.
+    #[error("no trigger and no action is called `{0}`")]
+    NoSuchFault(String),
     /// A report cannot be made.
     #[error(transparent)]
     Report(report::ReportError),
@@ -79,6 +82,7 @@ impl CliError {
             | CliError::NoFiles(_)
             | CliError::Invalid { .. }
             | CliError::Read { .. }
+            | CliError::NoSuchFault(_)
             | CliError::Firmware { .. } => Exit::Usage,
             CliError::NothingSelected(_) => Exit::NothingSelected,
             CliError::Write { .. } | CliError::Report(_) | CliError::Serve(_) | CliError::Runtime(_) | CliError::Bench(_) => Exit::Bench,
@@ -90,6 +94,7 @@ impl CliError {
         match self {
             CliError::Discover(_) | CliError::Read { .. } => Some("check the path, and that it may be read"),
             CliError::NoFiles(_) => Some("give a scenario file, or a directory that holds some"),
+            CliError::NoSuchFault(_) => Some("`oceanrig faults` lists them all"),
             CliError::NothingSelected(_) => Some("`oceanrig run --list PATH` shows the names"),
             CliError::Write { .. } => Some("check that the directory may be written and the disk has room"),
             _ => None,

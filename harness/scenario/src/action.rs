@@ -14,6 +14,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserialize, Deserializer, IntoDeserializer};
 
 use crate::located::Located;
+use crate::names;
 use crate::quantity::TimeSpan;
 
 pub use clock::{ClockError, Leap, NtpFault, ServerClockFault};
@@ -417,15 +418,13 @@ impl<'de> de::Visitor<'de> for ActionVisitor {
         if let Some(action) = Action::bare(name) {
             return Ok(action);
         }
+        if !LAYERS.iter().any(|(_, names)| names.contains(&name)) {
+            let names = LAYERS.iter().flat_map(|(_, names)| names.iter().copied());
+            let meant = names::closest(name, names).map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"));
+            return Err(E::custom(format!("`{name}` is not known here{meant} (`oceanrig faults` lists what is)")));
+        }
         let read: Result<Action, E> = Action::deserialize(name.into_deserializer());
-        let known = LAYERS.iter().any(|(_, names)| names.contains(&name));
-        read.map_err(|error| {
-            if known {
-                E::custom(format!("`{name}` needs a value; `oceanrig faults {name}` shows an example"))
-            } else {
-                error
-            }
-        })
+        read.map_err(|_| E::custom(format!("`{name}` needs a value; `oceanrig faults {name}` shows an example")))
     }
 
     fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Action, A::Error> {

@@ -123,7 +123,7 @@ fn section(root: &Value, definition: &Value, out: &mut String) {
 }
 
 /// The mapping of something that may also be a scalar.
-fn long_form(definition: &Value) -> &Value {
+pub(crate) fn long_form(definition: &Value) -> &Value {
     let is_long = |v: &&Value| v.get("properties").is_some() || v.get("oneOf").is_some();
     definition["anyOf"]
         .as_array()
@@ -222,7 +222,7 @@ fn anchor(title: &str) -> String {
         .collect()
 }
 
-fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -232,7 +232,7 @@ fn paragraphs(text: &str) -> String {
 }
 
 /// A value in YAML's flow style.
-fn flow(value: &Value) -> String {
+pub(crate) fn flow(value: &Value) -> String {
     match value {
         Value::Array(items) => format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", ")),
         Value::Object(map) => {

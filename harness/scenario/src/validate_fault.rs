@@ -42,6 +42,13 @@ fn moment(entry: &Located<Fault>, context: &mut Context<'_, '_>) {
         let message = "a fault cannot start at a moment that is known only at the end of the run";
         context.problem(entry.when.span, message, "this moment", "leave `last` out");
     }
+    if let Trigger::Request(request) = &entry.when.value
+        && request.status.is_some()
+        && request.at.is_none()
+    {
+        let message = "it can never come: in a fault, a request is meant before its effect, when no status is known";
+        context.problem(entry.when.span, message, "this moment", "add `at: after-effect`");
+    }
     if let Some(at) = time_of(&entry.when.value)
         && matches!(entry.when.value, Trigger::After(_))
     {
@@ -140,14 +147,6 @@ fn requests(entry: &Located<Fault>, context: &mut Context<'_, '_>) {
     if request.at == Some(Phase::AfterEffect) && entry.lasts.is_none() && undone {
         let message = format!("`{name}` comes too late: the request has taken effect");
         context.problem(entry.when.span, message, "this moment", "use `at: before-effect`");
-    }
-    if request.status.is_some() && request.at == Some(Phase::BeforeEffect) {
-        // Said already: the status is not known so early.
-        return;
-    }
-    if request.status.is_some() && request.at.is_none() {
-        let help = "add `at: after-effect`";
-        context.problem(entry.when.span, "it can never come: in a fault, a request is meant before its effect, when no status is known", "this moment", help);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use scenario::{Scenario, reference, schema};
+use scenario::{Scenario, fault_reference, reference, schema};
 use serde_json::{Value, json};
 
 /// Compares a file in `docs/` with what it should be. With `UPDATE=1` it is written.
@@ -32,6 +32,20 @@ fn the_schema_is_up_to_date() {
 #[test]
 fn the_reference_is_up_to_date() {
     check("scenario-reference.md", &reference());
+}
+
+#[test]
+fn the_fault_reference_is_up_to_date() {
+    check("fault-reference.md", &fault_reference());
+}
+
+#[test]
+fn the_example_of_the_fault_reference_is_valid() {
+    let text = fault_reference();
+    let example = text.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
+    let file = format!("name: a\nversion: 1\nbench: {{duration: 2h}}\nexpect: [{{serial: x}}]\n{example}");
+    let scenario = Scenario::parse("example.yaml", &file).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(scenario.faults.len(), 3);
 }
 
 #[test]
@@ -151,7 +165,7 @@ fn every_example_is_valid() {
     for (key, example) in examples("Action") {
         must_parse(&file(
             "faults",
-            json!({"name": "f", "when": "1m", "do": {key: example}}),
+            json!({"name": "f", "when": {"request": {"endpoint": "update"}}, "do": {key: example}}),
         ));
     }
     must_parse(&file("expect-verdict", json!({"fail": "renews on time"})));

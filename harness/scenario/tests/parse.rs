@@ -233,7 +233,7 @@ fn mistakes_are_named_with_their_place() {
         ),
         (
             fault("when: 1s, do: acess-point-gone"),
-            "5:29: `acess-point-gone` is not known here (did you mean `access-point-gone`?",
+            "5:29: `acess-point-gone` is not known here; did you mean `access-point-gone`?",
         ),
         // Names and versions.
         (
