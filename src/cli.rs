@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand, ValueHint};
+use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::exit;
 
@@ -27,6 +27,10 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run scenarios and print a verdict for each.
     Run(RunArgs),
+    /// Make an HTML page of runs that have ended, from their event files.
+    Report(crate::commands::report::ReportArgs),
+    /// List, review, accept or reject snapshots of serial logs.
+    Snapshot(crate::commands::snapshot::SnapshotArgs),
     /// Check scenario files without running them.
     Check(CheckArgs),
     /// Serve the mock cloud over TCP, for a board on the desk or any HTTP client.
@@ -75,13 +79,31 @@ pub(crate) struct RunArgs {
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub jobs: Option<u16>,
 
-    /// Keep serial log, events and capture of each scenario below this directory.
+    /// Keep serial log, events, pins and capture of each scenario below this directory, and junit.xml and
+    /// report.html of all in it.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub out: Option<PathBuf>,
 
-    /// Leave tokens, sessions and passwords readable in the files of --out.
-    #[arg(long, requires = "out")]
+    /// Leave tokens, sessions and passwords readable, in what is printed and in the files of --out.
+    #[arg(long)]
     pub keep_secrets: bool,
+
+    /// Compare each serial log with the snapshot beside its scenario; one that differs waits for
+    /// `oceanrig snapshot review`.
+    #[arg(long)]
+    pub snapshots: bool,
+
+    /// Write no snapshot, and exit with 5 when one is missing or differs.
+    #[arg(long, requires = "snapshots")]
+    pub ci: bool,
+
+    /// What stdout gets.
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub format: Format,
+
+    /// Stay, and run again what a changed file affects: a scenario, its firmware, its snapshot, or oceanrig.toml.
+    #[arg(long, conflicts_with_all = ["list", "ci"])]
+    pub watch: bool,
 
     /// Show the serial log while it runs.
     #[arg(short, long, action = ArgAction::SetTrue)]
@@ -90,6 +112,17 @@ pub(crate) struct RunArgs {
     /// Print failures and the summary only.
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
+}
+
+/// What stdout gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Verdicts and stories for people.
+    Human,
+    /// One JSON object a line for each scenario.
+    Json,
+    /// The same as human, with annotations and a step summary for GitHub Actions.
+    Github,
 }
 
 /// Arguments of `oceanrig check`.

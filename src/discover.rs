@@ -25,7 +25,10 @@ pub(crate) enum DiscoverError {
 pub(crate) fn scenario_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, DiscoverError> {
     let mut found = Vec::new();
     for path in paths {
-        let meta = fs::metadata(path).map_err(|source| DiscoverError::Io { path: path.clone(), source })?;
+        let meta = fs::metadata(path).map_err(|source| DiscoverError::Io {
+            path: path.clone(),
+            source,
+        })?;
         if meta.is_dir() {
             walk(path, &mut found)?;
         } else {
@@ -38,12 +41,21 @@ pub(crate) fn scenario_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Discover
 }
 
 fn walk(dir: &Path, found: &mut Vec<PathBuf>) -> Result<(), DiscoverError> {
-    let io = |source| DiscoverError::Io { path: dir.to_owned(), source };
-    let mut entries: Vec<PathBuf> =
-        fs::read_dir(dir).map_err(io)?.map(|e| e.map(|e| e.path())).collect::<Result<_, _>>().map_err(io)?;
+    let io = |source| DiscoverError::Io {
+        path: dir.to_owned(),
+        source,
+    };
+    let mut entries: Vec<PathBuf> = fs::read_dir(dir)
+        .map_err(io)?
+        .map(|e| e.map(|e| e.path()))
+        .collect::<Result<_, _>>()
+        .map_err(io)?;
     entries.sort();
     for path in entries {
-        if path.file_name().is_some_and(|n| n.to_string_lossy().starts_with('.')) {
+        if path
+            .file_name()
+            .is_some_and(|n| n.to_string_lossy().starts_with('.'))
+        {
             continue;
         }
         // A link to a directory above would never end.
@@ -69,7 +81,10 @@ mod tests {
             fs::write(path, "").unwrap();
         }
         let found = scenario_files(&[dir.path().join("sub/c.yaml"), dir.path().to_owned()]).unwrap();
-        let names: Vec<_> = found.iter().map(|p| p.file_name().unwrap().to_str().unwrap()).collect();
+        let names: Vec<_> = found
+            .iter()
+            .map(|p| p.file_name().unwrap().to_str().unwrap())
+            .collect();
         assert_eq!(names, ["c.yaml", "a.yml", "b.yaml"]);
     }
 

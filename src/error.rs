@@ -1,11 +1,13 @@
 //! What the command line tells a person when it cannot go on: one variant, one message, one exit code, one hint.
 
-use std::error::Error as _;
 use std::fmt::Write as _;
 use std::io;
 use std::path::PathBuf;
 
 use anstyle::{AnsiColor, Style};
+
+use report::ReportError;
+use snapshot::SnapshotError;
 
 use crate::discover::DiscoverError;
 use crate::exit::Exit;
@@ -59,7 +61,10 @@ pub(crate) enum CliError {
     NoSuchFault(String),
     /// A report cannot be made.
     #[error(transparent)]
-    Report(report::ReportError),
+    Report(ReportError),
+    /// A snapshot cannot be read or written.
+    #[error(transparent)]
+    Snapshot(SnapshotError),
     /// The cloud cannot serve.
     #[error("cannot serve the cloud")]
     Serve(#[source] cloud::CloudError),
@@ -85,7 +90,11 @@ impl CliError {
             | CliError::NoSuchFault(_)
             | CliError::Firmware { .. } => Exit::Usage,
             CliError::NothingSelected(_) => Exit::NothingSelected,
-            CliError::Write { .. } | CliError::Report(_) | CliError::Serve(_) | CliError::Runtime(_) | CliError::Bench(_) => Exit::Bench,
+            CliError::Report(error) => of_report(error),
+            CliError::Snapshot(error) => of_snapshot(error),
+            CliError::Write { .. } | CliError::Serve(_) | CliError::Runtime(_) | CliError::Bench(_) => {
+                Exit::Bench
+            }
             CliError::Closed => Exit::Passed,
         }
     }
@@ -105,16 +114,47 @@ impl CliError {
     pub(crate) fn for_a_person(&self) -> String {
         const BAD: Style = AnsiColor::Red.on_default().bold();
         const DIM: Style = Style::new().dimmed();
-        let mut out = format!("{BAD}error:{BAD:#} {self}");
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            let _ = write!(out, ": {error}");
-            cause = error.source();
-        }
+        let mut out = format!("{BAD}error:{BAD:#} {}", with_causes(self));
         if let Some(hint) = self.hint() {
             let _ = write!(out, "\n  {DIM}hint:{DIM:#} {hint}");
         }
         out
+    }
+}
+
+/// What an error says, with its causes.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let _ = write!(text, ": {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// A file that cannot be read was named by the user; one that cannot be written is the bench's trouble.
+fn of_io(what: &str) -> Exit {
+    if what == "read" { Exit::Usage } else { Exit::Bench }
+}
+
+fn of_report(error: &ReportError) -> Exit {
+    match error {
+        ReportError::Io { what, .. } => of_io(what),
+        ReportError::Event { .. }
+        | ReportError::NoStart { .. }
+        | ReportError::NoEvents { .. }
+        | ReportError::Schema { .. }
+        | ReportError::Project { .. }
+        | ReportError::Redact(_) => Exit::Usage,
+        ReportError::Junit(_) => Exit::Bench,
+    }
+}
+
+fn of_snapshot(error: &SnapshotError) -> Exit {
+    match error {
+        SnapshotError::Io { what, .. } => of_io(what),
+        SnapshotError::Format { .. } | SnapshotError::Pattern { .. } => Exit::Usage,
     }
 }
 
@@ -123,6 +163,9 @@ pub(crate) fn stdout_failed(error: io::Error) -> CliError {
     if error.kind() == io::ErrorKind::BrokenPipe {
         CliError::Closed
     } else {
-        CliError::Write { path: PathBuf::from("standard output"), source: error }
+        CliError::Write {
+            path: PathBuf::from("standard output"),
+            source: error,
+        }
     }
 }

@@ -16,6 +16,8 @@ pub(crate) enum Exit {
     Bench = 3,
     /// No scenario was selected.
     NothingSelected = 4,
+    /// Snapshots wait for a decision, under `--ci`.
+    Pending = 5,
     /// Stopped by Ctrl-C.
     Interrupted = 130,
 }
@@ -34,4 +36,5 @@ Exit codes:
   2    wrong usage or an invalid file; nothing ran
   3    the bench itself failed; nothing is known about the firmware
   4    no scenario was selected
+  5    snapshots wait for a decision (with --ci)
   130  stopped by Ctrl-C";

@@ -37,8 +37,10 @@ impl Images {
         let firmware = match path {
             None => load(BUILT_IN, key)?,
             Some(path) => {
-                let bytes =
-                    fs::read(path).map_err(|source| CliError::Read { path: path.to_owned(), source })?;
+                let bytes = fs::read(path).map_err(|source| CliError::Read {
+                    path: path.to_owned(),
+                    source,
+                })?;
                 load(&bytes, key)?
             }
         };
@@ -58,8 +60,13 @@ fn plain(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn load(bytes: &[u8], path: &Path) -> Result<Firmware, CliError> {
-    let image =
-        Image::load(bytes).map_err(|source| CliError::Firmware { path: path.to_owned(), source })?;
-    let sha256 = Sha256::digest(plain(bytes)).iter().map(|b| format!("{b:02x}")).collect();
+    let image = Image::load(bytes).map_err(|source| CliError::Firmware {
+        path: path.to_owned(),
+        source,
+    })?;
+    let sha256 = Sha256::digest(plain(bytes))
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect();
     Ok(Firmware { image, sha256 })
 }

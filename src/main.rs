@@ -6,9 +6,12 @@ mod discover;
 mod error;
 mod exit;
 mod firmware;
+mod format;
+mod job;
 mod output;
 mod pool;
 mod select;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -27,6 +30,8 @@ fn main() -> ExitCode {
     }
     let done = match cli.command {
         Command::Run(args) => commands::run::run(&args),
+        Command::Report(args) => commands::report::report(&args),
+        Command::Snapshot(args) => commands::snapshot::snapshot(&args),
         Command::Check(args) => commands::check::check(&args),
         Command::Serve(args) => commands::serve::serve(&args),
         Command::Faults(args) => commands::faults::faults(&args),
@@ -38,7 +43,7 @@ fn main() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(CliError::Closed) => Exit::Passed.into(),
         Err(error) => {
-            anstream::eprintln!("{}", error.for_a_person());
+            output::note(&error.for_a_person());
             error.exit().into()
         }
     }

@@ -7,7 +7,9 @@ use std::time::Duration;
 use events::{Event, Kind};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use report::ReportError;
+use report::around::printable;
 use report::files::ScenarioFiles;
+use report::redact::Redactor;
 use runner::Progress;
 use sim::Instant;
 
@@ -15,6 +17,11 @@ use sim::Instant;
 #[expect(clippy::disallowed_methods, reason = "people want to know how long it took")]
 pub(crate) fn wall_clock() -> std::time::Instant {
     std::time::Instant::now()
+}
+
+/// Writes a line to stderr. Where nobody reads it, it is lost, and the work goes on.
+pub(crate) fn note(text: &str) {
+    let _ = writeln!(anstream::stderr(), "{text}");
 }
 
 /// The terminal.
@@ -29,9 +36,20 @@ impl Screen {
     /// A screen for `scenarios` scenarios. Without a terminal there are no bars.
     pub(crate) fn new(scenarios: usize, verbose: bool) -> Screen {
         let bars = MultiProgress::new();
-        let style = ProgressStyle::with_template("{pos}/{len} scenarios  {elapsed}").expect("the template is valid");
+        let style =
+            ProgressStyle::with_template("{pos}/{len} scenarios  {elapsed}").expect("the template is valid");
         let all = bars.add(ProgressBar::new(scenarios as u64).with_style(style));
-        Screen { bars, all, verbose, several: scenarios > 1 }
+        Screen {
+            bars,
+            all,
+            verbose,
+            several: scenarios > 1,
+        }
+    }
+
+    /// A scenario has ended.
+    pub(crate) fn count(&self) {
+        self.all.inc(1);
     }
 
     /// Writes a result to stdout, above the bars.
@@ -39,7 +57,6 @@ impl Screen {
     /// # Errors
     /// Those of stdout.
     pub(crate) fn print(&self, text: &str) -> io::Result<()> {
-        self.all.inc(1);
         self.bars.suspend(|| {
             let mut out = anstream::stdout();
             out.write_all(text.as_bytes())?;
@@ -58,11 +75,23 @@ impl Screen {
         id: &'a str,
         duration: Duration,
         files: Option<ScenarioFiles>,
+        redactor: Redactor,
         stop: &'a AtomicBool,
     ) -> Watcher<'a> {
         let style = ProgressStyle::with_template("  {wide_bar:.dim} {msg}").expect("the template is valid");
-        let bar = self.bars.insert_before(&self.all, ProgressBar::new(duration.as_secs().max(1)).with_style(style));
-        Watcher { screen: self, id, bar, files, failed: None, stop }
+        let bar = self.bars.insert_before(
+            &self.all,
+            ProgressBar::new(duration.as_secs().max(1)).with_style(style),
+        );
+        Watcher {
+            screen: self,
+            id,
+            bar,
+            files,
+            redactor,
+            failed: None,
+            stop,
+        }
     }
 }
 
@@ -72,6 +101,8 @@ pub(crate) struct Watcher<'a> {
     id: &'a str,
     bar: ProgressBar,
     files: Option<ScenarioFiles>,
+    /// For what is shown while the scenario runs.
+    redactor: Redactor,
     failed: Option<ReportError>,
     stop: &'a AtomicBool,
 }
@@ -114,13 +145,15 @@ impl Progress for Watcher<'_> {
         if self.screen.verbose
             && let Kind::SerialLine { text, .. } = &event.kind
         {
-            self.screen.bars.suspend(|| {
-                if self.screen.several {
-                    anstream::eprintln!("\x1b[2m{} {} |\x1b[0m {text}", self.id, event.at);
-                } else {
-                    anstream::eprintln!("\x1b[2m{} |\x1b[0m {text}", event.at);
-                }
-            });
+            let text = printable(&self.redactor.text(text));
+            let name = if self.screen.several {
+                format!("{} ", self.id)
+            } else {
+                String::new()
+            };
+            self.screen
+                .bars
+                .suspend(|| note(&format!("\x1b[2m{name}{} |\x1b[0m {text}", event.at)));
         }
     }
 }

@@ -60,7 +60,12 @@ mod tests {
     fn results_come_in_the_order_of_the_jobs() {
         let jobs: Vec<u64> = (0..50).collect();
         let mut got = Vec::new();
-        run_ordered(&jobs, 4, |_, j| (j % 7 != 3).then_some(j * 2), |i, r| got.push((i as u64, r)));
+        run_ordered(
+            &jobs,
+            4,
+            |_, j| (j % 7 != 3).then_some(j * 2),
+            |i, r| got.push((i as u64, r)),
+        );
         let want: Vec<_> = jobs.iter().filter(|j| *j % 7 != 3).map(|j| (*j, j * 2)).collect();
         assert_eq!(got, want);
     }

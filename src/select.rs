@@ -39,8 +39,18 @@ pub(crate) fn select(scenarios: Vec<Scenario>, globs: &[String]) -> Result<Vec<S
         .map(|scenario| {
             let short = stem(scenario.path());
             let alone = homes.get(&short).is_none_or(|paths| paths.len() == 1);
-            let base = if alone { short } else { Path::new(scenario.path()).with_extension("").display().to_string() };
-            Selected { id: with_case(&base, &scenario), scenario }
+            let base = if alone {
+                short
+            } else {
+                Path::new(scenario.path())
+                    .with_extension("")
+                    .display()
+                    .to_string()
+            };
+            Selected {
+                id: with_case(&base, &scenario),
+                scenario,
+            }
         })
         .filter(|s| {
             let path = s.scenario.path();
@@ -49,18 +59,28 @@ pub(crate) fn select(scenarios: Vec<Scenario>, globs: &[String]) -> Result<Vec<S
             globs.is_empty() || globs.iter().any(matches)
         })
         .collect();
-    if selected.is_empty() { Err(CliError::NothingSelected(globs_text)) } else { Ok(selected) }
+    if selected.is_empty() {
+        Err(CliError::NothingSelected(globs_text))
+    } else {
+        Ok(selected)
+    }
 }
 
 fn stem(path: &str) -> String {
-    Path::new(path).file_stem().map_or_else(|| path.to_owned(), |s| s.to_string_lossy().into_owned())
+    Path::new(path)
+        .file_stem()
+        .map_or_else(|| path.to_owned(), |s| s.to_string_lossy().into_owned())
 }
 
 fn with_case(base: &str, scenario: &Scenario) -> String {
     if scenario.parameters.is_empty() {
         return base.to_owned();
     }
-    let values: Vec<String> = scenario.parameters.iter().map(|(k, v)| format!("{k}={v}")).collect();
+    let values: Vec<String> = scenario
+        .parameters
+        .iter()
+        .map(|(k, v)| format!("{k}={v}"))
+        .collect();
     format!("{base}[{}]", values.join(","))
 }
 
@@ -85,7 +105,10 @@ mod tests {
 
     #[test]
     fn names_are_stable_and_unlike() {
-        assert_eq!(ids(&[]), ["a/one", "b/one", "skew[skew=-301s]", "skew[skew=299s]"]);
+        assert_eq!(
+            ids(&[]),
+            ["a/one", "b/one", "skew[skew=-301s]", "skew[skew=299s]"]
+        );
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::cli::BenchArgs;
 use crate::error::{CliError, stdout_failed};
 use crate::exit::Exit;
 use crate::firmware::Images;
-use crate::output::wall_clock;
+use crate::output::{self, wall_clock};
 
 /// The main job.
 const HEALTHY: &str = include_str!("../../scenarios/healthy-three-hours.yaml");
@@ -59,11 +59,14 @@ pub(crate) fn bench(args: &BenchArgs) -> Result<Exit, CliError> {
     let figures: Vec<&Figure> = FIGURES.iter().filter(|(name, _)| wanted(name)).collect();
     if figures.is_empty() {
         let names: Vec<&str> = FIGURES.iter().map(|(name, _)| *name).collect();
-        return Err(CliError::NothingSelected(format!("a figure; there are {}", names.join(", "))));
+        return Err(CliError::NothingSelected(format!(
+            "a figure; there are {}",
+            names.join(", ")
+        )));
     }
     let mut out = std::io::stdout();
     for (name, take) in figures {
-        anstream::eprintln!("taking {name}, {} times", args.repeat);
+        output::note(&format!("taking {name}, {} times", args.repeat));
         let mut taken = Vec::new();
         for _ in 0..args.repeat {
             taken.push(take()?);
@@ -71,7 +74,11 @@ pub(crate) fn bench(args: &BenchArgs) -> Result<Exit, CliError> {
         taken.sort_by(|a, b| a.value.total_cmp(&b.value));
         let (low, high) = (taken[0].value, taken[taken.len() - 1].value);
         let Taken { value, unit, more } = &taken[taken.len() / 2];
-        writeln!(out, "{name:<22} {value:>9.3} {unit:<5} ({low:.3} to {high:.3})  {more}").map_err(stdout_failed)?;
+        writeln!(
+            out,
+            "{name:<22} {value:>9.3} {unit:<5} ({low:.3} to {high:.3})  {more}"
+        )
+        .map_err(stdout_failed)?;
     }
     Ok(Exit::Passed)
 }
@@ -98,22 +105,40 @@ fn healthy() -> Result<Taken, CliError> {
         .map_err(|e| CliError::Bench(e.to_string()))?;
     let wall = started.elapsed();
     if record.verdict != Verdict::Pass {
-        return Err(CliError::Bench("the healthy run did not pass; `oceanrig run` says why".to_owned()));
+        return Err(CliError::Bench(
+            "the healthy run did not pass; `oceanrig run` says why".to_owned(),
+        ));
     }
-    let Some(Event { at, kind: events::Kind::ScenarioFinished { instructions, .. } }) = record.events.last() else {
+    let Some(Event {
+        at,
+        kind: events::Kind::ScenarioFinished { instructions, .. },
+    }) = record.events.last()
+    else {
         return Err(CliError::Bench("the healthy run has no end".to_owned()));
     };
     let (at, instructions) = (at.as_secs(), *instructions);
     let rate = at as f64 / wall.as_secs_f64();
-    let more = format!("{at} virtual s, {:.1} M instructions, {rate:.0} virtual s per s", instructions as f64 / 1e6);
-    Ok(Taken { value: wall.as_secs_f64(), unit: "s", more })
+    let more = format!(
+        "{at} virtual s, {:.1} M instructions, {rate:.0} virtual s per s",
+        instructions as f64 / 1e6
+    );
+    Ok(Taken {
+        value: wall.as_secs_f64(),
+        unit: "s",
+        more,
+    })
 }
 
 fn emulator(elf: &[u8]) -> Result<Emulator, CliError> {
     let broken = |e: &dyn std::error::Error| CliError::Bench(e.to_string());
     let image = Image::load(elf).map_err(|e| broken(&e))?;
     let flash = FlashImage::new().map_err(|e| broken(&e))?;
-    let config = EmulatorConfig { mac: [2, 0, 0, 0, 0, 1], flash, crystal_ppm: 0, seed: 1 };
+    let config = EmulatorConfig {
+        mac: [2, 0, 0, 0, 0, 1],
+        flash,
+        crystal_ppm: 0,
+        seed: 1,
+    };
     Emulator::new(config, &image).map_err(|e| broken(&e))
 }
 
@@ -122,7 +147,9 @@ fn drive(emulator: &mut Emulator, until: Instant) -> Result<Duration, CliError> 
     let started = wall_clock();
     let mut seen = Vec::new();
     while emulator.now() < until {
-        emulator.run_until(until).map_err(|e| CliError::Bench(e.to_string()))?;
+        emulator
+            .run_until(until)
+            .map_err(|e| CliError::Bench(e.to_string()))?;
         emulator.take_observations(&mut seen);
         seen.clear();
     }
@@ -137,14 +164,22 @@ fn compute() -> Result<Taken, CliError> {
     let wall = drive(&mut emulator, Instant::from_millis(2_500))?;
     let mips = (emulator.instructions() - before) as f64 / wall.as_secs_f64() / 1e6;
     let more = format!("{:.2} s for 2 virtual s at 160 MHz", wall.as_secs_f64());
-    Ok(Taken { value: mips, unit: "MIPS", more })
+    Ok(Taken {
+        value: mips,
+        unit: "MIPS",
+        more,
+    })
 }
 
 fn busy_wait_hour() -> Result<Taken, CliError> {
     let mut emulator = emulator(DELAY)?;
     let wall = drive(&mut emulator, Instant::from_secs(3600))?;
     let more = format!("{:.1} G instructions", emulator.instructions() as f64 / 1e9);
-    Ok(Taken { value: wall.as_secs_f64(), unit: "s", more })
+    Ok(Taken {
+        value: wall.as_secs_f64(),
+        unit: "s",
+        more,
+    })
 }
 
 /// A scenario file in a directory of its own, gone with the value.
@@ -153,7 +188,10 @@ struct Scratch(PathBuf);
 impl Scratch {
     fn new(text: &str) -> Result<Scratch, CliError> {
         let dir = std::env::temp_dir().join(format!("oceanrig-bench-{}", std::process::id()));
-        let failed = |source| CliError::Write { path: dir.clone(), source };
+        let failed = |source| CliError::Write {
+            path: dir.clone(),
+            source,
+        };
         fs::create_dir_all(&dir).map_err(failed)?;
         fs::write(dir.join("cold.yaml"), text).map_err(failed)?;
         Ok(Scratch(dir))
@@ -172,11 +210,16 @@ impl Drop for Scratch {
 }
 
 fn own_binary() -> Result<PathBuf, CliError> {
-    std::env::current_exe().map_err(|source| CliError::Read { path: Path::new("the own binary").to_owned(), source })
+    std::env::current_exe().map_err(|source| CliError::Read {
+        path: Path::new("the own binary").to_owned(),
+        source,
+    })
 }
 
 fn cold_start() -> Result<Taken, CliError> {
-    let scratch = Scratch::new("name: Cold start\nversion: 1\nbench: {duration: 5s}\nexpect: [{serial: \"[REG] Registered\"}]\n")?;
+    let scratch = Scratch::new(
+        "name: Cold start\nversion: 1\nbench: {duration: 5s}\nexpect: [{serial: \"[REG] Registered\"}]\n",
+    )?;
     let spawn_failed = |e: std::io::Error| CliError::Bench(format!("cannot start a second oceanrig: {e}"));
     let started: WallInstant = wall_clock();
     let mut child = Command::new(own_binary()?)
@@ -201,7 +244,9 @@ fn cold_start() -> Result<Taken, CliError> {
             unit: "ms",
             more: "from the command to the first serial line".to_owned(),
         }),
-        _ => Err(CliError::Bench(format!("the run for the cold start ended with {status}"))),
+        _ => Err(CliError::Bench(format!(
+            "the run for the cold start ended with {status}"
+        ))),
     }
 }
 
@@ -209,8 +254,14 @@ fn cold_start() -> Result<Taken, CliError> {
 fn in_child() -> Result<Exit, CliError> {
     healthy()?;
     let path = Path::new("/proc/self/status");
-    let status = fs::read_to_string(path).map_err(|source| CliError::Read { path: path.to_owned(), source })?;
-    let line = status.lines().find(|l| l.starts_with("VmHWM:")).unwrap_or_default();
+    let status = fs::read_to_string(path).map_err(|source| CliError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    let line = status
+        .lines()
+        .find(|l| l.starts_with("VmHWM:"))
+        .unwrap_or_default();
     writeln!(std::io::stdout(), "{line}").map_err(stdout_failed)?;
     Ok(Exit::Passed)
 }
@@ -224,5 +275,9 @@ fn peak_memory() -> Result<Taken, CliError> {
     let kib = text.split_whitespace().nth(1).and_then(|n| n.parse::<f64>().ok());
     let kib = kib.ok_or_else(|| CliError::Bench("peak memory is known on Linux only".to_owned()))?;
     let more = "the whole process in the healthy run, events included".to_owned();
-    Ok(Taken { value: kib / 1024.0, unit: "MiB", more })
+    Ok(Taken {
+        value: kib / 1024.0,
+        unit: "MiB",
+        more,
+    })
 }

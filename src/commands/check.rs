@@ -1,7 +1,7 @@
 //! `oceanrig check`
 
 use std::fs;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use scenario::Scenario;
@@ -10,6 +10,7 @@ use crate::cli::CheckArgs;
 use crate::discover;
 use crate::error::{CliError, stdout_failed};
 use crate::exit::Exit;
+use crate::output;
 
 /// Checks scenario files without running them.
 ///
@@ -21,7 +22,13 @@ pub(crate) fn check(args: &CheckArgs) -> Result<Exit, CliError> {
     let (files, cases) = (files.len(), scenarios.len());
     let plural = |n: usize| if n == 1 { "" } else { "s" };
     let mut out = std::io::stdout();
-    writeln!(out, "{files} file{} with {cases} scenario{}: valid", plural(files), plural(cases)).map_err(stdout_failed)?;
+    writeln!(
+        out,
+        "{files} file{} with {cases} scenario{}: valid",
+        plural(files),
+        plural(cases)
+    )
+    .map_err(stdout_failed)?;
     Ok(Exit::Passed)
 }
 
@@ -38,10 +45,13 @@ pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<Scenario>, CliError> {
     let mut scenarios = Vec::new();
     let mut invalid = 0;
     for path in &files {
-        let bytes = fs::read(path).map_err(|source| CliError::Read { path: path.clone(), source })?;
+        let bytes = fs::read(path).map_err(|source| CliError::Read {
+            path: path.clone(),
+            source,
+        })?;
         let name = path.display().to_string();
         let Ok(text) = String::from_utf8(bytes) else {
-            anstream::eprintln!("{name}: not a text file (not UTF-8)");
+            output::note(&format!("{name}: not a text file (not UTF-8)"));
             invalid += 1;
             continue;
         };
@@ -49,13 +59,15 @@ pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<Scenario>, CliError> {
             Ok(cases) => scenarios.extend(cases),
             Err(diagnostics) => {
                 invalid += 1;
-                let colour = std::io::stderr().is_terminal();
-                anstream::eprintln!("{}", diagnostics.render(colour, 100));
+                output::note(&diagnostics.render(true, 100));
             }
         }
     }
     if invalid > 0 {
-        return Err(CliError::Invalid { invalid, all: files.len() });
+        return Err(CliError::Invalid {
+            invalid,
+            all: files.len(),
+        });
     }
     Ok(scenarios)
 }

@@ -10,6 +10,7 @@ use report::{html, junit, load};
 
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::output;
 
 /// Arguments of `oceanrig report`.
 #[derive(Debug, Args)]
@@ -56,7 +57,10 @@ pub(crate) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
         for file in files {
             let loaded = load::runs(&file).map_err(CliError::Report)?;
             if loaded.torn {
-                anstream::eprintln!("{}: the last line is cut off and left out", file.display());
+                output::note(&format!(
+                    "{}: the last line is cut off and left out",
+                    file.display()
+                ));
             }
             // Each run has its own numbers, as when it ran.
             runs.extend(
@@ -76,7 +80,11 @@ pub(crate) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
         )?;
     }
     let plural = if all.len() == 1 { "" } else { "s" };
-    anstream::eprintln!("{}: {} scenario{plural}", args.output.display(), all.len());
+    output::note(&format!(
+        "{}: {} scenario{plural}",
+        args.output.display(),
+        all.len()
+    ));
     Ok(Exit::Passed)
 }
 

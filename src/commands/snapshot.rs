@@ -13,6 +13,7 @@ use snapshot::{Checked, Comparison, Log, Mode, Snapshot, Tolerance};
 use crate::commands::check;
 use crate::error::{CliError, stdout_failed};
 use crate::exit::Exit;
+use crate::output;
 
 /// Arguments of `oceanrig snapshot`.
 #[derive(Debug, Args)]
@@ -81,23 +82,26 @@ pub(crate) fn check_run(
     snapshot::check(&path, &log, tolerance, scenario.path(), &expression, mode).map_err(CliError::Snapshot)
 }
 
+/// Why a run whose snapshot is not the same fails.
+pub(crate) fn reason(checked: &Checked) -> String {
+    let path = checked.path.display();
+    match checked.comparison {
+        Comparison::New => format!("no snapshot is stored yet in {path}"),
+        Comparison::Same | Comparison::Different(_) => format!("the serial log differs from {path}"),
+    }
+}
+
 /// What to print of a check that did not find the same log.
 pub(crate) fn story(checked: &Checked) -> String {
     match &checked.comparison {
         Comparison::Same => String::new(),
-        Comparison::New => format!("  no snapshot is stored yet in {}\n", checked.path.display()),
-        Comparison::Different(diff) => {
-            format!(
-                "  the log differs from {}:\n{}",
-                checked.path.display(),
-                snapshot::render(diff)
-            )
-        }
+        Comparison::New => format!("  {}\n", reason(checked)),
+        Comparison::Different(diff) => format!("  {}:\n{}", reason(checked), snapshot::render(diff)),
     }
 }
 
 /// Where the snapshot of a scenario lies.
-fn stored_path(scenario: &Scenario) -> PathBuf {
+pub(crate) fn stored_path(scenario: &Scenario) -> PathBuf {
     let case: Vec<String> = scenario
         .parameters
         .iter()
@@ -179,7 +183,7 @@ fn each(
         writeln!(out, "{word}  {}", path.display()).map_err(stdout_failed)?;
     }
     if stored.is_empty() {
-        anstream::eprintln!("nothing is pending");
+        output::note("nothing is pending");
     }
     Ok(Exit::Passed)
 }
@@ -227,7 +231,7 @@ fn review(stored: &[PathBuf], answers: &mut dyn BufRead) -> Result<Exit, CliErro
         }
     }
     if stored.is_empty() {
-        anstream::eprintln!("nothing is pending");
+        output::note("nothing is pending");
     }
     Ok(Exit::Passed)
 }

@@ -21,18 +21,40 @@ const SCRIPTS: [&str; 6] = [
 ];
 const BODY: &str = include_str!("html/body.html");
 
-/// The page about `runs`, whose events should be redacted. `title` stands in the window's title.
+/// A page in the making: a run can be forgotten once it is added.
+#[derive(Debug, Default)]
+pub struct Page {
+    list: String,
+    data: String,
+    passed: usize,
+    failed: usize,
+    all: usize,
+}
+
+/// The page about `runs` at once, whose events should be redacted. `title` stands in the window's title.
 pub fn render(runs: &[&Run], title: &str) -> String {
-    let mut list = String::new();
-    let mut data = String::new();
-    for (i, run) in runs.iter().enumerate() {
+    let mut page = Page::default();
+    runs.iter().for_each(|run| page.add(run));
+    page.finish(title)
+}
+
+impl Page {
+    /// Adds a run, whose events should be redacted.
+    pub fn add(&mut self, run: &Run) {
+        let i = self.all;
+        self.all += 1;
+        match run.outcome {
+            Outcome::Passed => self.passed += 1,
+            Outcome::Failed { .. } => self.failed += 1,
+            Outcome::Infrastructure { .. } => {}
+        }
         let (class, word) = verdict(&run.outcome);
         let backend = match run.events.first().map(|e| &e.kind) {
             Some(Kind::ScenarioStarted { backend, seed, .. }) => format!("{backend}, seed {seed}"),
             _ => String::new(),
         };
         let _ = write!(
-            list,
+            self.list,
             "<li><a href=\"#s={i}\" data-run=\"{i}\"><span class=\"verdict {class}\">{word}</span>\
              <span class=\"name\">{}</span><span class=\"sub\">{} · {}</span></a></li>",
             escape(&run.name),
@@ -40,28 +62,33 @@ pub fn render(runs: &[&Run], title: &str) -> String {
             run.ended(),
         );
         let _ = writeln!(
-            data,
+            self.data,
             "<script type=\"application/json\" id=\"run-{i}\">{}</script>",
             json(&data::of(run))
         );
     }
-    let count = |f: fn(&Outcome) -> bool| runs.iter().filter(|r| f(&r.outcome)).count();
-    let (passed, failed) = (
-        count(|o| *o == Outcome::Passed),
-        count(|o| matches!(o, Outcome::Failed { .. })),
-    );
-    let broken = runs.len() - passed - failed;
-    let mut summary = format!("{passed} passed, {failed} failed");
-    if broken > 0 {
-        let _ = write!(
-            summary,
-            ", {broken} bench error{}",
-            if broken == 1 { "" } else { "s" }
-        );
-    }
-    let body = BODY.replace("@LIST@", &list).replace("@SUMMARY@", &summary);
-    format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+
+    /// The page. `title` stands in the window's title.
+    pub fn finish(self, title: &str) -> String {
+        let Page {
+            list,
+            data,
+            passed,
+            failed,
+            all,
+        } = self;
+        let broken = all - passed - failed;
+        let mut summary = format!("{passed} passed, {failed} failed");
+        if broken > 0 {
+            let _ = write!(
+                summary,
+                ", {broken} bench error{}",
+                if broken == 1 { "" } else { "s" }
+            );
+        }
+        let body = BODY.replace("@LIST@", &list).replace("@SUMMARY@", &summary);
+        format!(
+            "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n\
          <meta name=\"generator\" content=\"oceanrig {version}\">\n\
@@ -69,10 +96,11 @@ pub fn render(runs: &[&Run], title: &str) -> String {
          style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:\">\n\
          <link rel=\"icon\" href=\"data:,\">\n<title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n\
          <body>\n{body}\n{data}<script>\n'use strict';\n(() => {{\n{scripts}}})();\n</script>\n</body>\n</html>\n",
-        version = env!("CARGO_PKG_VERSION"),
-        title = escape(title),
-        scripts = SCRIPTS.concat(),
-    )
+            version = env!("CARGO_PKG_VERSION"),
+            title = escape(title),
+            scripts = SCRIPTS.concat(),
+        )
+    }
 }
 
 fn verdict(outcome: &Outcome) -> (&'static str, &'static str) {
