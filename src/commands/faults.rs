@@ -24,7 +24,9 @@ pub(crate) fn faults(args: &FaultsArgs) -> Result<Exit, CliError> {
             found.into_iter().map(details).collect()
         }
     };
-    std::io::stdout().write_all(text.as_bytes()).map_err(stdout_failed)?;
+    std::io::stdout()
+        .write_all(text.as_bytes())
+        .map_err(stdout_failed)?;
     Ok(Exit::Passed)
 }
 
@@ -35,8 +37,15 @@ fn list(entries: &[FaultEntry]) -> String {
         if e.layer != layer {
             layer = e.layer;
             let key = key(e);
-            let title = if e.is_trigger() { "Moments".to_owned() } else { format!("Actions: {layer}") };
-            out.push_str(&format!("{}{title} (`{key}:`)\n", if out.is_empty() { "" } else { "\n" }));
+            let title = if e.is_trigger() {
+                "Moments".to_owned()
+            } else {
+                format!("Actions: {layer}")
+            };
+            out.push_str(&format!(
+                "{}{title} (`{key}:`)\n",
+                if out.is_empty() { "" } else { "\n" }
+            ));
         }
         out.push_str(&format!("  {:<30}{}\n", e.name, first_sentence(&e.meaning)));
         out.push_str(&format!("  {:<30}{}: {}\n", "", key(e), e.example));
@@ -74,8 +83,14 @@ mod tests {
 
     #[test]
     fn a_name_shows_its_values() {
-        let dhcp = fault_entries().into_iter().find(|e| e.name == "dhcp" && !e.is_trigger()).unwrap();
+        let dhcp = fault_entries()
+            .into_iter()
+            .find(|e| e.name == "dhcp" && !e.is_trigger())
+            .unwrap();
         let text = details(&dhcp);
-        assert!(text.contains("  do: {dhcp: {lease: 60s}}\n\n  silent              No answer."), "{text}");
+        assert!(
+            text.contains("  do: {dhcp: {lease: 60s}}\n\n  silent              No answer."),
+            "{text}"
+        );
     }
 }

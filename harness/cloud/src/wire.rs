@@ -146,10 +146,9 @@ impl Wire {
             }
             while segment.sent < segment.bytes.len() && segment.next_chunk <= self.now {
                 let rest = segment.bytes.len() - segment.sent;
-                let step = segment
-                    .shape
-                    .pace
-                    .map_or(rest, |pace| segment.head_left(pace).max(pace.chunk.max(1)).min(rest));
+                let step = segment.shape.pace.map_or(rest, |pace| {
+                    segment.head_left(pace).max(pace.chunk.max(1)).min(rest)
+                });
                 self.out
                     .extend_from_slice(&segment.bytes[segment.sent..segment.sent + step]);
                 segment.sent += step;
@@ -269,5 +268,46 @@ impl Write for Pipe {
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_slow_body_has_a_quick_head() {
+        let mut wire = Wire::default();
+        let every = Duration::from_secs(1);
+        let pace = |head_at_once| {
+            Some(Pace {
+                chunk: 2,
+                every,
+                head_at_once,
+            })
+        };
+        for (exchange, head_at_once, first) in [(1, true, &b"HTTP/1.1 200\r\n\r\n"[..]), (2, false, b"HT")] {
+            wire.begin_reply(
+                exchange,
+                Shape {
+                    pace: pace(head_at_once),
+                    ..Shape::default()
+                },
+            );
+            if let Some(last) = wire.segments.back_mut() {
+                last.bytes = b"HTTP/1.1 200\r\n\r\nabc".to_vec();
+            }
+            assert_eq!((wire.settle(), wire.take()), (vec![], first.to_vec()));
+            let mut rest = Vec::new();
+            for _ in 0..20 {
+                wire.now += every;
+                wire.settle();
+                rest.push(wire.take());
+            }
+            assert_eq!(first.len() + rest.concat().len(), 19);
+            assert!(rest.iter().all(|part| part.len() <= 2));
+        }
     }
 }

@@ -7,7 +7,10 @@ use cloud::http::Connection;
 use cloud::{Cloud, Ending, Origin, Shared};
 use dut::{Dut, DutError, Observation};
 use events::{Direction, Kind};
-use netsim::{CapturedFrame, DhcpMode, Filter, Impairment, NetConfig, Netsim, Protocol, RuleId, SntpMode, StreamEvent, StreamId};
+use netsim::{
+    CapturedFrame, DhcpMode, Filter, Impairment, NetConfig, Netsim, Protocol, RuleId, SntpMode, StreamEvent,
+    StreamId,
+};
 use scenario::Action;
 use scenario::action::{DhcpFault, NtpFault};
 use sim::Instant;
@@ -73,7 +76,11 @@ impl Bench {
     /// When something other than the device happens next.
     pub(crate) fn next_due(&self) -> Option<Instant> {
         let origin = self.origin.borrow();
-        let dues = [self.net.next_due(), origin.cloud.next_due(self.now), self.hub.borrow().faults.next_due()];
+        let dues = [
+            self.net.next_due(),
+            origin.cloud.next_due(self.now),
+            self.hub.borrow().faults.next_due(),
+        ];
         let connections = self.connections.values().filter_map(Connection::next_due);
         dues.into_iter().flatten().chain(connections).min()
     }
@@ -95,7 +102,7 @@ impl Bench {
         for (at, observation) in seen.drain(..) {
             let kind = match observation {
                 Observation::Air(message) => {
-                    self.to_the_air(at, message);
+                    self.air_message(at, message);
                     continue;
                 }
                 Observation::PowerLost => {
@@ -115,7 +122,7 @@ impl Bench {
         self.seen = seen;
     }
 
-    fn to_the_air(&mut self, at: Instant, message: ToAir) {
+    fn air_message(&mut self, at: Instant, message: ToAir) {
         self.net.from_station(at.max(self.now), message);
     }
 
@@ -149,7 +156,9 @@ impl Bench {
                 return Ok(());
             }
         }
-        self.note(format!("network and cloud answered each other {MOST_ROUNDS} times within one moment"));
+        self.note(format!(
+            "network and cloud answered each other {MOST_ROUNDS} times within one moment"
+        ));
         Ok(())
     }
 
@@ -169,7 +178,13 @@ impl Bench {
                 netsim::Direction::FromStation => Direction::FromDevice,
                 netsim::Direction::ToStation => Direction::ToDevice,
             };
-            hub.tell(frame.at, Kind::Frame { direction, len: frame.bytes.len() as u32 });
+            hub.tell(
+                frame.at,
+                Kind::Frame {
+                    direction,
+                    len: frame.bytes.len() as u32,
+                },
+            );
             self.frames.push(frame);
         }
     }
@@ -188,7 +203,11 @@ impl Bench {
             StreamEvent::Data { id, bytes } => {
                 if let Some(connection) = self.connections.get_mut(&id) {
                     connection.receive(now, &bytes);
-                } else if let Some(page) = self.portals.get_mut(&id).and_then(|portal| portal.receive(&bytes)) {
+                } else if let Some(page) = self
+                    .portals
+                    .get_mut(&id)
+                    .and_then(|portal| portal.receive(&bytes))
+                {
                     self.net.stream_send(id, &page);
                     self.net.stream_close(id);
                 }
@@ -238,11 +257,14 @@ impl Bench {
         let now = self.now;
         let done = if wanted.is_for_the_cloud() {
             wanted.at_the_cloud(now, &mut self.origin.borrow_mut().cloud, &self.device)
-        } else if matches!(wanted.action, Action::PowerCut(_) | Action::Reset(_) | Action::DrivePin(_) | Action::CorruptFlash(_)) {
-            self.to_the_device(&wanted)?;
+        } else if matches!(
+            wanted.action,
+            Action::PowerCut(_) | Action::Reset(_) | Action::DrivePin(_) | Action::CorruptFlash(_)
+        ) {
+            self.act_on_device(&wanted)?;
             Ok(())
         } else {
-            self.to_the_network(&wanted)
+            self.act_on_network(&wanted)
         };
         match done {
             Ok(()) => self.hub.borrow_mut().confirm(&wanted, now),
@@ -251,7 +273,7 @@ impl Bench {
         Ok(())
     }
 
-    fn to_the_device(&mut self, wanted: &Do) -> Result<(), DutError> {
+    fn act_on_device(&mut self, wanted: &Do) -> Result<(), DutError> {
         match &wanted.action {
             Action::PowerCut(cut) => match cut.flash_write_byte {
                 Some(byte) if wanted.on() => self.dut.cut_power_in_flash_write(Some(byte))?,
@@ -262,7 +284,9 @@ impl Bench {
                 }
             },
             Action::Reset(reset) => self.dut.reset_by(reset.cause)?,
-            Action::DrivePin(pin) => self.dut.set_pin(pin.gpio.value, wanted.value(pin.level.is_high()))?,
+            Action::DrivePin(pin) => self
+                .dut
+                .set_pin(pin.gpio.value, wanted.value(pin.level.is_high()))?,
             Action::CorruptFlash(flash) => {
                 let bytes = flash.new_bytes().unwrap_or_default();
                 self.dut.write_flash(&flash.partition, flash.offset, &bytes)?;
@@ -272,21 +296,28 @@ impl Bench {
         Ok(())
     }
 
-    fn to_the_network(&mut self, wanted: &Do) -> Result<(), String> {
+    fn act_on_network(&mut self, wanted: &Do) -> Result<(), String> {
         let (now, on) = (self.now, wanted.on());
         let config = &self.net_config;
         let refused = |why: netsim::NetError| format!("`{}` failed: {why}", wanted.action.name());
         match &wanted.action {
             Action::AccessPointGone => self.net.set_access_point(now, !on),
             Action::Deauthenticate(d) => self.net.deauthenticate(now, Reason(d.reason.value)),
-            Action::Rssi(dbm) => self.net.set_rssi(wanted.value(dbm.value).unwrap_or(config.ap.rssi_dbm)),
+            Action::Rssi(dbm) => self
+                .net
+                .set_rssi(wanted.value(dbm.value).unwrap_or(config.ap.rssi_dbm)),
             Action::WrongPassword(password) => {
-                let password = wanted.value(&password.value).unwrap_or(&config.ap.password).clone();
+                let password = wanted
+                    .value(&password.value)
+                    .unwrap_or(&config.ap.password)
+                    .clone();
                 self.net.set_password(password).map_err(refused)?;
             }
             Action::Hidden => self.net.set_hidden(on || config.ap.hidden),
             Action::Channel(channel) => {
-                self.net.set_channel(wanted.value(channel.value).unwrap_or(config.ap.channel)).map_err(refused)?;
+                self.net
+                    .set_channel(wanted.value(channel.value).unwrap_or(config.ap.channel))
+                    .map_err(refused)?;
             }
             Action::Link(fault) => {
                 let impairment = faults::impairment(fault, config);
@@ -297,19 +328,28 @@ impl Bench {
                 if filter == Filter::default() {
                     filter.protocol = Some(Protocol::Tcp);
                 }
-                let impairment = Impairment { filter, loss_ppm: netsim::impair::ALL_PPM, ..Impairment::default() };
+                let impairment = Impairment {
+                    filter,
+                    loss_ppm: netsim::impair::ALL_PPM,
+                    ..Impairment::default()
+                };
                 self.rule(wanted, |net| net.impair(impairment)).map_err(refused)?;
             }
             Action::Refuse(only) => {
                 let filter = faults::filter(only, config);
                 self.rule(wanted, |net| Ok(net.refuse(filter))).map_err(refused)?;
             }
-            Action::Dhcp(DhcpFault::Silent) => self.net.set_dhcp(wanted.value(DhcpMode::Silent).unwrap_or_default()),
-            Action::Dhcp(DhcpFault::Nak) => self.net.set_dhcp(wanted.value(DhcpMode::Nak).unwrap_or_default()),
+            Action::Dhcp(DhcpFault::Silent) => self
+                .net
+                .set_dhcp(wanted.value(DhcpMode::Silent).unwrap_or_default()),
+            Action::Dhcp(DhcpFault::Nak) => {
+                self.net.set_dhcp(wanted.value(DhcpMode::Nak).unwrap_or_default())
+            }
             Action::Dhcp(DhcpFault::AddressConflict) => self.net.set_address_conflict(on),
             Action::Dhcp(DhcpFault::Lease(time)) => {
                 let s = u32::try_from(time.duration().as_secs()).unwrap_or(u32::MAX);
-                self.net.set_lease_time(wanted.value(s).unwrap_or(config.lease_time_s));
+                self.net
+                    .set_lease_time(wanted.value(s).unwrap_or(config.lease_time_s));
             }
             Action::Dns(fault) => {
                 let (mode, delay) = wanted.value(faults::dns(fault)).unwrap_or_default();
@@ -319,7 +359,9 @@ impl Bench {
             Action::NtpClock(error) => self.sntp_clock(wanted.value(error.offset.0)),
             Action::Ntp(NtpFault::Offset(offset)) => self.sntp_clock(wanted.value(offset.0)),
             Action::Ntp(fault) => {
-                self.sntp_mode = faults::sntp(fault).and_then(|mode| wanted.value(mode)).unwrap_or_default();
+                self.sntp_mode = faults::sntp(fault)
+                    .and_then(|mode| wanted.value(mode))
+                    .unwrap_or_default();
                 self.net.set_sntp(self.sntp_mode, self.ntp_offset_ns);
             }
             other => return Err(format!("`{}` is not done to the network", other.name())),
@@ -342,14 +384,21 @@ impl Bench {
         self.ntp_offset_ns = offset_ns.map_or(self.net_config.ntp_offset_ns, i128::from);
         self.net.set_sntp(self.sntp_mode, self.ntp_offset_ns);
         let offset_ns = i64::try_from(self.ntp_offset_ns).unwrap_or(i64::MAX);
-        let kind = Kind::ClockOffset { clock: "sntp".to_owned(), offset_ns };
+        let kind = Kind::ClockOffset {
+            clock: "sntp".to_owned(),
+            offset_ns,
+        };
         self.hub.borrow_mut().tell(self.now, kind);
     }
 
     /// The portal comes between the device and the world, or goes: no connection survives that.
     fn captive_portal(&mut self, on: bool) {
         self.captive = on;
-        let mode = if on { netsim::DnsMode::Address(self.net_config.gateway_ip) } else { netsim::DnsMode::Normal };
+        let mode = if on {
+            netsim::DnsMode::Address(self.net_config.gateway_ip)
+        } else {
+            netsim::DnsMode::Normal
+        };
         self.net.set_dns(mode, std::time::Duration::ZERO);
         for (id, mut connection) in std::mem::take(&mut self.connections) {
             connection.reset(self.now);

@@ -174,7 +174,11 @@ impl FaultPlan {
 
     /// When [`advance`](Self::advance) has something to do next.
     pub(crate) fn next_due(&self) -> Option<Instant> {
-        let by_clock = self.faults.iter().filter(|f| f.may_begin()).filter_map(|f| f.moments.next_due());
+        let by_clock = self
+            .faults
+            .iter()
+            .filter(|f| f.may_begin())
+            .filter_map(|f| f.moments.next_due());
         by_clock.chain(self.due.next_due()).min()
     }
 
@@ -185,7 +189,10 @@ impl FaultPlan {
 
     /// The faults that were planned, never fired, and were not declared optional.
     pub(crate) fn never_fired(&self) -> impl Iterator<Item = &str> {
-        self.faults.iter().filter(|f| f.fired == 0 && !f.optional).map(|f| f.name.as_str())
+        self.faults
+            .iter()
+            .filter(|f| f.fired == 0 && !f.optional)
+            .map(|f| f.name.as_str())
     }
 
     /// What was wanted has been done: now the fault has fired.
@@ -210,20 +217,29 @@ impl FaultPlan {
     }
 
     /// Strikes a request that has reached a phase; to be called after the request was shown as an event.
-    pub(crate) fn strike(&mut self, now: Instant, phase: cloud::Phase, exchange: &cloud::Exchange, cloud: &Cloud) -> Vec<Directive> {
+    pub(crate) fn strike(
+        &mut self,
+        now: Instant,
+        phase: cloud::Phase,
+        exchange: &cloud::Exchange,
+        cloud: &Cloud,
+    ) -> Vec<Directive> {
         let phase = translate::phase(phase);
         let endpoint = translate::endpoint(exchange.endpoint);
         let mut hits = self.marked_for(exchange.id, phase);
         hits.append(&mut self.strikes);
         for (i, f) in self.faults.iter().enumerate() {
             let in_force = f.active && f.nature == Nature::OnRequests && !f.single;
-            if in_force && f.phase == phase && f.endpoint.is_none_or(|e| e == endpoint) && !hits.contains(&i) {
+            if in_force && f.phase == phase && f.endpoint.is_none_or(|e| e == endpoint) && !hits.contains(&i)
+            {
                 hits.push(i);
             }
         }
         // What changes a reply waits for it.
         if phase < Phase::AfterEffect {
-            let (later, now): (Vec<_>, Vec<_>) = hits.into_iter().partition(|i| requests::is_late(&self.faults[*i].action));
+            let (later, now): (Vec<_>, Vec<_>) = hits
+                .into_iter()
+                .partition(|i| requests::is_late(&self.faults[*i].action));
             self.mark(exchange.id, later);
             hits = now;
         }
@@ -248,7 +264,11 @@ impl FaultPlan {
     }
 
     fn marked_for(&mut self, exchange: u64, phase: Phase) -> Vec<usize> {
-        if phase < Phase::AfterEffect { Vec::new() } else { self.marked.remove(&exchange).unwrap_or_default() }
+        if phase < Phase::AfterEffect {
+            Vec::new()
+        } else {
+            self.marked.remove(&exchange).unwrap_or_default()
+        }
     }
 
     /// A request was struck.
@@ -257,7 +277,8 @@ impl FaultPlan {
         let name = fault.name.clone();
         if fault.single {
             fault.fired += 1;
-            self.states.extend([(name.clone(), FaultState::Fired), (name, FaultState::Ended)]);
+            self.states
+                .extend([(name.clone(), FaultState::Fired), (name, FaultState::Ended)]);
         } else if !fault.struck {
             fault.struck = true;
             fault.fired += 1;
@@ -288,7 +309,11 @@ impl FaultPlan {
             // What is in force already goes on; its end moves.
             fault.begun += 1;
             let action = fault.action.clone();
-            self.wanted.push(Do { fault: i, action, turn: Turn::Begin });
+            self.wanted.push(Do {
+                fault: i,
+                action,
+                turn: Turn::Begin,
+            });
             return;
         }
         fault.begun += 1;
@@ -333,13 +358,27 @@ impl FaultPlan {
             return;
         }
         self.states.push((fault.name.clone(), FaultState::Ended));
-        self.wanted.push(Do { fault: i, action: fault.action.clone(), turn: Turn::End });
+        self.wanted.push(Do {
+            fault: i,
+            action: fault.action.clone(),
+            turn: Turn::End,
+        });
         // What another fault has set in the meantime is set again.
-        let Some(what) = self.faults[i].action.sets() else { return };
-        let standing = self.faults.iter().enumerate().filter(|(_, f)| f.active && f.nature == Nature::Lasting);
-        let same = standing.filter(|(_, f)| f.action.sets().as_ref() == Some(&what)).next_back();
+        let Some(what) = self.faults[i].action.sets() else {
+            return;
+        };
+        let mut standing = self
+            .faults
+            .iter()
+            .enumerate()
+            .filter(|(_, f)| f.active && f.nature == Nature::Lasting);
+        let same = standing.rfind(|(_, f)| f.action.sets().as_ref() == Some(&what));
         if let Some((j, other)) = same {
-            self.wanted.push(Do { fault: j, action: other.action.clone(), turn: Turn::Again });
+            self.wanted.push(Do {
+                fault: j,
+                action: other.action.clone(),
+                turn: Turn::Again,
+            });
         }
     }
 }

@@ -181,12 +181,30 @@ pub enum Nature {
 
 /// Layers with their actions, in the order of the reference.
 pub(crate) const LAYERS: [(&str, &[&str]); 8] = [
-    ("radio", &["access-point-gone", "deauthenticate", "wrong-password", "rssi", "hidden", "channel"]),
+    (
+        "radio",
+        &[
+            "access-point-gone",
+            "deauthenticate",
+            "wrong-password",
+            "rssi",
+            "hidden",
+            "channel",
+        ],
+    ),
     ("link", &["link"]),
     ("IP", &["dhcp", "dns", "captive-portal"]),
     (
         "TCP",
-        &["refuse", "blackhole", "reset-connection", "close-connection", "half-open", "truncate", "dribble"],
+        &[
+            "refuse",
+            "blackhole",
+            "reset-connection",
+            "close-connection",
+            "half-open",
+            "truncate",
+            "dribble",
+        ],
     ),
     (
         "HTTP",
@@ -361,7 +379,9 @@ impl Action {
             Action::Ban => "the ban".to_owned(),
             Action::Limits(_) => "the limits".to_owned(),
             Action::ServerClock(ServerClockFault::Offset(_)) => "the server's clock".to_owned(),
-            Action::ServerClock(ServerClockFault::DriftPpm(_)) => "the drift of the server's clock".to_owned(),
+            Action::ServerClock(ServerClockFault::DriftPpm(_)) => {
+                "the drift of the server's clock".to_owned()
+            }
             Action::NtpClock(_) | Action::Ntp(NtpFault::Offset(_)) => "the clock of SNTP".to_owned(),
             Action::Ntp(_) => "what SNTP answers".to_owned(),
             Action::PowerCut(_) => "the supply".to_owned(),
@@ -387,8 +407,16 @@ impl Action {
 }
 
 /// Bare names of actions that may say more.
-const BARE: [&str; 8] =
-    ["refuse", "blackhole", "reset-connection", "dribble", "slow-body", "lose-reply", "power-cut", "reset"];
+const BARE: [&str; 8] = [
+    "refuse",
+    "blackhole",
+    "reset-connection",
+    "dribble",
+    "slow-body",
+    "lose-reply",
+    "power-cut",
+    "reset",
+];
 
 fn or_bare(schema: &mut Schema) {
     let long = std::mem::take(schema);
@@ -420,11 +448,18 @@ impl<'de> de::Visitor<'de> for ActionVisitor {
         }
         if !LAYERS.iter().any(|(_, names)| names.contains(&name)) {
             let names = LAYERS.iter().flat_map(|(_, names)| names.iter().copied());
-            let meant = names::closest(name, names).map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"));
-            return Err(E::custom(format!("`{name}` is not known here{meant} (`oceanrig faults` lists what is)")));
+            let meant = names::closest(name, names)
+                .map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"));
+            return Err(E::custom(format!(
+                "`{name}` is not known here{meant} (`oceanrig faults` lists what is)"
+            )));
         }
         let read: Result<Action, E> = Action::deserialize(name.into_deserializer());
-        read.map_err(|_| E::custom(format!("`{name}` needs a value; `oceanrig faults {name}` shows an example")))
+        read.map_err(|_| {
+            E::custom(format!(
+                "`{name}` needs a value; `oceanrig faults {name}` shows an example"
+            ))
+        })
     }
 
     fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Action, A::Error> {

@@ -40,7 +40,10 @@ pub fn fault_entries() -> Vec<FaultEntry> {
     let schema = schema();
     let triggers = variants(&schema, "Trigger");
     let actions = variants(&schema, "Action");
-    let mut out: Vec<FaultEntry> = triggers.iter().map(|(name, v)| entry(&schema, MOMENTS, name, v)).collect();
+    let mut out: Vec<FaultEntry> = triggers
+        .iter()
+        .map(|(name, v)| entry(&schema, MOMENTS, name, v))
+        .collect();
     for (layer, names) in LAYERS {
         for name in names {
             let found = actions.iter().find(|(n, _)| n == name);
@@ -54,10 +57,15 @@ pub fn fault_entries() -> Vec<FaultEntry> {
 pub fn fault_reference() -> String {
     let entries = fault_entries();
     let mut out = INTRODUCTION.to_owned();
-    let layers = [(MOMENTS, "Moments")].into_iter().chain(LAYERS.map(|(layer, _)| (layer, layer)));
+    let layers = [(MOMENTS, "Moments")]
+        .into_iter()
+        .chain(LAYERS.map(|(layer, _)| (layer, layer)));
     for (layer, title) in layers {
         // Writing to a String does not fail.
-        let _ = write!(out, "\n## {title}\n\n| name | example | meaning |\n|---|---|---|\n");
+        let _ = write!(
+            out,
+            "\n## {title}\n\n| name | example | meaning |\n|---|---|---|\n"
+        );
         for e in entries.iter().filter(|e| e.layer == layer) {
             let key = if e.is_trigger() { "when" } else { "do" };
             let mut meaning = e.meaning.clone();
@@ -65,7 +73,11 @@ pub fn fault_reference() -> String {
                 let names: Vec<String> = e.values.iter().map(|(name, _)| format!("`{name}`")).collect();
                 let _ = write!(meaning, " ({})", names.join(", "));
             }
-            let cells = [format!("`{}`", e.name), format!("`{key}: {}`", e.example), meaning];
+            let cells = [
+                format!("`{}`", e.name),
+                format!("`{key}: {}`", e.example),
+                meaning,
+            ];
             let cells: Vec<String> = cells.iter().map(|cell| cell.replace('|', "\\|")).collect();
             let _ = writeln!(out, "| {} |", cells.join(" | "));
         }
@@ -78,7 +90,9 @@ fn variants(schema: &Value, definition: &str) -> Vec<(String, Value)> {
     let variants = long_form(&schema["$defs"][definition])["oneOf"].as_array();
     let mut out = Vec::new();
     for variant in variants.into_iter().flatten() {
-        let key = variant["properties"].as_object().and_then(|keys| keys.keys().next());
+        let key = variant["properties"]
+            .as_object()
+            .and_then(|keys| keys.keys().next());
         let name = key.map(String::as_str).or(variant["const"].as_str());
         out.extend(name.map(|name| (name.to_owned(), variant.clone())));
     }
@@ -86,7 +100,10 @@ fn variants(schema: &Value, definition: &str) -> Vec<(String, Value)> {
 }
 
 fn entry(schema: &Value, layer: &'static str, name: &str, variant: &Value) -> FaultEntry {
-    let example = match variant["examples"].as_array().and_then(|examples| examples.first()) {
+    let example = match variant["examples"]
+        .as_array()
+        .and_then(|examples| examples.first())
+    {
         Some(example) => format!("{{{name}: {}}}", flow(example)),
         None => name.to_owned(),
     };
@@ -105,11 +122,19 @@ fn about(schema: &Value) -> String {
 
 /// What may stand in a mapping or an enumeration.
 fn values(schema: &Value, value: &Value) -> Vec<(String, String)> {
-    let Some(name) = value["$ref"].as_str().and_then(|r| r.strip_prefix("#/$defs/")) else { return Vec::new() };
+    let Some(name) = value["$ref"].as_str().and_then(|r| r.strip_prefix("#/$defs/")) else {
+        return Vec::new();
+    };
     let definition = long_form(&schema["$defs"][name]);
     match definition["properties"].as_object() {
-        Some(keys) => keys.iter().map(|(key, value)| (key.clone(), about(value))).collect(),
-        None => variants(schema, name).into_iter().map(|(name, v)| (name, about(&v))).collect(),
+        Some(keys) => keys
+            .iter()
+            .map(|(key, value)| (key.clone(), about(value)))
+            .collect(),
+        None => variants(schema, name)
+            .into_iter()
+            .map(|(name, v)| (name, about(&v)))
+            .collect(),
     }
 }
 
@@ -119,8 +144,14 @@ mod tests {
 
     #[test]
     fn every_action_stands_in_one_layer() {
-        let mut listed: Vec<&str> = LAYERS.iter().flat_map(|(_, names)| names.iter().copied()).collect();
-        let mut known: Vec<String> = variants(&schema(), "Action").into_iter().map(|(name, _)| name).collect();
+        let mut listed: Vec<&str> = LAYERS
+            .iter()
+            .flat_map(|(_, names)| names.iter().copied())
+            .collect();
+        let mut known: Vec<String> = variants(&schema(), "Action")
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect();
         listed.sort_unstable();
         known.sort_unstable();
         assert_eq!(listed, known);
@@ -133,10 +164,19 @@ mod tests {
         for e in &entries {
             assert!(!e.meaning.is_empty(), "{}", e.name);
         }
-        let find = |name: &str| entries.iter().find(|e| e.name == name && !e.is_trigger()).unwrap();
+        let find = |name: &str| {
+            entries
+                .iter()
+                .find(|e| e.name == name && !e.is_trigger())
+                .unwrap()
+        };
         assert_eq!(find("deauthenticate").example, "{deauthenticate: {reason: 8}}");
         assert_eq!(find("access-point-gone").example, "access-point-gone");
-        let dhcp: Vec<&str> = find("dhcp").values.iter().map(|(name, _)| name.as_str()).collect();
+        let dhcp: Vec<&str> = find("dhcp")
+            .values
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect();
         assert_eq!(dhcp, ["silent", "nak", "address-conflict", "lease"]);
     }
 }

@@ -4,7 +4,9 @@ use std::net::Ipv4Addr;
 
 use events::ResetCause;
 
-use crate::action::{Action, CorruptFlash, DhcpFault, DnsFault, LinkFault, NtpFault, Only, Respond, ServerClockFault};
+use crate::action::{
+    Action, CorruptFlash, DhcpFault, DnsFault, LinkFault, NtpFault, Only, Respond, ServerClockFault,
+};
 use crate::bench::Bench;
 use crate::fault::Fault;
 use crate::located::{Located, Span};
@@ -37,8 +39,15 @@ pub(crate) fn action(entry: &Located<Fault>, bench: &Bench, context: &mut Contex
             }
         }
         Action::Dns(DnsFault::Slow(time)) => at_most_a_minute(*time, context),
-        Action::Dns(DnsFault::Address(ip)) if ip.is_unspecified() || ip.is_multicast() || ip.is_broadcast() => {
-            context.problem(ip.span, format!("no host can have the address {}", ip.value), "this address", "");
+        Action::Dns(DnsFault::Address(ip))
+            if ip.is_unspecified() || ip.is_multicast() || ip.is_broadcast() =>
+        {
+            context.problem(
+                ip.span,
+                format!("no host can have the address {}", ip.value),
+                "this address",
+                "",
+            );
         }
         Action::Refuse(which) | Action::Blackhole(which) => {
             only(which, bench, context);
@@ -52,30 +61,55 @@ pub(crate) fn action(entry: &Located<Fault>, bench: &Bench, context: &mut Contex
         Action::Respond(reply) => respond(reply, span, context),
         Action::Delay(time) => positive(*time, "a delay", context),
         Action::WrongContentLength(by) if by.value == 0 => {
-            context.problem(by.span, "a length that is off by 0 is right", "this number", "write `10` or `-10`");
+            context.problem(
+                by.span,
+                "a length that is off by 0 is right",
+                "this number",
+                "write `10` or `-10`",
+            );
         }
         Action::MissingField(name) if name.is_empty() => {
             context.problem(name.span, "the name is empty", "this name", "");
         }
         Action::RawReply(text) if text.is_empty() => {
-            context.problem(text.span, "no bytes are no reply", "this text", "write `lose-reply`");
+            context.problem(
+                text.span,
+                "no bytes are no reply",
+                "this text",
+                "write `lose-reply`",
+            );
         }
         Action::CommandRelay(command) => range(command.relay, 1, RELAYS, "relay", context),
-        Action::Limits(limits) => {
-            if *limits == crate::action::LimitsFault::default() {
-                context.problem(span, "no limit is named", "this action", "write `limits: {requests: 1}`");
-            }
+        Action::Limits(limits) if *limits == crate::action::LimitsFault::default() => {
+            context.problem(
+                span,
+                "no limit is named",
+                "this action",
+                "write `limits: {requests: 1}`",
+            );
         }
-        Action::ServerClock(ServerClockFault::DriftPpm(ppm)) => range(*ppm, -100_000, 100_000, "drift", context),
+        Action::ServerClock(ServerClockFault::DriftPpm(ppm)) => {
+            range(*ppm, -100_000, 100_000, "drift", context)
+        }
         Action::Ntp(NtpFault::KissOfDeath(code))
             if code.len() != 4 || !code.bytes().all(|b| b.is_ascii_uppercase()) =>
         {
             let message = format!("`{}` is no kiss code", code.value);
-            context.problem(code.span, message, "this code", "four letters such as `RATE`, `DENY` or `RSTR`");
+            context.problem(
+                code.span,
+                message,
+                "this code",
+                "four letters such as `RATE`, `DENY` or `RSTR`",
+            );
         }
         Action::Reset(reset) if NO_RESET.contains(&reset.cause) => {
             let help = "`pin`, `power-on`, `brown-out`, `software` and the watchdogs can be";
-            context.problem(span, "this cause of a reset cannot come from outside", "this action", help);
+            context.problem(
+                span,
+                "this cause of a reset cannot come from outside",
+                "this action",
+                help,
+            );
         }
         Action::DrivePin(pin) => context.gpio(pin.gpio),
         Action::CorruptFlash(flash) => corrupt_flash(flash, context),
@@ -87,7 +121,12 @@ fn password(text: &Located<String>, bench: &Bench, context: &mut Context<'_, '_>
     if let Err(why) = provisioning::password(text) {
         context.problem(text.span, why, "this password", "");
     } else if bench.network.password.is_empty() {
-        context.problem(text.span, "the bench's network is open: it has no password", "this password", "");
+        context.problem(
+            text.span,
+            "the bench's network is open: it has no password",
+            "this password",
+            "",
+        );
     } else if text.value == bench.network.password.value {
         context.problem(text.span, "this is the right password", "this password", "");
     }
@@ -95,7 +134,12 @@ fn password(text: &Located<String>, bench: &Bench, context: &mut Context<'_, '_>
 
 fn at_most_a_minute(time: Located<TimeSpan>, context: &mut Context<'_, '_>) {
     if time.value > MINUTE {
-        context.problem(time.span, format!("{} is over a minute", time.value), "this time", "");
+        context.problem(
+            time.span,
+            format!("{} is over a minute", time.value),
+            "this time",
+            "",
+        );
     }
 }
 
@@ -104,19 +148,35 @@ fn link(fault: &LinkFault, span: Span, bench: &Bench, context: &mut Context<'_, 
         let help = "add one of `loss`, `latency`, `jitter`, `duplicate`, `corrupt`, `reorder`, `bandwidth`";
         context.problem(span, "the link is as good as before", "this action", help);
     }
-    for time in [fault.latency, fault.jitter, fault.reorder_by].into_iter().flatten() {
+    for time in [fault.latency, fault.jitter, fault.reorder_by]
+        .into_iter()
+        .flatten()
+    {
         at_most_a_minute(time, context);
     }
-    for share in [fault.loss, fault.duplicate, fault.corrupt, fault.reorder].into_iter().flatten() {
+    for share in [fault.loss, fault.duplicate, fault.corrupt, fault.reorder]
+        .into_iter()
+        .flatten()
+    {
         if share.ppm == 0 || share.ppm > 1_000_000 {
-            context.problem(share.span, format!("{} of the frames cannot be", share.value), "this share", "");
+            context.problem(
+                share.span,
+                format!("{} of the frames cannot be", share.value),
+                "this share",
+                "",
+            );
         }
     }
     if let Some(by) = fault.reorder_by.filter(|_| fault.reorder.is_none()) {
         context.problem(by.span, "nothing is reordered", "this time", "add `reorder: 10%`");
     }
     if let Some(band) = fault.bandwidth.filter(|band| band.0 == 0) {
-        context.problem(band.span, "a link without bandwidth is no link", "this bandwidth", "write `loss: 100%`");
+        context.problem(
+            band.span,
+            "a link without bandwidth is no link",
+            "this bandwidth",
+            "write `loss: 100%`",
+        );
     }
     if let Some(which) = &fault.only {
         only(which, bench, context);
@@ -139,7 +199,12 @@ fn only(which: &Only, bench: &Bench, context: &mut Context<'_, '_>) {
 
 fn pace(bytes: Located<u32>, every: Located<TimeSpan>, context: &mut Context<'_, '_>) {
     if bytes.value == 0 {
-        context.problem(bytes.span, "0 bytes at a time never come to an end", "this number", "");
+        context.problem(
+            bytes.span,
+            "0 bytes at a time never come to an end",
+            "this number",
+            "",
+        );
     }
     positive(every, "a pause", context);
 }
@@ -150,7 +215,10 @@ fn respond(reply: &Respond, span: Span, context: &mut Context<'_, '_>) {
         let message = format!("{} is no final HTTP status", status.value);
         context.problem(status.span.or(span), message, "this status", "200 to 599");
     }
-    let texts = reply.headers.iter().flat_map(|(name, value)| [name.as_str(), value.as_str()]);
+    let texts = reply
+        .headers
+        .iter()
+        .flat_map(|(name, value)| [name.as_str(), value.as_str()]);
     let retry_after = match &reply.retry_after {
         Some(crate::action::RetryAfter::Text(text)) => Some(text.as_str()),
         _ => None,
@@ -158,7 +226,12 @@ fn respond(reply: &Respond, span: Span, context: &mut Context<'_, '_>) {
     let content_type = reply.content_type.as_ref().map(|t| t.value.as_str());
     for text in texts.chain(retry_after).chain(content_type) {
         if text.contains(['\r', '\n', '\0']) {
-            context.problem(span, "a header stands on one line", "this reply", "use `raw-reply`");
+            context.problem(
+                span,
+                "a header stands on one line",
+                "this reply",
+                "use `raw-reply`",
+            );
         }
     }
     for name in reply.headers.keys() {
@@ -171,7 +244,12 @@ fn respond(reply: &Respond, span: Span, context: &mut Context<'_, '_>) {
         }
     }
     if let Some(body) = reply.body.as_ref().filter(|_| reply.error.is_some()) {
-        context.problem(body.span, "both `error` and `body` are given", "here", "keep one of them");
+        context.problem(
+            body.span,
+            "both `error` and `body` are given",
+            "here",
+            "keep one of them",
+        );
     }
 }
 
@@ -179,7 +257,12 @@ fn respond(reply: &Respond, span: Span, context: &mut Context<'_, '_>) {
 fn corrupt_flash(flash: &CorruptFlash, context: &mut Context<'_, '_>) {
     if flash.new_bytes().is_none() {
         let message = format!("`{}` is not a sequence of bytes", flash.bytes.value);
-        context.problem(flash.bytes.span, message, "these bytes", "two hexadecimal digits each, such as `00ff`");
+        context.problem(
+            flash.bytes.span,
+            message,
+            "these bytes",
+            "two hexadecimal digits each, such as `00ff`",
+        );
     }
     if flash.partition.is_empty() {
         context.problem(flash.partition.span, "the name is empty", "this partition", "");

@@ -21,7 +21,12 @@ pub(crate) fn faults(plan: &[Located<Fault>], bench: &Bench, context: &mut Conte
         repeat(entry, context);
         requests(entry, context);
         if entry.probability.is_some_and(|p| p.ppm == 0) {
-            context.problem(entry.span, "the fault can never fire: its probability is 0 %", "this fault", "");
+            context.problem(
+                entry.span,
+                "the fault can never fire: its probability is 0 %",
+                "this fault",
+                "",
+            );
         }
         action(entry, bench, context);
     }
@@ -46,7 +51,8 @@ fn moment(entry: &Located<Fault>, context: &mut Context<'_, '_>) {
         && request.status.is_some()
         && request.at.is_none()
     {
-        let message = "it can never come: in a fault, a request is meant before its effect, when no status is known";
+        let message =
+            "it can never come: in a fault, a request is meant before its effect, when no status is known";
         context.problem(entry.when.span, message, "this moment", "add `at: after-effect`");
     }
     if let Some(at) = time_of(&entry.when.value)
@@ -80,10 +86,13 @@ fn length(entry: &Located<Fault>, context: &mut Context<'_, '_>) {
         (Some(lasts), _) => positive(lasts, "a fault", context),
         (None, Nature::OnRequests) if !by_request => {
             let help = "add `for: 5m`, or let it be triggered by a `request`";
-            let message = format!("how long requests are struck is missing: `{name}` is not triggered by one");
+            let message =
+                format!("how long requests are struck is missing: `{name}` is not triggered by one");
             context.problem(entry.span, message, "this fault", help);
         }
-        (None, Nature::Lasting) if entry.repeat.is_some_and(|r| r.times != Some(1)) && !ends_by_itself(entry) => {
+        (None, Nature::Lasting)
+            if entry.repeat.is_some_and(|r| r.times != Some(1)) && !ends_by_itself(entry) =>
+        {
             let message = format!("`{name}` cannot begin again: it lasts to the end of the run");
             context.problem(entry.span, message, "this fault", "add `for: 30s`");
         }
@@ -112,8 +121,16 @@ fn repeat(entry: &Located<Fault>, context: &mut Context<'_, '_>) {
     if let (Some(interval), Some(lasts)) = (repeat.interval, entry.lasts)
         && lasts.value >= interval
     {
-        let message = format!("it begins again after {interval}, while it still lasts {}", lasts.value);
-        context.problem(lasts.span, message, "this time", "make it shorter than the interval");
+        let message = format!(
+            "it begins again after {interval}, while it still lasts {}",
+            lasts.value
+        );
+        context.problem(
+            lasts.span,
+            message,
+            "this time",
+            "make it shorter than the interval",
+        );
     }
 }
 
@@ -128,22 +145,34 @@ fn requests(entry: &Located<Fault>, context: &mut Context<'_, '_>) {
         }
         return;
     }
-    let Trigger::Request(request) = &entry.when.value else { return };
+    let Trigger::Request(request) = &entry.when.value else {
+        return;
+    };
     if let (None, Some(one), Some(other)) = (entry.lasts, entry.endpoint, request.endpoint)
         && one != other
     {
-        let message = format!("it can never strike: it waits for a request to `{other}` and strikes those to `{one}`");
-        context.problem(entry.span, message, "this fault", "add `for`, or remove `endpoint`");
+        let message =
+            format!("it can never strike: it waits for a request to `{other}` and strikes those to `{one}`");
+        context.problem(
+            entry.span,
+            message,
+            "this fault",
+            "add `for`, or remove `endpoint`",
+        );
     }
     let after_reply = matches!(
         &entry.action.value,
-        Action::CloseConnection | Action::ResetConnection(crate::action::ResetConnection { after_byte: None })
+        Action::CloseConnection
+            | Action::ResetConnection(crate::action::ResetConnection { after_byte: None })
     );
     if request.at == Some(Phase::AfterReply) && entry.lasts.is_none() && !after_reply {
         let message = format!("`{name}` comes too late: the reply has left");
         context.problem(entry.when.span, message, "this moment", "use `at: after-effect`");
     }
-    let undone = matches!(&entry.action.value, Action::RedirectToHttps | Action::Blackhole(_));
+    let undone = matches!(
+        &entry.action.value,
+        Action::RedirectToHttps | Action::Blackhole(_)
+    );
     if request.at == Some(Phase::AfterEffect) && entry.lasts.is_none() && undone {
         let message = format!("`{name}` comes too late: the request has taken effect");
         context.problem(entry.when.span, message, "this moment", "use `at: before-effect`");
@@ -170,12 +199,17 @@ fn waits_for_itself(plan: &[Located<Fault>], entry: &Located<Fault>, context: &m
         if name.value == entry.name.value {
             let message = match chain.as_slice() {
                 [_] => "the fault can never fire: it waits for itself".to_owned(),
-                chain => format!("the fault can never fire: it waits for {}, and so for itself", names::list(&chain[1..])),
+                chain => format!(
+                    "the fault can never fire: it waits for {}, and so for itself",
+                    names::list(&chain[1..])
+                ),
             };
             context.problem(entry.when.span, message, "this moment", "");
             return;
         }
-        let Some(next) = find(plan, &name.value) else { return };
+        let Some(next) = find(plan, &name.value) else {
+            return;
+        };
         if chain.contains(&next.name.value.as_str()) {
             return;
         }
@@ -186,11 +220,20 @@ fn waits_for_itself(plan: &[Located<Fault>], entry: &Located<Fault>, context: &m
 
 /// Waiting for the end of what lasts to the end of the run.
 fn waits_for_an_end(plan: &[Located<Fault>], entry: &Located<Fault>, context: &mut Context<'_, '_>) {
-    let Some((name, FaultState::Ended)) = awaited(&entry.when.value) else { return };
-    let Some(other) = find(plan, &name.value) else { return };
+    let Some((name, FaultState::Ended)) = awaited(&entry.when.value) else {
+        return;
+    };
+    let Some(other) = find(plan, &name.value) else {
+        return;
+    };
     if other.lasts() && other.lasts.is_none() && !ends_by_itself(other) {
         let message = format!("it can never come: `{}` lasts to the end of the run", name.value);
-        context.problem(name.span, message, "this fault", format!("add `for` to `{}`", name.value));
+        context.problem(
+            name.span,
+            message,
+            "this fault",
+            format!("add `for` to `{}`", name.value),
+        );
     }
 }
 
@@ -210,7 +253,9 @@ fn in_force(fault: &Fault) -> Option<(u64, u64)> {
 
 /// Two faults that set the same thing in two ways at the same time.
 fn contradiction(one: &Located<Fault>, two: &Located<Fault>, context: &mut Context<'_, '_>) {
-    let (Some(what), Some(same)) = (one.action.sets(), two.action.sets()) else { return };
+    let (Some(what), Some(same)) = (one.action.sets(), two.action.sets()) else {
+        return;
+    };
     if what != same {
         return;
     }
@@ -222,13 +267,23 @@ fn contradiction(one: &Located<Fault>, two: &Located<Fault>, context: &mut Conte
     let together = match (in_force(one), in_force(two)) {
         (Some((start, end)), Some((other_start, other_end))) => start < other_end && other_start < end,
         // The same moment: both begin with it.
-        (None, None) => same_moment(&one.when.value, &two.when.value) && one.probability.is_none() && two.probability.is_none(),
+        (None, None) => {
+            same_moment(&one.when.value, &two.when.value)
+                && one.probability.is_none()
+                && two.probability.is_none()
+        }
         _ => false,
     };
     if together {
-        let message = format!("`{}` contradicts `{}`: both set {what} at the same time", two.name.value, one.name.value);
+        let message = format!(
+            "`{}` contradicts `{}`: both set {what} at the same time",
+            two.name.value, one.name.value
+        );
         let line = one.span.line;
-        let help = format!("`{}` stands in line {line}; let one end before the other begins", one.name.value);
+        let help = format!(
+            "`{}` stands in line {line}; let one end before the other begins",
+            one.name.value
+        );
         context.problem(place(two), message, "this fault", help);
     }
 }
@@ -236,11 +291,19 @@ fn contradiction(one: &Located<Fault>, two: &Located<Fault>, context: &mut Conte
 /// Whether two triggers are the same, wherever they were written.
 fn same_moment(one: &Trigger, two: &Trigger) -> bool {
     match (one, two) {
-        (Trigger::Serial(a), Trigger::Serial(b)) => a.pattern() == b.pattern() && a.nth.unwrap_or(1) == b.nth.unwrap_or(1),
+        (Trigger::Serial(a), Trigger::Serial(b)) => {
+            a.pattern() == b.pattern() && a.nth.unwrap_or(1) == b.nth.unwrap_or(1)
+        }
         (Trigger::Request(a), Trigger::Request(b)) => {
-            (a.nth.unwrap_or(1), a.endpoint, a.at.unwrap_or(Phase::BeforeEffect))
-                == (b.nth.unwrap_or(1), b.endpoint, b.at.unwrap_or(Phase::BeforeEffect))
-                && (&a.target, &a.body, a.status) == (&b.target, &b.body, b.status)
+            (
+                a.nth.unwrap_or(1),
+                a.endpoint,
+                a.at.unwrap_or(Phase::BeforeEffect),
+            ) == (
+                b.nth.unwrap_or(1),
+                b.endpoint,
+                b.at.unwrap_or(Phase::BeforeEffect),
+            ) && (&a.target, &a.body, a.status) == (&b.target, &b.body, b.status)
         }
         (Trigger::Dhcp(a), Trigger::Dhcp(b)) => {
             a.message.value == b.message.value && a.nth.unwrap_or(1) == b.nth.unwrap_or(1)

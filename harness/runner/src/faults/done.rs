@@ -80,12 +80,17 @@ impl Do {
             Action::RenewSession => cloud.renew_by_dashboard(now, device),
             Action::DeleteDevice => cloud.delete_device(now, device),
             Action::SpendRegistrationToken => cloud.spend_registration(device),
-            Action::RegenerateRegistrationToken => cloud.regenerate_registration_token(now, device).map(|_| ()),
+            Action::RegenerateRegistrationToken => {
+                cloud.regenerate_registration_token(now, device).map(|_| ())
+            }
             Action::MacMismatch => cloud.bind_to_mac(device, ANOTHER_MAC),
             Action::Ban => return self.ban(now, cloud),
             Action::Limits(limits) => {
                 let configured = cloud.config().limits;
-                cloud.set_limits(self.value(limits).map_or(configured, |l| tightened(configured, l)));
+                cloud.set_limits(
+                    self.value(limits)
+                        .map_or(configured, |l| tightened(configured, l)),
+                );
                 Ok(())
             }
             Action::ServerClock(fault) => self.server_clock(now, cloud, fault),
@@ -109,7 +114,12 @@ impl Do {
         Ok(())
     }
 
-    fn server_clock(&self, now: Instant, cloud: &mut Cloud, fault: &ServerClockFault) -> Result<(), CloudError> {
+    fn server_clock(
+        &self,
+        now: Instant,
+        cloud: &mut Cloud,
+        fault: &ServerClockFault,
+    ) -> Result<(), CloudError> {
         let config = cloud.config();
         let configured_ppm = config.clock_drift_ppm;
         let gained = i128::from(now.as_nanos()) * i128::from(configured_ppm) / 1_000_000;
@@ -130,7 +140,9 @@ impl Do {
 
 /// The configured limits with those in place of them that a fault names.
 fn tightened(configured: Limits, fault: &LimitsFault) -> Limits {
-    let rate = |count: Option<u32>, window_s, configured| count.map(|count| RateLimit { count, window_s }).or(configured);
+    let rate = |count: Option<u32>, window_s, configured| {
+        count.map(|count| RateLimit { count, window_s }).or(configured)
+    };
     Limits {
         api: rate(fault.requests, 1, configured.api),
         registration: rate(fault.registrations, 60, configured.registration),

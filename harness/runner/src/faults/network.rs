@@ -29,7 +29,13 @@ pub(crate) fn filter(only: &Only, config: &NetConfig) -> Filter {
 }
 
 fn address(host: &str, config: &NetConfig) -> Option<Ipv4Addr> {
-    let known = || config.dns_records.iter().find(|(name, _)| name.eq_ignore_ascii_case(host)).map(|(_, ip)| *ip);
+    let known = || {
+        config
+            .dns_records
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(host))
+            .map(|(_, ip)| *ip)
+    };
     host.parse().ok().or_else(known)
 }
 
@@ -42,7 +48,11 @@ pub(crate) fn impairment(fault: &LinkFault, config: &NetConfig) -> Impairment {
             TrafficDirection::FromDevice => Direction::FromStation,
             TrafficDirection::ToDevice => Direction::ToStation,
         }),
-        filter: fault.only.as_ref().map(|only| filter(only, config)).unwrap_or_default(),
+        filter: fault
+            .only
+            .as_ref()
+            .map(|only| filter(only, config))
+            .unwrap_or_default(),
         loss_ppm: ppm(fault.loss),
         duplicate_ppm: ppm(fault.duplicate),
         corrupt_ppm: ppm(fault.corrupt),
@@ -73,7 +83,10 @@ pub(crate) fn sntp(fault: &NtpFault) -> Option<SntpMode> {
         NtpFault::Silent => SntpMode::Silent,
         NtpFault::KissOfDeath(code) => {
             let mut letters = [b' '; 4];
-            letters.iter_mut().zip(code.bytes()).for_each(|(to, from)| *to = from);
+            letters
+                .iter_mut()
+                .zip(code.bytes())
+                .for_each(|(to, from)| *to = from);
             SntpMode::KissOfDeath(letters)
         }
         NtpFault::Stratum16 => SntpMode::Unsynchronised,

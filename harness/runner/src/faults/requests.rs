@@ -45,7 +45,12 @@ pub(super) fn phase(action: &Action) -> Phase {
 }
 
 /// What several actions together do to an exchange: first what waits, then the reply, then how it leaves.
-pub(super) fn directives(actions: &[&Action], now: Instant, exchange: &Exchange, cloud: &Cloud) -> Vec<Directive> {
+pub(super) fn directives(
+    actions: &[&Action],
+    now: Instant,
+    exchange: &Exchange,
+    cloud: &Cloud,
+) -> Vec<Directive> {
     let mut delays = Vec::new();
     let mut shapes = Vec::new();
     let mut end = None;
@@ -94,7 +99,10 @@ pub(super) fn directives(actions: &[&Action], now: Instant, exchange: &Exchange,
     if let (Some(by), Some(reply)) = (length_off, &reply) {
         shapes.insert(0, Directive::Raw(with_wrong_length(reply, by, now, cloud)));
     }
-    if let Some(reply) = reply.filter(|_| end.is_none()).filter(|r| before.as_ref() != Some(r)) {
+    if let Some(reply) = reply
+        .filter(|_| end.is_none())
+        .filter(|r| before.as_ref() != Some(r))
+    {
         out.push(Directive::Respond(reply));
     }
     out.extend(shapes);
@@ -109,11 +117,18 @@ fn change(reply: &mut Option<Reply>, how: impl FnOnce(&mut Reply)) {
 }
 
 fn cut(after: u32, then: Ending) -> Directive {
-    Directive::Cut(Cut { after: after as usize, then: Some(then) })
+    Directive::Cut(Cut {
+        after: after as usize,
+        then: Some(then),
+    })
 }
 
 fn pace(chunk: u32, every: Duration, head_at_once: bool) -> Directive {
-    Directive::Dribble(Pace { chunk: chunk as usize, every, head_at_once })
+    Directive::Dribble(Pace {
+        chunk: chunk as usize,
+        every,
+        head_at_once,
+    })
 }
 
 fn respond(r: &Respond, now: Instant, cloud: &Cloud) -> Reply {
@@ -123,7 +138,9 @@ fn respond(r: &Respond, now: Instant, cloud: &Cloud) -> Reply {
         None if status >= 400 || r.error.is_some() => {
             Reply::error(status, r.error.as_deref().unwrap_or(usual_text(status)))
         }
-        None => Reply::new(status).with_header("content-type", "application/json").with_body("{}"),
+        None => Reply::new(status)
+            .with_header("content-type", "application/json")
+            .with_body("{}"),
     };
     if let Some(kind) = &r.content_type {
         set_header(&mut reply, "content-type", kind);

@@ -7,7 +7,8 @@ use scenario::Scenario;
 use super::*;
 
 fn plan(faults: &str) -> FaultPlan {
-    let text = format!("name: a\nversion: 1\nbench: {{duration: 1h}}\nexpect: [{{serial: x}}]\nfaults:\n{faults}\n");
+    let text =
+        format!("name: a\nversion: 1\nbench: {{duration: 1h}}\nexpect: [{{serial: x}}]\nfaults:\n{faults}\n");
     let scenario = Scenario::parse("f", &text).unwrap_or_else(|e| panic!("{e}"));
     FaultPlan::new(&scenario.faults, 1)
 }
@@ -35,7 +36,10 @@ fn exchange(id: u64, endpoint: cloud::Endpoint, reply: Option<Reply>) -> cloud::
 /// Brings a request to a phase, as the cloud does.
 fn reach(plan: &mut FaultPlan, at: u64, phase: cloud::Phase, x: &cloud::Exchange) -> Vec<Directive> {
     let at = Instant::from_secs(at);
-    plan.observe(&Event { at, kind: translate::exchange(phase, x) });
+    plan.observe(&Event {
+        at,
+        kind: translate::exchange(phase, x),
+    });
     plan.strike(at, phase, x, &cloud())
 }
 
@@ -44,18 +48,31 @@ fn states(plan: &mut FaultPlan) -> Vec<(String, FaultState)> {
 }
 
 fn json() -> Reply {
-    Reply::new(200).with_header("content-type", "application/json").with_body(r#"{"session":"ab","success":true}"#)
+    Reply::new(200)
+        .with_header("content-type", "application/json")
+        .with_body(r#"{"session":"ab","success":true}"#)
 }
 
 #[test]
 fn a_request_that_is_named_is_struck_and_no_other() {
-    let mut plan = plan("  - {name: f, when: {request: {endpoint: update, nth: 2}}, do: {respond: {status: 503, retry-after: soon}}}");
+    let mut plan = plan(
+        "  - {name: f, when: {request: {endpoint: update, nth: 2}}, do: {respond: {status: 503, retry-after: soon}}}",
+    );
     let update = |id| exchange(id, cloud::Endpoint::Update, None);
     assert_eq!(reach(&mut plan, 1, cloud::Phase::BeforeEffect, &update(1)), []);
     assert_eq!(states(&mut plan), []);
     let reply = Reply::error(503, "Service unavailable").with_header("retry-after", "soon");
-    assert_eq!(reach(&mut plan, 2, cloud::Phase::BeforeEffect, &update(2)), [Directive::Respond(reply)]);
-    assert_eq!(states(&mut plan), [("f".to_owned(), FaultState::Fired), ("f".to_owned(), FaultState::Ended)]);
+    assert_eq!(
+        reach(&mut plan, 2, cloud::Phase::BeforeEffect, &update(2)),
+        [Directive::Respond(reply)]
+    );
+    assert_eq!(
+        states(&mut plan),
+        [
+            ("f".to_owned(), FaultState::Fired),
+            ("f".to_owned(), FaultState::Ended)
+        ]
+    );
     assert_eq!(reach(&mut plan, 3, cloud::Phase::BeforeEffect, &update(3)), []);
     assert_eq!(plan.never_fired().count(), 0);
 }
@@ -71,7 +88,10 @@ fn what_changes_a_reply_waits_for_it() {
     assert_eq!(reach(&mut plan, 1, cloud::Phase::AfterEffect, &other), []);
     let due = exchange(7, cloud::Endpoint::Update, Some(json()));
     let changed = json().with_body(r#"{"success":true}"#);
-    assert_eq!(reach(&mut plan, 1, cloud::Phase::AfterEffect, &due), [Directive::Respond(changed)]);
+    assert_eq!(
+        reach(&mut plan, 1, cloud::Phase::AfterEffect, &due),
+        [Directive::Respond(changed)]
+    );
     assert_eq!(states(&mut plan).len(), 2);
 }
 
@@ -84,8 +104,14 @@ fn a_window_strikes_every_request_to_its_endpoint() {
     assert_eq!(states(&mut plan), [], "nothing was struck yet");
     let update = exchange(2, cloud::Endpoint::Update, None);
     assert_eq!(reach(&mut plan, 11, cloud::Phase::BeforeEffect, &update), []);
-    assert_eq!(reach(&mut plan, 12, cloud::Phase::BeforeEffect, &poll), [Directive::Silence]);
-    assert_eq!(reach(&mut plan, 13, cloud::Phase::BeforeEffect, &poll), [Directive::Silence]);
+    assert_eq!(
+        reach(&mut plan, 12, cloud::Phase::BeforeEffect, &poll),
+        [Directive::Silence]
+    );
+    assert_eq!(
+        reach(&mut plan, 13, cloud::Phase::BeforeEffect, &poll),
+        [Directive::Silence]
+    );
     assert_eq!(states(&mut plan), [("f".to_owned(), FaultState::Fired)]);
     plan.advance(Instant::from_secs(20));
     assert_eq!(states(&mut plan), [("f".to_owned(), FaultState::Ended)]);
@@ -104,12 +130,22 @@ fn a_window_without_a_request_has_not_fired() {
 #[test]
 fn what_another_fault_set_is_set_again() {
     // Serial triggers: when they come is not known beforehand, so they may overlap.
-    let mut plan = plan("  - {name: long, when: {serial: one}, do: {dns: silent}, for: 60s}\n  - {name: short, when: {serial: two}, do: {dns: {slow: 8s}}, for: 10s}");
+    let mut plan = plan(
+        "  - {name: long, when: {serial: one}, do: {dns: silent}, for: 60s}\n  - {name: short, when: {serial: two}, do: {dns: {slow: 8s}}, for: 10s}",
+    );
     let say = |plan: &mut FaultPlan, at, text: &str| {
-        let kind = Kind::SerialChunk { port: events::SerialPort::Uart0, bytes: format!("{text}\n").into_bytes() };
-        plan.observe(&Event { at: Instant::from_secs(at), kind });
+        let kind = Kind::SerialChunk {
+            port: events::SerialPort::Uart0,
+            bytes: format!("{text}\n").into_bytes(),
+        };
+        plan.observe(&Event {
+            at: Instant::from_secs(at),
+            kind,
+        });
         let (_, wanted) = plan.take();
-        wanted.iter().for_each(|w| plan.confirm(w, Instant::from_secs(at)));
+        wanted
+            .iter()
+            .for_each(|w| plan.confirm(w, Instant::from_secs(at)));
         wanted.iter().map(|w| (w.fault, w.turn)).collect::<Vec<_>>()
     };
     assert_eq!(say(&mut plan, 1, "one"), [(0, Turn::Begin)]);
@@ -137,10 +173,22 @@ fn a_power_cut_in_a_write_fires_when_power_fails() {
 #[test]
 fn each_action_on_a_reply_has_its_directive() {
     let at = |action: &str| {
-        let mut plan = plan(&format!("  - {{name: f, when: {{request: {{at: after-effect}}}}, do: {action}}}"));
-        reach(&mut plan, 1, cloud::Phase::AfterEffect, &exchange(1, cloud::Endpoint::Update, Some(json())))
+        let mut plan = plan(&format!(
+            "  - {{name: f, when: {{request: {{at: after-effect}}}}, do: {action}}}"
+        ));
+        reach(
+            &mut plan,
+            1,
+            cloud::Phase::AfterEffect,
+            &exchange(1, cloud::Endpoint::Update, Some(json())),
+        )
     };
-    let cut = |after, then| Directive::Cut(Cut { after, then: Some(then) });
+    let cut = |after, then| {
+        Directive::Cut(Cut {
+            after,
+            then: Some(then),
+        })
+    };
     assert_eq!(at("{truncate: {after-byte: 40}}"), [cut(40, Ending::Close)]);
     assert_eq!(at("{reset-connection: {after-byte: 0}}"), [cut(0, Ending::Abort)]);
     assert_eq!(at("reset-connection"), [Directive::Abort]);
@@ -148,16 +196,33 @@ fn each_action_on_a_reply_has_its_directive() {
     assert_eq!(at("lose-reply"), [Directive::Silence]);
     assert_eq!(at("duplicate-reply"), [Directive::Duplicate]);
     assert_eq!(at("{delay: 8s}"), [Directive::Delay(Duration::from_secs(8))]);
-    assert_eq!(at("{raw-reply: 'SSH-2.0'}"), [Directive::Raw(b"SSH-2.0".to_vec())]);
-    let pace = |head_at_once| Directive::Dribble(Pace { chunk: 2, every: Duration::from_secs(1), head_at_once });
+    assert_eq!(
+        at("{raw-reply: 'SSH-2.0'}"),
+        [Directive::Raw(b"SSH-2.0".to_vec())]
+    );
+    let pace = |head_at_once| {
+        Directive::Dribble(Pace {
+            chunk: 2,
+            every: Duration::from_secs(1),
+            head_at_once,
+        })
+    };
     assert_eq!(at("{dribble: {bytes: 2, every: 1s}}"), [pace(false)]);
     assert_eq!(at("{slow-body: {bytes: 2, every: 1s}}"), [pace(true)]);
-    assert_eq!(at("malformed-json"), [Directive::Respond(json().with_body(r#"{"session":"ab""#))]);
+    assert_eq!(
+        at("malformed-json"),
+        [Directive::Respond(json().with_body(r#"{"session":"ab""#))]
+    );
     let raw = b"HTTP/1.1 200 \r\ncontent-type: application/json\r\ndate: Thu, 01 Jan 2026 00:00:01 GMT\r\n\
                 content-length: 41\r\n\r\n{\"session\":\"ab\",\"success\":true}";
     assert_eq!(at("{wrong-content-length: 10}"), [Directive::Raw(raw.to_vec())]);
-    let Directive::Respond(zipped) = at("gzip").remove(0) else { panic!() };
-    assert_eq!((zipped.header("content-encoding"), &zipped.body[..2]), (Some("gzip"), &[0x1f, 0x8b][..]));
+    let Directive::Respond(zipped) = at("gzip").remove(0) else {
+        panic!()
+    };
+    assert_eq!(
+        (zipped.header("content-encoding"), &zipped.body[..2]),
+        (Some("gzip"), &[0x1f, 0x8b][..])
+    );
 }
 
 #[test]
@@ -172,9 +237,22 @@ fn retry_after_has_every_form() {
         ("{date: -1h}", Some("Wed, 31 Dec 2025 23:00:01 GMT")),
         ("''", Some("")),
     ] {
-        let mut plan = plan(&format!("  - {{name: f, when: {{request: {{}}}}, do: {{respond: {{status: 429, retry-after: {written}}}}}}}"));
-        let struck = reach(&mut plan, 1, cloud::Phase::BeforeEffect, &exchange(1, cloud::Endpoint::Update, None));
-        let [Directive::Respond(reply)] = &struck[..] else { panic!("{struck:?}") };
-        assert_eq!((reply.status, reply.header("retry-after")), (429, sent), "{written}");
+        let mut plan = plan(&format!(
+            "  - {{name: f, when: {{request: {{}}}}, do: {{respond: {{status: 429, retry-after: {written}}}}}}}"
+        ));
+        let struck = reach(
+            &mut plan,
+            1,
+            cloud::Phase::BeforeEffect,
+            &exchange(1, cloud::Endpoint::Update, None),
+        );
+        let [Directive::Respond(reply)] = &struck[..] else {
+            panic!("{struck:?}")
+        };
+        assert_eq!(
+            (reply.status, reply.header("retry-after")),
+            (429, sent),
+            "{written}"
+        );
     }
 }

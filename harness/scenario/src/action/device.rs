@@ -31,7 +31,9 @@ pub struct ResetFault {
 
 impl Default for ResetFault {
     fn default() -> ResetFault {
-        ResetFault { cause: ResetCause::Pin }
+        ResetFault {
+            cause: ResetCause::Pin,
+        }
     }
 }
 
@@ -39,7 +41,9 @@ impl ShortForm for ResetFault {
     const EXPECTING: &'static str = "a reset cause such as `brown-out`, or a mapping with `cause`";
 
     fn from_short(text: &str) -> Result<Self, String> {
-        Ok(ResetFault { cause: names::find(text, "reset cause", &names::RESET_CAUSES)? })
+        Ok(ResetFault {
+            cause: names::find(text, "reset cause", &names::RESET_CAUSES)?,
+        })
     }
 }
 
@@ -80,6 +84,8 @@ impl CorruptFlash {
             return None;
         }
         let digit = |b: u8| (b as char).to_digit(16);
-        text.chunks(2).map(|pair| u8::try_from(digit(pair[0])? * 16 + digit(pair[1])?).ok()).collect()
+        text.chunks(2)
+            .map(|pair| u8::try_from(digit(pair[0])? * 16 + digit(pair[1])?).ok())
+            .collect()
     }
 }

@@ -38,7 +38,10 @@ pub struct Dribble {
 
 impl Default for Dribble {
     fn default() -> Dribble {
-        Dribble { bytes: Located::unwritten(1), every: Located::unwritten(TimeSpan::from_millis(100)) }
+        Dribble {
+            bytes: Located::unwritten(1),
+            every: Located::unwritten(TimeSpan::from_millis(100)),
+        }
     }
 }
 
@@ -56,6 +59,9 @@ pub struct SlowBody {
 
 impl Default for SlowBody {
     fn default() -> SlowBody {
-        SlowBody { bytes: Located::unwritten(1), every: Located::unwritten(TimeSpan::from_millis(100)) }
+        SlowBody {
+            bytes: Located::unwritten(1),
+            every: Located::unwritten(TimeSpan::from_millis(100)),
+        }
     }
 }
