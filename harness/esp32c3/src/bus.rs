@@ -2,7 +2,7 @@
 
 mod csrs;
 
-use rv32::{AccessFault, Bus, Counts, Flow, OnException, PollRead, PollWrite};
+use rv32::{AccessFault, Bus, Counts, Flow, OnException, PollCall, PollRead, PollWrite};
 
 use csrs::VendorCsrs;
 
@@ -28,6 +28,8 @@ const ROM_DATA: u32 = 0x3FF0_0000;
 const ROM_DATA_SIZE: u32 = 0x2_0000;
 const PERIPHERALS: u32 = 0x6000_0000;
 const PERIPHERALS_SIZE: u32 = 0xD_1000;
+/// libgcc's unsigned 64-bit division in the ROM (`esp32c3.rom.libgcc.ld`).
+const UDIVDI3: u32 = 0x4000_08AC;
 const MMU_TABLE: u32 = 0x600C_5000;
 
 /// A few bytes more than there are, so that an access of four bytes at any valid offset stays inside.
@@ -380,6 +382,10 @@ impl Bus for SystemBus {
 
     fn is_hook(&self, addr: u32) -> bool {
         self.hooks.contains(addr)
+    }
+
+    fn poll_call(&self, addr: u32) -> Option<PollCall> {
+        (addr == UDIVDI3 && self.hooks.contains(addr)).then_some(PollCall::DivideUnsigned64)
     }
 
     fn poll_read(&self, addr: u32, size: u32, from: u64, to: u64) -> Option<PollRead> {

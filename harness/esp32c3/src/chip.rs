@@ -496,7 +496,7 @@ fn hart_config() -> HartConfig {
         marchid: 0x8000_0001,
         mimpid: 1,
         trap_vector: TrapVector::Vectored,
-        misaligned: Misaligned::Trap,
+        misaligned: Misaligned::Split,
         has_mie: false,
         has_counters: false,
         ..HartConfig::default()

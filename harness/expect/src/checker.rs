@@ -43,6 +43,8 @@ struct Judged {
     name: String,
     position: String,
     judge: Box<dyn Judge>,
+    /// Its failure was told before the end.
+    told: bool,
 }
 
 impl fmt::Debug for Checker {
@@ -64,6 +66,7 @@ impl Checker {
                 name: e.title(),
                 position: scenario.position(e.span),
                 judge: judge(e, scenario, &mut serial),
+                told: false,
             })
             .collect();
         Checker {
@@ -157,12 +160,24 @@ impl Checker {
         self.judges.iter().enumerate().find_map(decided)
     }
 
-    /// The run is over: all results, in the order of the file.
+    /// The expectations that have failed since the last call, whatever still happens: told at their moment, and
+    /// not again by [`Checker::finish`].
+    pub fn take_failures(&mut self) -> Vec<ExpectationResult> {
+        let decided = |(index, judged): (usize, &mut Judged)| {
+            let failure = judged.judge.decided().filter(|_| !judged.told)?;
+            judged.told = true;
+            Some(judged.result(index, Some(failure)))
+        };
+        self.judges.iter_mut().enumerate().filter_map(decided).collect()
+    }
+
+    /// The run is over: all results that were not told yet, in the order of the file.
     pub fn finish(&mut self, now: Instant) -> Vec<ExpectationResult> {
         self.end_lines(now);
         let log = &self.log;
         let judges = self.judges.iter_mut().enumerate();
         judges
+            .filter(|(_, judged)| !judged.told)
             .map(|(index, judged)| {
                 let failure = judged.judge.finish(now, log);
                 judged.result(index, failure)

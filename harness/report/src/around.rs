@@ -24,9 +24,12 @@ pub struct Moment {
 
 /// The moments around `at`: since the last `lines` serial lines before it, and up to `after` moments behind it.
 pub fn around(events: &[Event], at: Instant, lines: usize, after: usize) -> (Vec<Moment>, Vec<Moment>) {
-    let all = moments(events);
-    let split = all.partition_point(|m| m.at <= at);
-    let (before, behind) = all.split_at(split);
+    let mut before = moments(events);
+    let mut behind = before.split_off(before.partition_point(|m| m.at <= at));
+    // A poll that brought nothing says only that the device lives: the last one is enough.
+    let last_poll = before.iter().rposition(is_idle_poll).map(|i| before[i].clone());
+    before.retain(|m| !is_idle_poll(m) || last_poll.as_ref() == Some(m));
+    behind.retain(|m| !is_idle_poll(m));
     let mut left = lines;
     let from = before.iter().rposition(|m| {
         left = left.saturating_sub(usize::from(m.kind == "serial"));
@@ -37,6 +40,13 @@ pub fn around(events: &[Event], at: Instant, lines: usize, after: usize) -> (Vec
         before[from..].to_vec(),
         behind[..after.min(behind.len())].to_vec(),
     )
+}
+
+fn is_idle_poll(moment: &Moment) -> bool {
+    moment.kind == "request"
+        && moment
+            .text
+            .ends_with("→ 200, 0 commands handed out, 0 acknowledged")
 }
 
 /// Every moment of a run that a person may want to read, in order. A request stands where it started, with

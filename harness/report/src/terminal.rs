@@ -60,7 +60,12 @@ pub fn failure(run: &Run) -> String {
             let _ = writeln!(out, "  {} {message}", paint(WARN, "the bench failed:"));
         }
         Outcome::Failed { reasons } => {
-            for reason in reasons {
+            // What is wrong with an expectation is told below, with its place.
+            let told = |reason: &str| {
+                run.expectations()
+                    .any(|(_, r)| reason == format!("`{}` failed", r.name))
+            };
+            for reason in reasons.iter().filter(|reason| !told(reason)) {
                 let _ = writeln!(out, "  {} {reason}", paint(BAD, "×"));
             }
         }
@@ -71,7 +76,7 @@ pub fn failure(run: &Run) -> String {
         let mark = if expected {
             paint(GOOD, "✓ failed as declared:")
         } else {
-            paint(BAD, "× expectation:")
+            paint(BAD, "×")
         };
         let _ = writeln!(out, "  {mark} {}", result.name);
         let _ = writeln!(out, "      at       {}", result.position);

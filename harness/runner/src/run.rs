@@ -122,10 +122,16 @@ pub fn run(
         checker: Checker::new(scenario),
         steps: StepRunner::new(scenario),
         lines: LineAssembler::default(),
-        record: RunRecord { events: Vec::new(), frames: Vec::new(), verdict: Verdict::Pass, reasons: Vec::new() },
+        record: RunRecord {
+            events: Vec::new(),
+            frames: Vec::new(),
+            verdict: Verdict::Pass,
+            reasons: Vec::new(),
+        },
         bench,
         hub,
         progress,
+        failed_expectations: 0,
     };
     run.until_the_end(scenario, strict)?;
     Ok(run.record)
@@ -139,6 +145,8 @@ struct Run<'a> {
     lines: LineAssembler,
     record: RunRecord,
     progress: &'a mut dyn Progress,
+    /// Expectations that failed before the end.
+    failed_expectations: usize,
 }
 
 impl Run<'_> {
@@ -147,7 +155,12 @@ impl Run<'_> {
         let budget = scenario.bench.instruction_budget.value.0;
         let mut now = Instant::ZERO;
         while now < end {
-            let slice = [Some(end), Some(now + SLICE), self.checker.next_deadline(), self.steps.next_deadline()];
+            let slice = [
+                Some(end),
+                Some(now + SLICE),
+                self.checker.next_deadline(),
+                self.steps.next_deadline(),
+            ];
             let until = slice.into_iter().flatten().min().unwrap_or(end);
             now = self.bench.turn(until)?;
             self.judge(now)?;
@@ -180,7 +193,10 @@ impl Run<'_> {
             }
             let commands = self.steps.poll(now);
             for (index, state) in self.steps.take_states() {
-                self.keep(Event { at: now, kind: Kind::Step { index, state } });
+                self.keep(Event {
+                    at: now,
+                    kind: Kind::Step { index, state },
+                });
             }
             if events.is_empty() && commands.is_empty() {
                 break;
@@ -190,13 +206,23 @@ impl Run<'_> {
                     Command::WriteSerial(bytes) => {
                         self.bench.dut.serial_input(&bytes)?;
                         let text = String::from_utf8_lossy(&bytes).into_owned();
-                        self.keep(Event { at: now, kind: Kind::SerialInput { text } });
+                        self.keep(Event {
+                            at: now,
+                            kind: Kind::SerialInput { text },
+                        });
                     }
                     Command::SetPin { gpio, level } => self.bench.dut.set_pin(gpio, Some(level))?,
                 }
             }
         }
         self.checker.advance(now);
+        for result in self.checker.take_failures() {
+            self.failed_expectations += 1;
+            self.show(Event {
+                at: now,
+                kind: Kind::Expectation(result),
+            });
+        }
         self.record.frames.extend(self.bench.take_frames());
         Ok(())
     }
@@ -212,7 +238,10 @@ impl Run<'_> {
         let at = event.at;
         self.show(event);
         for (port, text) in lines {
-            self.show(Event { at, kind: Kind::SerialLine { port, text } });
+            self.show(Event {
+                at,
+                kind: Kind::SerialLine { port, text },
+            });
         }
     }
 
@@ -225,13 +254,27 @@ impl Run<'_> {
 
     fn finish(&mut self, now: Instant, strict: bool) {
         for (port, text) in self.lines.flush() {
-            self.show(Event { at: now, kind: Kind::SerialLine { port, text } });
+            self.show(Event {
+                at: now,
+                kind: Kind::SerialLine { port, text },
+            });
         }
-        let never: Vec<String> = self.hub.borrow().faults.never_fired().map(str::to_owned).collect();
+        let never: Vec<String> = self
+            .hub
+            .borrow()
+            .faults
+            .never_fired()
+            .map(str::to_owned)
+            .collect();
         for name in never {
             let state = events::FaultState::NeverFired;
-            self.record.reasons.push(format!("the fault `{name}` was planned and never fired"));
-            self.show(Event { at: now, kind: Kind::Fault { name, state } });
+            self.record
+                .reasons
+                .push(format!("the fault `{name}` was planned and never fired"));
+            self.show(Event {
+                at: now,
+                kind: Kind::Fault { name, state },
+            });
         }
         let unmodelled = self.bench.dut.unmodelled();
         if strict && unmodelled > 0 {
@@ -243,19 +286,35 @@ impl Run<'_> {
             if let StepState::Failed { message } = &state {
                 self.record.reasons.push(format!("step {}: {message}", index + 1));
             }
-            self.show(Event { at: now, kind: Kind::Step { index, state } });
+            self.show(Event {
+                at: now,
+                kind: Kind::Step { index, state },
+            });
         }
-        let mut failed = !self.record.reasons.is_empty();
+        let mut failed = !self.record.reasons.is_empty() || self.failed_expectations > 0;
         for result in self.checker.finish(now) {
             failed |= !result.held;
-            self.show(Event { at: now, kind: Kind::Expectation(result) });
+            self.show(Event {
+                at: now,
+                kind: Kind::Expectation(result),
+            });
         }
         for text in self.record.reasons.clone() {
-            self.show(Event { at: now, kind: Kind::Note { text } });
+            self.show(Event {
+                at: now,
+                kind: Kind::Note { text },
+            });
         }
         self.record.verdict = if failed { Verdict::Fail } else { Verdict::Pass };
         let verdict = self.record.verdict.clone();
         let instructions = self.bench.dut.instructions();
-        self.show(Event { at: now, kind: Kind::ScenarioFinished { verdict, instructions, unmodelled } });
+        self.show(Event {
+            at: now,
+            kind: Kind::ScenarioFinished {
+                verdict,
+                instructions,
+                unmodelled,
+            },
+        });
     }
 }

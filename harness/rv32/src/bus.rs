@@ -118,4 +118,30 @@ pub trait Bus {
         let _ = (addr, value, size, from, to);
         None
     }
+
+    /// What the hooked function at `addr` computes, if it is so simple that a polling loop may call it: it
+    /// takes no time and changes nothing but its result registers. `None`: something else.
+    fn poll_call(&self, addr: u32) -> Option<PollCall> {
+        let _ = addr;
+        None
+    }
+}
+
+/// A function that a polling loop may call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PollCall {
+    /// a0 and a1 become the quotient of a0 and a1 by a2 and a3, low words first, unsigned; all ones for a divisor
+    /// of zero (libgcc's `__udivdi3`).
+    DivideUnsigned64,
+}
+
+impl PollCall {
+    /// The result for these arguments, a0 to a3.
+    pub(crate) fn result(self, args: [u32; 4]) -> [u32; 2] {
+        let wide = |low: u32, high: u32| u64::from(high) << 32 | u64::from(low);
+        let [a0, a1, a2, a3] = args;
+        let PollCall::DivideUnsigned64 = self;
+        let quotient = wide(a0, a1).checked_div(wide(a2, a3)).unwrap_or(u64::MAX);
+        [quotient as u32, (quotient >> 32) as u32]
+    }
 }

@@ -20,7 +20,7 @@ mod poll;
 mod replay;
 mod trap;
 
-pub use bus::{AccessFault, Bus, Flow, OnException, PollRead, PollWrite};
+pub use bus::{AccessFault, Bus, Flow, OnException, PollCall, PollRead, PollWrite};
 pub use config::{HartConfig, Misaligned, TrapVector};
 pub use csr::{Counts, Privilege};
 pub use hart::{Exit, Hart};

@@ -7,7 +7,7 @@
 //! that the loop writes has been written by a real iteration at its real time. A run with skipping ends in
 //! the same state as one without.
 
-use crate::bus::Bus;
+use crate::bus::{Bus, PollCall};
 use crate::cache::decode_run;
 use crate::exec::{Position, run_once};
 use crate::hart::{Exit, Hart};
@@ -16,6 +16,9 @@ use crate::replay::{Step, is_same};
 
 /// The longest iteration that is understood, in instructions.
 const MAX_PATH: usize = 256;
+
+/// From how many instructions of a loop it is looked whether it starts anew there.
+const MAX_HEADS: u32 = 8;
 
 /// The least and the most instructions between two looks.
 const WINDOW: std::ops::RangeInclusive<u64> = 512..=256 * 1024;
@@ -93,11 +96,9 @@ impl Hart {
         let known = self.poller.path.first().is_some_and(|step| step.pc == head);
         if !(known && self.same_twice(bus, limit)) {
             self.record(bus, limit, head)?;
-            if !self.same_twice(bus, limit) {
-                return Err(Gave::Up);
-            }
+            self.find_head(bus, limit)?;
         }
-        let length = self.poller.path.len() as u64;
+        let length = cycles(&self.poller.path);
         let mut count = u64::MAX;
         loop {
             count = count.min((limit - self.cycle) / length);
@@ -114,9 +115,35 @@ impl Hart {
         }
     }
 
+    /// Goes on to an instruction of the recorded loop from which two iterations do the same: where a compiler
+    /// has turned the loop round, what was read from a clock is alive at the target of its backward jump,
+    /// and is not where the next reading begins.
+    fn find_head<B: Bus>(&mut self, bus: &mut B, limit: u64) -> Result<(), Gave> {
+        let mut tries = 0;
+        for _ in 0..self.poller.path.len() {
+            let op = self.poller.path[0].op;
+            let starts_reading = matches!(op, Op::Lw { .. } | Op::Sw { .. });
+            if tries == 0 || starts_reading {
+                tries += 1;
+                if self.same_twice(bus, limit) {
+                    return Ok(());
+                }
+            }
+            if tries > MAX_HEADS {
+                break;
+            }
+            self.step(bus, limit)?;
+            self.poller.path.rotate_left(1);
+            if self.pc != self.poller.path[0].pc {
+                break;
+            }
+        }
+        Err(Gave::Up)
+    }
+
     /// Whether at least two iterations do the same.
     fn same_twice<B: Bus>(&self, bus: &B, limit: u64) -> bool {
-        let to = self.cycle + 2 * self.poller.path.len() as u64;
+        let to = self.cycle + 2 * cycles(&self.poller.path);
         to <= limit && is_same(&self.poller.path, &self.regs, bus, self.cycle, to)
     }
 
@@ -159,6 +186,9 @@ impl Hart {
         if self.cycle >= limit {
             return Err(Gave::Up);
         }
+        if let Some(call) = bus.poll_call(self.pc) {
+            return Ok(self.call(call));
+        }
         let mut slots = std::mem::take(&mut self.scratch);
         slots.clear();
         let (_, bytes) = decode_run(bus, self.pc, 1, true, &mut slots);
@@ -188,4 +218,22 @@ impl Hart {
             Some(stop) => Err(self.handle(bus, stop).map_or(Gave::Up, Gave::Out)),
         }
     }
+
+    /// Carries out a hooked function, as its owner would: in no time, back to ra.
+    fn call(&mut self, call: PollCall) -> Step {
+        let step = Step {
+            op: Op::Hook,
+            pc: self.pc,
+            next: self.pc,
+        };
+        let [a0, a1, a2, a3] = [10, 11, 12, 13].map(|n: usize| self.regs[n]);
+        [self.regs[10], self.regs[11]] = call.result([a0, a1, a2, a3]);
+        self.pc = self.regs[1] & !1;
+        step
+    }
+}
+
+/// What one iteration takes: a cycle an instruction, nothing for a hooked function.
+fn cycles(path: &[Step]) -> u64 {
+    path.iter().filter(|step| !matches!(step.op, Op::Hook)).count() as u64
 }

@@ -5,7 +5,7 @@
 //! from the one before is the same constant at its end. Then each iteration within the span does exactly
 //! what the recorded one did, but for what it reads from clocks, and none of that reaches the next one.
 
-use crate::bus::{Bus, PollRead, PollWrite};
+use crate::bus::{Bus, PollCall, PollRead, PollWrite};
 use crate::exec::{Regs, div, mulh, mulhsu, rem};
 use crate::interval::{Interval, flag};
 use crate::op::{Op, Reg};
@@ -180,7 +180,8 @@ impl<B: Bus> Replay<'_, B> {
             }
             Op::Jr { rs1, imm } => to = plus(self.get(rs1), imm).constant().ok_or(NotSame)? & !1,
 
-            Op::Hook | Op::Csr { .. } | Op::Ecall | Op::Ebreak | Op::Mret | Op::Wfi | Op::FenceI
+            Op::Hook => to = self.call(step.pc)?,
+            Op::Csr { .. } | Op::Ecall | Op::Ebreak | Op::Mret | Op::Wfi | Op::FenceI
             | Op::Illegal { .. } | Op::FetchFault { .. } => return Err(NotSame),
         }
         if to == then { Ok(()) } else { Err(NotSame) }
@@ -201,6 +202,25 @@ impl<B: Bus> Replay<'_, B> {
     ) -> Result<u32, NotSame> {
         let (a, b) = (self.get(rs1), self.get(rs2));
         Ok(if taken(a, b).ok_or(NotSame)? { target } else { next })
+    }
+
+    /// A hooked function; where it returns to.
+    fn call(&mut self, addr: u32) -> Result<u32, NotSame> {
+        let call = self.bus.poll_call(addr).ok_or(NotSame)?;
+        let PollCall::DivideUnsigned64 = call;
+        let [a0, a1, a2, a3] = [Reg::X10, Reg::X11, Reg::X12, Reg::X13].map(|r| self.get(r));
+        let (by_low, by_high) = (a2.constant().ok_or(NotSame)?, a3.constant().ok_or(NotSame)?);
+        // A quotient grows with its dividend, and the dividends lie between these two.
+        let [least, least_high] = call.result([a0.low, a1.low, by_low, by_high]);
+        let [most, most_high] = call.result([a0.high, a1.high, by_low, by_high]);
+        let low = if least_high == most_high {
+            Interval::new(least, most)
+        } else {
+            Interval::ALL
+        };
+        self.set(Reg::X10, low);
+        self.set(Reg::X11, Interval::new(least_high, most_high));
+        Ok(self.get(Reg::X1).constant().ok_or(NotSame)? & !1)
     }
 
     /// A constant, aligned address.
