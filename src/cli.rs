@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::exit;
@@ -143,13 +144,49 @@ pub(crate) struct FaultsArgs {
 /// Arguments of `oceanrig serve`.
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
-    /// Address and port to listen on.
+    /// Address and port to listen on; port 0 takes a free one.
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]
     pub listen: std::net::SocketAddr,
 
-    /// Take the cloud's settings, devices and seed from this scenario's `bench`.
+    /// Take the cloud's settings, devices, seed and faults from this scenario.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub scenario: Option<PathBuf>,
+
+    /// Which case of the scenario, where it has several.
+    #[arg(long, value_name = "NAME", requires = "scenario")]
+    pub case: Option<String>,
+
+    /// Address and port of the control interface (docs/serve.md).
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub control: Option<std::net::SocketAddr>,
+
+    /// Token that the control interface wants, 16 characters or more; needed unless it listens on loopback. Better
+    /// set OCEANRIG_CONTROL_TOKEN, which other users of this machine cannot see.
+    #[arg(long, value_name = "TOKEN", requires = "control")]
+    pub control_token: Option<String>,
+
+    /// Serve TLS, with a certificate made at the start.
+    #[arg(long)]
+    pub tls: bool,
+
+    /// Keep the certificate authority in this directory (ca.pem, ca.key), so that clients trust it the next time too.
+    #[arg(long, value_name = "DIR", requires = "tls", value_hint = ValueHint::DirPath)]
+    pub tls_dir: Option<PathBuf>,
+
+    /// Further name or address that the certificate is for; may be repeated.
+    #[arg(long, value_name = "NAME", requires = "tls")]
+    pub tls_name: Vec<String>,
+
+    /// What is wrong with TLS from the start.
+    #[arg(long, value_name = "FAULT", requires = "tls", default_value = "none", value_parser = tls_fault())]
+    pub tls_fault: serve::TlsFault,
+}
+
+/// Reads the name of a TLS fault.
+fn tls_fault() -> impl TypedValueParser<Value = serve::TlsFault> {
+    let all = serve::TlsFault::ALL;
+    PossibleValuesParser::new(all.map(serve::TlsFault::name))
+        .map(move |name| all.into_iter().find(|fault| fault.name() == name).unwrap_or_default())
 }
 
 /// Arguments of `oceanrig bench`.

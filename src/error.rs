@@ -59,6 +59,9 @@ pub(crate) enum CliError {
     /// No trigger and no action has this name.
     #[error("no trigger and no action is called `{0}`")]
     NoSuchFault(String),
+    /// A scenario has several cases, or not the one that was asked for.
+    #[error("choose one case of the scenario with --case: {0}")]
+    Case(String),
     /// A report cannot be made.
     #[error(transparent)]
     Report(ReportError),
@@ -86,6 +89,7 @@ impl CliError {
             CliError::Discover(_)
             | CliError::NoFiles(_)
             | CliError::Invalid { .. }
+            | CliError::Case(_)
             | CliError::Read { .. }
             | CliError::NoSuchFault(_)
             | CliError::Firmware { .. } => Exit::Usage,

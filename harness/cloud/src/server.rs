@@ -32,6 +32,8 @@ const WRITE_PATIENCE: Duration = Duration::from_secs(30);
 const LINGER: Duration = Duration::from_secs(2);
 /// How long connections may go on after a shutdown was asked for.
 const GRACE: Duration = Duration::from_secs(5);
+/// How long a client may take until its stream is ready for HTTP.
+const OPEN_PATIENCE: Duration = Duration::from_secs(10);
 /// How long to wait when the system will not accept a connection (out of descriptors).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -39,6 +41,50 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub trait ByteStream: AsyncRead + AsyncWrite + Unpin + 'static {
     /// Makes the coming drop of the stream tear the connection down (RST) instead of ending it in order.
     fn abort_on_drop(&self);
+}
+
+/// What becomes of a connection that the system has accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// It is served.
+    Serve,
+    /// It is torn down at once (RST).
+    Refuse,
+    /// It stays open, and nobody ever reads or answers.
+    Swallow,
+}
+
+/// What stands between the listener and HTTP: a door that may be shut, and encryption.
+pub trait Front: 'static {
+    /// What HTTP is spoken on.
+    type Stream: ByteStream;
+
+    /// Whether streams are encrypted.
+    fn is_secure(&self) -> bool;
+
+    /// What becomes of a new connection; asked once, before its first byte.
+    fn admit(&self, _peer: SocketAddr) -> Admission {
+        Admission::Serve
+    }
+
+    /// Makes the stream ready for HTTP, by a handshake for instance.
+    fn open(&self, stream: TcpStream, peer: SocketAddr) -> impl Future<Output = io::Result<Self::Stream>>;
+}
+
+/// TCP as it comes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Plain;
+
+impl Front for Plain {
+    type Stream = TcpStream;
+
+    fn is_secure(&self) -> bool {
+        false
+    }
+
+    async fn open(&self, stream: TcpStream, _: SocketAddr) -> io::Result<TcpStream> {
+        Ok(stream)
+    }
 }
 
 impl ByteStream for TcpStream {
@@ -70,12 +116,8 @@ impl Server {
     /// # Errors
     /// [`CloudError::Listen`] with a hint for the usual reasons.
     pub async fn bind(addr: SocketAddr) -> Result<Server, CloudError> {
-        let refused = |error: io::Error| CloudError::Listen {
-            addr: addr.to_string(),
-            reason: reason(&error),
-        };
         Ok(Server {
-            listener: listen(addr).map_err(refused)?,
+            listener: listen(addr).await?,
         })
     }
 
@@ -95,12 +137,29 @@ impl Server {
         clock: impl Fn() -> Instant + 'static,
         shutdown: impl Future<Output = ()>,
     ) {
+        self.run_behind(Plain, origin, clock, shutdown).await;
+    }
+
+    /// As [`Server::run`], with something between the listener and HTTP.
+    pub async fn run_behind(
+        self,
+        front: impl Front,
+        origin: Shared,
+        clock: impl Fn() -> Instant + 'static,
+        shutdown: impl Future<Output = ()>,
+    ) {
         LocalSet::new()
-            .run_until(self.accept(origin, Rc::new(clock), shutdown))
+            .run_until(self.accept(Rc::new(front), origin, Rc::new(clock), shutdown))
             .await;
     }
 
-    async fn accept(self, origin: Shared, clock: Clock, shutdown: impl Future<Output = ()>) {
+    async fn accept<F: Front>(
+        self,
+        front: Rc<F>,
+        origin: Shared,
+        clock: Clock,
+        shutdown: impl Future<Output = ()>,
+    ) {
         let (stop, stopped) = watch::channel(false);
         let mut slots: BTreeMap<ConnId, Rc<Slot>> = BTreeMap::new();
         let mut tasks: JoinSet<ConnId> = JoinSet::new();
@@ -128,13 +187,16 @@ impl Server {
                     let now = clock();
                     let slot = Rc::new(Slot { quiet_since: Cell::new(now), evict: Notify::new() });
                     slots.insert(next, slot.clone());
-                    let connection = Connection::new(&origin, now, next, peer.ip().to_canonical(), false);
-                    let carrier = Carrier { stream, connection, clock: clock.clone(), slot, stop: stopped.clone() };
-                    let conn = next;
-                    tasks.spawn_local(async move {
-                        carrier.carry().await;
-                        conn
-                    });
+                    let visitor = Visitor {
+                        front: front.clone(),
+                        origin: origin.clone(),
+                        clock: clock.clone(),
+                        slot,
+                        stop: stopped.clone(),
+                        conn: next,
+                        peer,
+                    };
+                    tasks.spawn_local(visitor.receive(stream));
                 }
             }
         }
@@ -145,8 +207,18 @@ impl Server {
 }
 
 /// As [`TcpListener::bind`], but with room for a crowd that comes at once: with its 128 places, a client that
-/// finds none waits a second for its retransmission.
-fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
+/// finds none waits a second for its retransmission. Asynchronous because it needs the runtime around it.
+///
+/// # Errors
+/// [`CloudError::Listen`] with a hint for the usual reasons.
+pub async fn listen(addr: SocketAddr) -> Result<TcpListener, CloudError> {
+    take_port(addr).map_err(|error| CloudError::Listen {
+        addr: addr.to_string(),
+        reason: reason(&error),
+    })
+}
+
+fn take_port(addr: SocketAddr) -> io::Result<TcpListener> {
     let socket = if addr.is_ipv4() {
         TcpSocket::new_v4()?
     } else {
@@ -177,6 +249,56 @@ fn reason(error: &io::Error) -> String {
         _ => return error.to_string(),
     };
     format!("{error} ({hint})")
+}
+
+/// A connection that was accepted, before HTTP begins.
+struct Visitor<F> {
+    front: Rc<F>,
+    origin: Shared,
+    clock: Clock,
+    slot: Rc<Slot>,
+    stop: watch::Receiver<bool>,
+    conn: ConnId,
+    peer: SocketAddr,
+}
+
+impl<F: Front> Visitor<F> {
+    async fn receive(mut self, stream: TcpStream) -> ConnId {
+        match self.front.admit(self.peer) {
+            Admission::Serve => {}
+            Admission::Refuse => {
+                stream.abort_on_drop();
+                return self.conn;
+            }
+            Admission::Swallow => {
+                tokio::select! {
+                    () = self.slot.evict.notified() => {}
+                    _ = self.stop.wait_for(|stop| *stop) => {}
+                }
+                return self.conn;
+            }
+        }
+        let stream = tokio::select! {
+            opened = timeout(OPEN_PATIENCE, self.front.open(stream, self.peer)) => match opened {
+                Ok(Ok(stream)) => stream,
+                _ => return self.conn,
+            },
+            () = self.slot.evict.notified() => return self.conn,
+            _ = self.stop.wait_for(|stop| *stop) => return self.conn,
+        };
+        let peer = self.peer.ip().to_canonical();
+        let secure = self.front.is_secure();
+        let connection = Connection::new(&self.origin, (self.clock)(), self.conn, peer, secure);
+        let carrier = Carrier {
+            stream,
+            connection,
+            clock: self.clock,
+            slot: self.slot,
+            stop: self.stop,
+        };
+        carrier.carry().await;
+        self.conn
+    }
 }
 
 /// Carries bytes between a stream and its [`Connection`].

@@ -7,10 +7,12 @@
 //!
 //! | file | what |
 //! |---|---|
+//! | `changes` | faults that come and go while the plan is carried out |
 //! | `done` | what is wanted of the bench, and what of it the cloud can do |
 //! | `network` | scenario's terms of the network → netsim's |
 //! | `requests` | actions on requests → directives to the cloud |
 
+mod changes;
 mod done;
 mod network;
 mod requests;
