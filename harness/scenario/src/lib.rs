@@ -2,8 +2,8 @@
 //!
 //! [`Scenario::parse`] and [`Scenario::parse_all`] read a file. The model keeps the [`Span`] of everything
 //! that a message may point at. Nothing here knows a backend; `docs/scenario-reference.md` and
-//! `docs/scenario.schema.json` are made from the documentation of these types by [`reference`] and
-//! [`schema`].
+//! `docs/scenario.schema.json` are made from the documentation of these types by [`reference()`] and
+//! [`schema()`].
 
 pub mod action;
 pub mod bench;

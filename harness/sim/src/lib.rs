@@ -1,4 +1,4 @@
-//! What every part of the bench shares, and nothing else: [time](time), an [event queue](queue), seeded
+//! What every part of the bench shares, and nothing else: [`time`], an [event queue](queue), seeded
 //! [randomness](rng), and [the air](air) between a station and its access point.
 //!
 //! Nothing here reads a clock, sleeps, or asks the machine for randomness: time is an argument, randomness
