@@ -53,6 +53,14 @@ pub(crate) enum CliError {
         /// Why.
         source: dut::ImageError,
     },
+    /// The firmware that a scenario names cannot be used.
+    #[error("{position}: this firmware cannot be used")]
+    FirmwareOf {
+        /// Where the scenario names it, `path:line:column`.
+        position: String,
+        /// Why.
+        source: Box<CliError>,
+    },
     /// No scenario matches.
     #[error("no scenario matches {0}")]
     NothingSelected(String),
@@ -92,7 +100,8 @@ impl CliError {
             | CliError::Case(_)
             | CliError::Read { .. }
             | CliError::NoSuchFault(_)
-            | CliError::Firmware { .. } => Exit::Usage,
+            | CliError::Firmware { .. }
+            | CliError::FirmwareOf { .. } => Exit::Usage,
             CliError::NothingSelected(_) => Exit::NothingSelected,
             CliError::Report(error) => of_report(error),
             CliError::Snapshot(error) => of_snapshot(error),

@@ -63,8 +63,16 @@ pub(crate) fn prepare(selected: Vec<Selected>, args: &RunArgs) -> Result<Vec<Job
             .as_ref()
             .map(|f| beside(scenario, &f.value));
         let firmware_path = args.firmware.clone().or(named);
+        let firmware = images.get(firmware_path.as_deref());
+        let firmware = match &scenario.bench.firmware {
+            Some(name) if args.firmware.is_none() => firmware.map_err(|error| CliError::FirmwareOf {
+                position: scenario.position(name.span),
+                source: Box::new(error),
+            }),
+            _ => firmware,
+        };
         jobs.push(Job {
-            firmware: images.get(firmware_path.as_deref())?,
+            firmware: firmware?,
             firmware_path,
             dir: args.out.as_ref().map(|out| out.join(dir)),
             rules: Rules::built_in()

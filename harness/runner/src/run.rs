@@ -246,6 +246,9 @@ impl Run<'_> {
     }
 
     fn show(&mut self, event: Event) {
+        if let Kind::Step { index, state: StepState::Failed { message } } = &event.kind {
+            self.record.reasons.push(format!("step {}: {message}", index + 1));
+        }
         self.checker.observe(&event);
         self.steps.observe(&event);
         self.progress.event(&event);
@@ -283,9 +286,6 @@ impl Run<'_> {
             ));
         }
         for (index, state) in self.steps.finish(now) {
-            if let StepState::Failed { message } = &state {
-                self.record.reasons.push(format!("step {}: {message}", index + 1));
-            }
             self.show(Event {
                 at: now,
                 kind: Kind::Step { index, state },

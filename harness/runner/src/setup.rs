@@ -22,13 +22,13 @@ const NTP_ADDR: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 123);
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
     /// The network cannot be.
-    #[error("the network cannot be set up: {0}")]
+    #[error("the network cannot be set up")]
     Net(#[from] netsim::NetError),
     /// The cloud cannot be.
-    #[error("the cloud cannot be set up: {0}")]
+    #[error("the cloud cannot be set up")]
     Cloud(#[from] cloud::CloudError),
     /// The flash image cannot be.
-    #[error("the flash image cannot be made: {0}")]
+    #[error("the flash image cannot be made")]
     Flash(#[from] FlashError),
 }
 

@@ -229,6 +229,10 @@ fn bench(bench: &Bench, context: &mut Context<'_, '_>) {
     };
     text(&bench.network.ssid, provisioning::ssid);
     text(&bench.network.password, provisioning::password);
+    text(&bench.cloud.registration_token, token);
+    if let Some(permanent) = &bench.device.permanent_token {
+        text(permanent, token);
+    }
     for (span, why) in bench.provisioning_problems() {
         context.problem(span, why, "this value", "docs/provisioning.md lists what fits");
     }
@@ -245,6 +249,15 @@ fn bench(bench: &Bench, context: &mut Context<'_, '_>) {
     }
     for wire in bench.wiring.values() {
         context.gpio(wire.gpio);
+    }
+}
+
+/// What a token of the contract looks like.
+fn token(text: &str) -> Result<(), String> {
+    if (1..=80).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic()) {
+        Ok(())
+    } else {
+        Err("a token has 1 to 80 visible ASCII characters".to_owned())
     }
 }
 
