@@ -1,0 +1,11 @@
+//! The command line through its binary, as people and CI use it.
+
+mod bad_input;
+mod determinism;
+mod firmware_images;
+mod formats;
+mod interruption;
+mod output;
+mod rig;
+mod snapshots;
+mod verdicts;
