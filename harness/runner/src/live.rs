@@ -192,8 +192,14 @@ impl LiveFaults {
             }
             for todo in wanted {
                 let done = match &todo.action {
-                    Action::Refuse(_) => Ok(self.shut(&self.refusing, &todo)),
-                    Action::Blackhole(_) => Ok(self.shut(&self.swallowing, &todo)),
+                    Action::Refuse(_) => {
+                        self.shut(&self.refusing, &todo);
+                        Ok(())
+                    }
+                    Action::Blackhole(_) => {
+                        self.shut(&self.swallowing, &todo);
+                        Ok(())
+                    }
                     _ => todo.at_the_cloud(now, cloud, &self.served.device),
                 };
                 match done {
