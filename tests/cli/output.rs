@@ -63,7 +63,7 @@ fn colours_come_when_they_are_asked_for() {
         colours(&["run", "a.yaml", "--color", "never"], &[("CLICOLOR_FORCE", "1")]),
         (false, false)
     );
-    assert_eq!(colours(&failing, &[("CLICOLOR_FORCE", "1")]).0, true);
+    assert!(colours(&failing, &[("CLICOLOR_FORCE", "1")]).0);
     assert_eq!(colours(&failing, &[("NO_COLOR", "1")]), (false, false));
     assert_eq!(colours(&["check", "bad.yaml"], &[]), (false, false));
     assert_eq!(
