@@ -66,12 +66,7 @@ fn a_failing_expectation_outweighs_a_pending_snapshot() {
     let rig = Rig::with(&[("a.yaml", PASSES), ("b.yaml", crate::rig::FAILS)]);
     rig.oceanrig(&["run", ".", "--snapshots", "--ci"])
         .exits(1)
-        .prints(&[
-            "FAIL  a",
-            "FAIL  b",
-            "× registers",
-            "0 passed, 2 failed",
-        ]);
+        .prints(&["FAIL  a", "FAIL  b", "× registers", "0 passed, 2 failed"]);
 }
 
 #[test]
