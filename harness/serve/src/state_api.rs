@@ -3,7 +3,7 @@
 use cloud::{Cloud, CloudError};
 use hyper::StatusCode;
 use scenario::TimeOffset;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 use sim::{Instant, UnixTime};
 
@@ -46,8 +46,15 @@ fn shown_clock(now: Instant, cloud: &Cloud) -> Value {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ClockChange {
+    #[serde(default, deserialize_with = "text")]
     offset: Option<String>,
+    #[serde(default, deserialize_with = "text")]
     step: Option<String>,
+}
+
+/// A text that is there: `null` is none.
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    String::deserialize(deserializer).map(Some)
 }
 
 pub(crate) fn set_clock(desk: &Desk, text: &str) -> Result<Answer, Refusal> {
