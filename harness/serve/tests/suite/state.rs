@@ -44,7 +44,11 @@ fn the_clock_is_set_and_stepped() {
         (r#"{"offset": "1s", "step": "1s"}"#, 422, "body"),
         ("{}", 422, "body"),
         (r#"{"offset": 301}"#, 400, "body, line 1, column 14"),
-        (r#"{"offset": "1s", "step": null}"#, 400, "body, line 1, column 29"),
+        (
+            r#"{"offset": "1s", "step": null}"#,
+            400,
+            "body, line 1, column 29",
+        ),
         (r#"{"of": "1s"}"#, 400, "body, line 1, column 5"),
         ("{", 400, "body, line 1, column 1"),
     ] {
