@@ -38,6 +38,8 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// List what a fault plan can wait for and do, with an example each.
     Faults(FaultsArgs),
+    /// Print the catalogue of failures as Markdown: symptom, scenario, and the defect that it catches.
+    Catalogue(CatalogueArgs),
     /// Print the JSON Schema of scenario files, for editors.
     Schema,
     /// Measure the emulator on this machine.
@@ -139,6 +141,14 @@ pub(crate) struct CheckArgs {
 pub(crate) struct FaultsArgs {
     /// Only the triggers and actions of this name, with their values.
     pub name: Option<String>,
+}
+
+/// Arguments of `oceanrig catalogue`.
+#[derive(Debug, Args)]
+pub(crate) struct CatalogueArgs {
+    /// Scenario files of the catalogue, or directories that are searched for them.
+    #[arg(required = true, value_name = "FILE|DIR", value_hint = ValueHint::AnyPath)]
+    pub paths: Vec<PathBuf>,
 }
 
 /// Arguments of `oceanrig serve`.

@@ -67,6 +67,9 @@ pub(crate) enum CliError {
     /// No trigger and no action has this name.
     #[error("no trigger and no action is called `{0}`")]
     NoSuchFault(String),
+    /// Scenarios of the catalogue lack something.
+    #[error("the catalogue is not complete:\n  {0}")]
+    Catalogue(String),
     /// A scenario has several cases, or not the one that was asked for.
     #[error("choose one case of the scenario with --case: {0}")]
     Case(String),
@@ -98,6 +101,7 @@ impl CliError {
             | CliError::NoFiles(_)
             | CliError::Invalid { .. }
             | CliError::Case(_)
+            | CliError::Catalogue(_)
             | CliError::Read { .. }
             | CliError::NoSuchFault(_)
             | CliError::Firmware { .. }

@@ -35,6 +35,7 @@ fn main() -> ExitCode {
         Command::Check(args) => commands::check::check(&args),
         Command::Serve(args) => commands::serve::serve(&args),
         Command::Faults(args) => commands::faults::faults(&args),
+        Command::Catalogue(args) => commands::catalogue::catalogue(&args),
         Command::Schema => commands::schema::schema(),
         Command::Bench(args) => commands::bench::bench(&args),
         Command::Completions { shell } => commands::completions::completions(shell),
