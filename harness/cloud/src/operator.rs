@@ -200,7 +200,10 @@ impl Cloud {
     pub fn spend_registration(&mut self, id: &str) -> Result<(), CloudError> {
         let registration = self.named(id)?.registration.clone();
         if let Some(token) = registration
-            && let Some(Token { state: TokenState::Registration { used, .. }, .. }) = self.tokens.get_mut(&token)
+            && let Some(Token {
+                state: TokenState::Registration { used, .. },
+                ..
+            }) = self.tokens.get_mut(&token)
         {
             *used = true;
         }

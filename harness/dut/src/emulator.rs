@@ -113,7 +113,11 @@ impl Emulator {
     fn collect(&mut self) {
         for (at, output) in self.chip.take_outputs() {
             let at = self.to_true(at).min(self.now);
-            if let Output::Serial { port: Port::Uart0, byte } = output {
+            if let Output::Serial {
+                port: Port::Uart0,
+                byte,
+            } = output
+            {
                 if self.serial.is_empty() {
                     self.serial_since = at;
                 }
@@ -135,15 +139,25 @@ impl Emulator {
     fn end_chunk(&mut self) {
         if !self.serial.is_empty() {
             let bytes = std::mem::take(&mut self.serial);
-            self.seen.push((self.serial_since, Observation::Serial { port: SerialPort::Uart0, bytes }));
+            self.seen.push((
+                self.serial_since,
+                Observation::Serial {
+                    port: SerialPort::Uart0,
+                    bytes,
+                },
+            ));
         }
     }
 
     fn observe(&mut self, at: Instant, output: Output) {
         let seen = match output {
-            Output::Serial { port: Port::UsbSerialJtag, byte } => {
-                Observation::Serial { port: SerialPort::UsbSerialJtag, bytes: vec![byte] }
-            }
+            Output::Serial {
+                port: Port::UsbSerialJtag,
+                byte,
+            } => Observation::Serial {
+                port: SerialPort::UsbSerialJtag,
+                bytes: vec![byte],
+            },
             // UART1 is wired to nothing on this bench.
             Output::Serial { .. } => return,
             Output::PowerLost => Observation::PowerLost,
@@ -176,12 +190,22 @@ impl Emulator {
 
     fn service_event(&mut self, event: ServiceEvent) -> Option<Observation> {
         let call = |kind, addr, pc, symbol| {
-            Observation::Unmodelled(Access { kind, addr, size: 0, written: None, pc, symbol })
+            Observation::Unmodelled(Access {
+                kind,
+                addr,
+                size: 0,
+                written: None,
+                pc,
+                symbol,
+            })
         };
         match event {
-            ServiceEvent::RomNotModelled { addr, name, caller } => {
-                Some(call(AccessKind::RomFunction, addr, caller, name.map(str::to_owned)))
-            }
+            ServiceEvent::RomNotModelled { addr, name, caller } => Some(call(
+                AccessKind::RomFunction,
+                addr,
+                caller,
+                name.map(str::to_owned),
+            )),
             ServiceEvent::DriverFunction { name, caller } => {
                 Some(call(AccessKind::DriverFunction, 0, caller, Some(name)))
             }
@@ -215,7 +239,10 @@ fn exception_of(e: Exception) -> Observation {
         _ => "exception",
     };
     Observation::GuestFault {
-        message: format!("{what} (mcause {}) at {:#010x}, mtval {:#010x}", e.cause, e.pc, e.value),
+        message: format!(
+            "{what} (mcause {}) at {:#010x}, mtval {:#010x}",
+            e.cause, e.pc, e.value
+        ),
         backtrace: lines(&e.backtrace),
     }
 }
@@ -266,7 +293,13 @@ impl Dut for Emulator {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { virtual_time: true, air: true, pins: true, power: true, flash: true }
+        Capabilities {
+            virtual_time: true,
+            air: true,
+            pins: true,
+            power: true,
+            flash: true,
+        }
     }
 
     fn now(&self) -> Instant {
@@ -337,12 +370,21 @@ impl Dut for Emulator {
     }
 
     fn write_flash(&mut self, partition: &str, offset: u32, bytes: &[u8]) -> Result<(), DutError> {
-        let nowhere = || DutError::NoSuchFlash { partition: partition.to_owned(), offset, len: bytes.len() };
+        let nowhere = || DutError::NoSuchFlash {
+            partition: partition.to_owned(),
+            offset,
+            len: bytes.len(),
+        };
         let (start, size) = self.layout.partition(partition).ok_or_else(nowhere)?;
-        let end = (offset as usize).checked_add(bytes.len()).filter(|end| *end <= size);
+        let end = (offset as usize)
+            .checked_add(bytes.len())
+            .filter(|end| *end <= size);
         end.ok_or_else(nowhere)?;
         let addr = u32::try_from(start).map_err(|_| nowhere())? + offset;
-        self.chip.flash_mut().flash_image(addr, bytes).map_err(|_| nowhere())
+        self.chip
+            .flash_mut()
+            .flash_image(addr, bytes)
+            .map_err(|_| nowhere())
     }
 
     fn set_power(&mut self, on: bool) -> Result<(), DutError> {

@@ -85,7 +85,9 @@ impl FlashImage {
     /// # Errors
     /// When the settings do not fit.
     pub fn provision(&mut self, settings: &Provisioning) -> Result<bool, FlashError> {
-        let Some((offset, size)) = self.partition("provision") else { return Ok(false) };
+        let Some((offset, size)) = self.partition("provision") else {
+            return Ok(false);
+        };
         let bytes = settings.encode()?;
         if bytes.len() > size {
             return Err(ProvisioningError::TooLong { len: bytes.len() }.into());
@@ -100,7 +102,9 @@ impl FlashImage {
     /// # Errors
     /// When there is no such partition or the token does not fit.
     pub fn store_token(&mut self, token: &str) -> Result<(), FlashError> {
-        let (offset, _) = self.partition("token").ok_or(FlashError::NoPartition { name: "token" })?;
+        let (offset, _) = self
+            .partition("token")
+            .ok_or(FlashError::NoPartition { name: "token" })?;
         let record = token::record(token).ok_or(FlashError::Token { len: token.len() })?;
         self.bytes[offset..offset + record.len()].copy_from_slice(&record);
         Ok(())
@@ -108,12 +112,16 @@ impl FlashImage {
 
     /// Offset and size in bytes of the partition called `name`.
     pub fn partition(&self, name: &str) -> Option<(usize, usize)> {
-        self.table.find(name).map(|p| (p.offset() as usize, p.size() as usize))
+        self.table
+            .find(name)
+            .map(|p| (p.offset() as usize, p.size() as usize))
     }
 
     /// Offset in bytes of the application partition that the bootloader would start, 0x10000 without one.
     pub fn app_offset(&self) -> u32 {
-        self.table.find_by_type(esp_idf_part::Type::App).map_or(0x1_0000, |p| p.offset())
+        self.table
+            .find_by_type(esp_idf_part::Type::App)
+            .map_or(0x1_0000, |p| p.offset())
     }
 
     /// The bytes of the whole flash.
@@ -152,8 +160,14 @@ mod tests {
     #[test]
     fn a_partition_behind_the_end_is_refused() {
         let csv = "factory, app, factory, 0x10000, 0x100000\nbig, 0x40, 0x00, 0x3f0000, 0x20000\n";
-        assert!(matches!(FlashImage::with_table(csv), Err(FlashError::Outside { end: 0x41_0000, .. })));
-        assert!(matches!(FlashImage::with_table("garbage"), Err(FlashError::Table(_))));
+        assert!(matches!(
+            FlashImage::with_table(csv),
+            Err(FlashError::Outside { end: 0x41_0000, .. })
+        ));
+        assert!(matches!(
+            FlashImage::with_table("garbage"),
+            Err(FlashError::Table(_))
+        ));
     }
 
     #[test]

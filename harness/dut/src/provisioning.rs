@@ -55,7 +55,9 @@ impl Provisioning {
         let mut text = String::new();
         for (key, value) in &self.0 {
             if [key, value].iter().any(|s| s.contains(['\n', '\r'])) {
-                return Err(ProvisioningError::LineBreak { key: key.escape_debug().to_string() });
+                return Err(ProvisioningError::LineBreak {
+                    key: key.escape_debug().to_string(),
+                });
             }
             text.push_str(&format!("{key}={value}\n"));
         }
@@ -85,7 +87,12 @@ mod tests {
         p.set("wifi.ssid", "Ocean").set("defects", "");
         assert_eq!(
             p.encode().unwrap(),
-            [b"ORPV\x01\0\0\0\x19\0\0\0".as_slice(), &CRC, b"defects=\nwifi.ssid=Ocean\n"].concat()
+            [
+                b"ORPV\x01\0\0\0\x19\0\0\0".as_slice(),
+                &CRC,
+                b"defects=\nwifi.ssid=Ocean\n"
+            ]
+            .concat()
         );
     }
 
@@ -93,7 +100,12 @@ mod tests {
     fn what_does_not_fit_is_refused() {
         let mut p = Provisioning::new();
         p.set("wifi.ssid", "a\nb");
-        assert_eq!(p.encode(), Err(ProvisioningError::LineBreak { key: "wifi.ssid".into() }));
+        assert_eq!(
+            p.encode(),
+            Err(ProvisioningError::LineBreak {
+                key: "wifi.ssid".into()
+            })
+        );
         let mut p = Provisioning::new();
         p.set("k", "v".repeat(4077));
         assert_eq!(p.encode().map(|b| b.len()), Ok(16 + 4080));

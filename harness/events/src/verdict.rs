@@ -1,6 +1,7 @@
 //! Events of the scenario: faults, steps, expectations, the verdict.
 
 use serde::{Deserialize, Serialize};
+use sim::Instant;
 
 /// How a run ended. The three are never confused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,4 +60,7 @@ pub struct ExpectationResult {
     pub nearest: Option<String>,
     /// File position, `path:line:column`.
     pub position: String,
+    /// The moment from which on nothing could change it: of a failure the one to look at.
+    #[serde(rename = "decided_ns")]
+    pub decided: Instant,
 }

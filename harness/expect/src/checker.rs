@@ -43,8 +43,8 @@ struct Judged {
     name: String,
     position: String,
     judge: Box<dyn Judge>,
-    /// Its failure was told before the end.
-    told: bool,
+    /// When it was seen to have failed, whatever still happened.
+    decided: Option<Instant>,
 }
 
 impl fmt::Debug for Checker {
@@ -66,7 +66,7 @@ impl Checker {
                 name: e.title(),
                 position: scenario.position(e.span),
                 judge: judge(e, scenario, &mut serial),
-                told: false,
+                decided: None,
             })
             .collect();
         Checker {
@@ -141,6 +141,9 @@ impl Checker {
     pub fn advance(&mut self, now: Instant) {
         for judged in &mut self.judges {
             judged.judge.advance(now);
+            if judged.decided.is_none() && judged.judge.decided().is_some() {
+                judged.decided = Some(now);
+            }
         }
     }
 
@@ -155,39 +158,27 @@ impl Checker {
             judged
                 .judge
                 .decided()
-                .map(|failure| judged.result(index, Some(failure)))
+                .map(|failure| judged.result(index, Some(failure), Instant::ZERO))
         };
         self.judges.iter().enumerate().find_map(decided)
     }
 
-    /// The expectations that have failed since the last call, whatever still happens: told at their moment, and
-    /// not again by [`Checker::finish`].
-    pub fn take_failures(&mut self) -> Vec<ExpectationResult> {
-        let decided = |(index, judged): (usize, &mut Judged)| {
-            let failure = judged.judge.decided().filter(|_| !judged.told)?;
-            judged.told = true;
-            Some(judged.result(index, Some(failure)))
-        };
-        self.judges.iter_mut().enumerate().filter_map(decided).collect()
-    }
-
-    /// The run is over: all results that were not told yet, in the order of the file.
+    /// The run is over: all results, in the order of the file.
     pub fn finish(&mut self, now: Instant) -> Vec<ExpectationResult> {
         self.end_lines(now);
         let log = &self.log;
         let judges = self.judges.iter_mut().enumerate();
         judges
-            .filter(|(_, judged)| !judged.told)
             .map(|(index, judged)| {
                 let failure = judged.judge.finish(now, log);
-                judged.result(index, failure)
+                judged.result(index, failure, now)
             })
             .collect()
     }
 }
 
 impl Judged {
-    fn result(&self, index: usize, failure: Option<Failure>) -> ExpectationResult {
+    fn result(&self, index: usize, failure: Option<Failure>, now: Instant) -> ExpectationResult {
         ExpectationResult {
             index,
             name: self.name.clone(),
@@ -195,6 +186,7 @@ impl Judged {
             message: failure.as_ref().map(|f| f.message.clone()).unwrap_or_default(),
             nearest: failure.and_then(|f| f.nearest),
             position: self.position.clone(),
+            decided: self.decided.unwrap_or(now),
         }
     }
 }

@@ -75,7 +75,7 @@ impl Run {
     /// The expectations in the order of their decision, with the moment of each.
     pub fn expectations(&self) -> impl Iterator<Item = (Instant, &ExpectationResult)> {
         self.events.iter().filter_map(|e| match &e.kind {
-            Kind::Expectation(result) => Some((e.at, result)),
+            Kind::Expectation(result) => Some((result.decided, result)),
             _ => None,
         })
     }

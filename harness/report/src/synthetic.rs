@@ -470,7 +470,7 @@ impl Maker {
     }
 
     fn judge(&mut self, end: u64, shape: &Shape, dead: bool) {
-        let result = |index, name: &str, held: bool| {
+        let result = |index, name: &str, held: bool, decided: Instant| {
             let message = "awaited `Session renewed` within 60 s of `Lost, reason 200`; it never came";
             Kind::Expectation(ExpectationResult {
                 index,
@@ -479,14 +479,18 @@ impl Maker {
                 message: if held { String::new() } else { message.into() },
                 nearest: (!held).then(|| "0:45:00.200 [UPDATE] Session renewed".into()),
                 position: format!("scenarios/{}.yaml:{}:5", shape.name, 20 + 4 * index),
+                decided,
             })
         };
-        self.at(end - 1, result(0, "registers once", true));
+        self.at(
+            end - 1,
+            result(0, "registers once", true, Instant::from_millis(end - 1)),
+        );
         if shape.length_s > 3 * RENEWAL_S + 60 {
             // Decided when its time was over, not at the end: put where it belongs.
             let at = Instant::from_secs(3 * RENEWAL_S + 60);
             let place = self.events.partition_point(|e| e.at <= at);
-            let kind = result(1, "recovers within a minute", !dead);
+            let kind = result(1, "recovers within a minute", !dead, at);
             self.events.insert(place, Event { at, kind });
         }
         self.at(

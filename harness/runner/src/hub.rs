@@ -29,7 +29,12 @@ pub(crate) type SharedHub = Rc<RefCell<Hub>>;
 
 impl Hub {
     pub(crate) fn shared(faults: FaultPlan, device: String) -> SharedHub {
-        Rc::new(RefCell::new(Hub { fresh: Vec::new(), faults, wanted: Vec::new(), device }))
+        Rc::new(RefCell::new(Hub {
+            fresh: Vec::new(),
+            faults,
+            wanted: Vec::new(),
+            device,
+        }))
     }
 
     /// Something happened.
@@ -55,7 +60,10 @@ impl Hub {
                 break;
             }
             for (name, state) in states {
-                let event = Event { at: now, kind: Kind::Fault { name, state } };
+                let event = Event {
+                    at: now,
+                    kind: Kind::Fault { name, state },
+                };
                 // A fault may be the trigger of another.
                 self.faults.observe(&event);
                 self.fresh.push(event);

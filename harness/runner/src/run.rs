@@ -131,7 +131,6 @@ pub fn run(
         bench,
         hub,
         progress,
-        failed_expectations: 0,
     };
     run.until_the_end(scenario, strict)?;
     Ok(run.record)
@@ -145,8 +144,6 @@ struct Run<'a> {
     lines: LineAssembler,
     record: RunRecord,
     progress: &'a mut dyn Progress,
-    /// Expectations that failed before the end.
-    failed_expectations: usize,
 }
 
 impl Run<'_> {
@@ -216,13 +213,6 @@ impl Run<'_> {
             }
         }
         self.checker.advance(now);
-        for result in self.checker.take_failures() {
-            self.failed_expectations += 1;
-            self.show(Event {
-                at: now,
-                kind: Kind::Expectation(result),
-            });
-        }
         self.record.frames.extend(self.bench.take_frames());
         Ok(())
     }
@@ -246,7 +236,11 @@ impl Run<'_> {
     }
 
     fn show(&mut self, event: Event) {
-        if let Kind::Step { index, state: StepState::Failed { message } } = &event.kind {
+        if let Kind::Step {
+            index,
+            state: StepState::Failed { message },
+        } = &event.kind
+        {
             self.record.reasons.push(format!("step {}: {message}", index + 1));
         }
         self.checker.observe(&event);
@@ -291,7 +285,7 @@ impl Run<'_> {
                 kind: Kind::Step { index, state },
             });
         }
-        let mut failed = !self.record.reasons.is_empty() || self.failed_expectations > 0;
+        let mut failed = !self.record.reasons.is_empty();
         for result in self.checker.finish(now) {
             failed |= !result.held;
             self.show(Event {

@@ -39,7 +39,11 @@ pub(crate) fn net_config(bench: &Bench, seed: u64, capture: bool) -> NetConfig {
         ap: ApConfig {
             ssid: n.ssid.value.clone(),
             password: n.password.value.clone(),
-            auth: if n.password.is_empty() { AuthMode::Open } else { AuthMode::Wpa2Psk },
+            auth: if n.password.is_empty() {
+                AuthMode::Open
+            } else {
+                AuthMode::Wpa2Psk
+            },
             channel: n.channel.value,
             rssi_dbm: n.rssi.value,
             hidden: n.hidden,
@@ -55,7 +59,9 @@ pub(crate) fn net_config(bench: &Bench, seed: u64, capture: bool) -> NetConfig {
         ..NetConfig::default()
     };
     if bench.cloud.host.parse::<Ipv4Addr>().is_err() {
-        config.dns_records.insert(bench.cloud.host.value.clone(), CLOUD_ADDR);
+        config
+            .dns_records
+            .insert(bench.cloud.host.value.clone(), CLOUD_ADDR);
     }
     if let Some(server) = &bench.provisioning.ntp.server
         && server.parse::<Ipv4Addr>().is_err()
@@ -71,7 +77,11 @@ pub(crate) fn permanent_token(bench: &Bench, seed: u64) -> Option<String> {
     bench.device.claimed.then(|| match &bench.device.permanent_token {
         Some(token) => token.value.clone(),
         None => {
-            let prefix = if bench.cloud.permanent_token_prefix { "oc_perm_" } else { "" };
+            let prefix = if bench.cloud.permanent_token_prefix {
+                "oc_perm_"
+            } else {
+                ""
+            };
             format!("{prefix}{}", Rng::stream(seed, "claimed").hex(16))
         }
     })

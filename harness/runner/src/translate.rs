@@ -1,14 +1,17 @@
 //! From the notes of network and cloud to events.
 
 use cloud::{Effect, SessionEnd, SessionOrigin};
-use events::{
-    DeviceStatus, Endpoint, Exchange, Kind, LinkEvent, Phase, SessionChange, TcpChange, WifiEvent,
-};
+use events::{DeviceStatus, Endpoint, Exchange, Kind, LinkEvent, Phase, SessionChange, TcpChange, WifiEvent};
 use netsim::{DnsAnswer, DropReason, NetConfig, NetNote, ResetBy};
 
 /// The event that a note of the network is, if it is worth one.
 pub(crate) fn net_note(note: &NetNote, config: &NetConfig) -> Option<Kind> {
-    let dhcp = |message: &str, ip| Kind::Link(LinkEvent::Dhcp { message: message.to_owned(), ip });
+    let dhcp = |message: &str, ip| {
+        Kind::Link(LinkEvent::Dhcp {
+            message: message.to_owned(),
+            ip,
+        })
+    };
     let tcp = |id: u64, to: String, change| Kind::Link(LinkEvent::Tcp { id, to, change });
     Some(match note {
         NetNote::ScanAsked { .. } => Kind::Wifi(WifiEvent::Scan),
@@ -27,15 +30,14 @@ pub(crate) fn net_note(note: &NetNote, config: &NetConfig) -> Option<Kind> {
         NetNote::DhcpRelease { ip } => dhcp("release", Some(*ip)),
         NetNote::DhcpDecline { ip } => dhcp("decline", Some(*ip)),
         NetNote::DhcpExpired { ip } => dhcp("expired", Some(*ip)),
-        NetNote::DnsQuery { name, answer } => {
-            Kind::Link(LinkEvent::Dns { name: name.clone(), answer: dns_answer(*answer) })
-        }
+        NetNote::DnsQuery { name, answer } => Kind::Link(LinkEvent::Dns {
+            name: name.clone(),
+            answer: dns_answer(*answer),
+        }),
         NetNote::SntpPoll { answered, .. } => Kind::Link(LinkEvent::Sntp {
             answer: answered.map_or_else(|| "no time".to_owned(), |time| time.to_string()),
         }),
-        NetNote::TcpOpened { id, to, .. } => {
-            tcp(id.0, format!("{}:{}", to.0, to.1), TcpChange::Opened)
-        }
+        NetNote::TcpOpened { id, to, .. } => tcp(id.0, format!("{}:{}", to.0, to.1), TcpChange::Opened),
         NetNote::TcpClosed { id } => tcp(id.0, String::new(), TcpChange::Closed),
         NetNote::TcpReset { id, by } => {
             let who = match by {
@@ -46,7 +48,9 @@ pub(crate) fn net_note(note: &NetNote, config: &NetConfig) -> Option<Kind> {
             tcp(id.0, who.to_owned(), TcpChange::Reset)
         }
         NetNote::TcpRefused { to } => tcp(0, format!("{}:{}", to.0, to.1), TcpChange::Refused),
-        NetNote::FrameDropped { why } => Kind::Link(LinkEvent::Dropped { why: drop_reason(*why).to_owned() }),
+        NetNote::FrameDropped { why } => Kind::Link(LinkEvent::Dropped {
+            why: drop_reason(*why).to_owned(),
+        }),
         NetNote::ConnectAsked { .. } | NetNote::Vanished => return None,
     })
 }
@@ -84,15 +88,24 @@ fn drop_reason(why: DropReason) -> &'static str {
 /// The event that an entry of the cloud's journal is; requests come by [`exchange`] instead.
 pub(crate) fn journal(event: &cloud::Event) -> Option<Kind> {
     use cloud::Event as E;
-    let session = |device: &str, change| Kind::Session { device: device.to_owned(), change };
+    let session = |device: &str, change| Kind::Session {
+        device: device.to_owned(),
+        change,
+    };
     Some(match event {
-        E::SessionIssued { device, session: id, origin } => {
+        E::SessionIssued {
+            device,
+            session: id,
+            origin,
+        } => {
             let id = id.clone();
             session(
                 device,
                 match origin {
                     SessionOrigin::Registration => SessionChange::Issued { session: id },
-                    SessionOrigin::Renewal | SessionOrigin::Dashboard => SessionChange::Renewed { session: id },
+                    SessionOrigin::Renewal | SessionOrigin::Dashboard => {
+                        SessionChange::Renewed { session: id }
+                    }
                     SessionOrigin::Recovery => SessionChange::Recovered { session: id },
                 },
             )
@@ -103,7 +116,11 @@ pub(crate) fn journal(event: &cloud::Event) -> Option<Kind> {
         E::SessionExpired { device, session: id } => {
             session(device, SessionChange::Expired { session: id.clone() })
         }
-        E::SessionInvalidated { device, session: id, reason } => {
+        E::SessionInvalidated {
+            device,
+            session: id,
+            reason,
+        } => {
             let why = match reason {
                 SessionEnd::Replaced => "replaced",
                 SessionEnd::ExpiredByOperator => "expired by the operator",
@@ -111,20 +128,34 @@ pub(crate) fn journal(event: &cloud::Event) -> Option<Kind> {
                 SessionEnd::Revoked => "its token was revoked",
                 SessionEnd::DeviceDeleted => "the device was deleted",
             };
-            session(device, SessionChange::Invalidated { session: id.clone(), why: why.to_owned() })
+            session(
+                device,
+                SessionChange::Invalidated {
+                    session: id.clone(),
+                    why: why.to_owned(),
+                },
+            )
         }
-        E::DeviceStatusChanged { device, to, .. } => {
-            Kind::Status { device: device.clone(), status: status(*to) }
-        }
-        E::ClockChanged { offset_ns } => {
-            Kind::ClockOffset { clock: "server".to_owned(), offset_ns: *offset_ns }
-        }
-        E::BadRequest { what, .. } => Kind::Note { text: format!("the cloud got a bad request: {what}") },
-        E::Banned { peer, until } => Kind::Note { text: format!("the cloud banned {peer} until {until}") },
-        E::PermanentRevoked { device, .. } => {
-            Kind::Note { text: format!("the permanent token of {device} was revoked") }
-        }
-        E::DeviceDeleted { device } => Kind::Note { text: format!("the cloud deleted the device {device}") },
+        E::DeviceStatusChanged { device, to, .. } => Kind::Status {
+            device: device.clone(),
+            status: status(*to),
+        },
+        E::ClockChanged { offset_ns } => Kind::ClockOffset {
+            clock: "server".to_owned(),
+            offset_ns: *offset_ns,
+        },
+        E::BadRequest { what, .. } => Kind::Note {
+            text: format!("the cloud got a bad request: {what}"),
+        },
+        E::Banned { peer, until } => Kind::Note {
+            text: format!("the cloud banned {peer} until {until}"),
+        },
+        E::PermanentRevoked { device, .. } => Kind::Note {
+            text: format!("the permanent token of {device} was revoked"),
+        },
+        E::DeviceDeleted { device } => Kind::Note {
+            text: format!("the cloud deleted the device {device}"),
+        },
         _ => return None,
     })
 }
@@ -176,7 +207,10 @@ pub(crate) fn exchange(phase: cloud::Phase, x: &cloud::Exchange) -> Kind {
             method: x.method.clone(),
             target: x.target.clone(),
             status: reply.map(|r| r.status),
-            request_headers: request.filter(|_| whole).map(|r| r.headers.clone()).unwrap_or_default(),
+            request_headers: request
+                .filter(|_| whole)
+                .map(|r| r.headers.clone())
+                .unwrap_or_default(),
             request_body: request.map(|r| body(&r.body)).unwrap_or_default(),
             reply_headers: reply.map(|r| r.headers.clone()).unwrap_or_default(),
             reply_body: reply.map(|r| body(&r.body)).unwrap_or_default(),
@@ -189,10 +223,15 @@ fn effect(effect: &Effect, reply: Option<&cloud::Reply>) -> String {
     match effect {
         Effect::None => "nothing".to_owned(),
         Effect::Registered => "device registered".to_owned(),
-        Effect::Renewed { by: cloud::TokenKind::Permanent } => "session recovered".to_owned(),
+        Effect::Renewed {
+            by: cloud::TokenKind::Permanent,
+        } => "session recovered".to_owned(),
         Effect::Renewed { .. } => "session renewed".to_owned(),
         Effect::Updated => "report stored".to_owned(),
-        Effect::Polled { commands, acknowledged } => {
+        Effect::Polled {
+            commands,
+            acknowledged,
+        } => {
             format!("{commands} commands handed out, {acknowledged} acknowledged")
         }
         Effect::Refused(refusal) => {

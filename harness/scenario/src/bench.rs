@@ -259,8 +259,13 @@ impl Bench {
     /// Host names that the network's DNS knows, in lower case.
     pub fn host_names(&self) -> Vec<String> {
         let written = [Some(&self.cloud.host), self.provisioning.ntp.server.as_ref()];
-        let names = written.into_iter().flatten().map(|name| name.to_ascii_lowercase());
-        let mut names: Vec<String> = names.filter(|name| name.parse::<std::net::Ipv4Addr>().is_err()).collect();
+        let names = written
+            .into_iter()
+            .flatten()
+            .map(|name| name.to_ascii_lowercase());
+        let mut names: Vec<String> = names
+            .filter(|name| name.parse::<std::net::Ipv4Addr>().is_err())
+            .collect();
         names.push("pool.ntp.org".to_owned());
         names.sort();
         names.dedup();

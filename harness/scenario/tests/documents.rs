@@ -42,7 +42,13 @@ fn the_fault_reference_is_up_to_date() {
 #[test]
 fn the_example_of_the_fault_reference_is_valid() {
     let text = fault_reference();
-    let example = text.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
+    let example = text
+        .split("```yaml\n")
+        .nth(1)
+        .unwrap()
+        .split("```")
+        .next()
+        .unwrap();
     let file = format!("name: a\nversion: 1\nbench: {{duration: 2h}}\nexpect: [{{serial: x}}]\n{example}");
     let scenario = Scenario::parse("example.yaml", &file).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(scenario.faults.len(), 3);

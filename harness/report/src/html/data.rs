@@ -351,7 +351,7 @@ fn mark<'a>(event: &'a Event, data: &mut Data<'a>, strings: &mut Strings) -> Opt
         }
         Kind::Expectation(result) => {
             data.expectations.push(Expectation {
-                at_us: event.at.as_micros(),
+                at_us: result.decided.as_micros(),
                 name: &result.name,
                 held: result.held,
                 message: &result.message,
