@@ -195,8 +195,11 @@ pub(crate) struct ServeArgs {
 /// Reads the name of a TLS fault.
 fn tls_fault() -> impl TypedValueParser<Value = serve::TlsFault> {
     let all = serve::TlsFault::ALL;
-    PossibleValuesParser::new(all.map(serve::TlsFault::name))
-        .map(move |name| all.into_iter().find(|fault| fault.name() == name).unwrap_or_default())
+    PossibleValuesParser::new(all.map(serve::TlsFault::name)).map(move |name| {
+        all.into_iter()
+            .find(|fault| fault.name() == name)
+            .unwrap_or_default()
+    })
 }
 
 /// Arguments of `oceanrig bench`.
