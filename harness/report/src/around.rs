@@ -9,7 +9,7 @@ use events::{
 use sim::Instant;
 
 /// Rows shown at most before the moment; more are left out where they are oldest.
-const MAX_BEFORE: usize = 16;
+const MAX_BEFORE: usize = 30;
 
 /// Something that happened, in one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
