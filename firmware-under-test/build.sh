@@ -3,7 +3,7 @@
 #
 #   firmware-under-test/build.sh            the ELF only
 #   firmware-under-test/build.sh --out FILE also copies it to FILE
-#   firmware-under-test/build.sh --fixture  also renews fixtures/oceanremote-device.elf.gz and its README
+#   firmware-under-test/build.sh --fixture  also renews the images in fixtures/ and their README
 #   firmware-under-test/build.sh --test     only the host tests of the hardware-free half
 #
 # Two toolchains do: one with a standard library for the target (`rustup target add
@@ -110,6 +110,12 @@ if [ "$mode" = --fixture ]; then
         -e "s/^| SHA-256 of the ELF |.*/| SHA-256 of the ELF | \`$(sum "$elf")\` |/" \
         -e "s/^| SHA-256 of the \`.gz\` |.*/| SHA-256 of the \`.gz\` | \`$(sum $gz)\` |/" \
         -e "s/^| size |.*/| size | $(size "$elf") bytes, compressed $(size $gz) |/" README.md
+    # The two guests of `oceanrig bench`.
+    cd "$here"
+    "$cargo" build --locked --release --example compute --example delay "$@" >&2
+    for guest in compute delay; do
+        gzip -n -9 -c "$built/$target/release/examples/$guest" >"$here/../fixtures/bench-$guest.elf.gz"
+    done
 fi
 if [ -n "$copy" ]; then
     mkdir -p "$(dirname "$copy")"
