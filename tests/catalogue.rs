@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-const DIRS: [&str; 2] = ["scenarios/oceanremote", "scenarios/long"];
+const DIRS: [&str; 2] = ["scenarios/oceanremote", "scenarios-long"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
