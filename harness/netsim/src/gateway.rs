@@ -39,6 +39,8 @@ pub(crate) struct Gateway {
     pub(crate) dns_delay: Duration,
     /// Whether another host of the network claims the station's address.
     pub(crate) address_conflict: bool,
+    /// Whether DNS queries go on to whoever hosts the servers.
+    pub(crate) dns_elsewhere: bool,
 }
 
 /// The other host of an address conflict.
@@ -109,7 +111,7 @@ impl Gateway {
         if !config.in_subnet(ip.src) || ip.src == config.gateway_ip || ip.src == config.subnet_broadcast() {
             return Fate::Dropped(DropReason::ForeignAddress);
         }
-        if to_port == Some(PORT_DNS) {
+        if to_port == Some(PORT_DNS) && !self.dns_elsewhere {
             return self.dns(config, from, ip, notes);
         }
         if ip.dst == config.gateway_ip {

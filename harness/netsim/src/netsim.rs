@@ -11,6 +11,7 @@ use smoltcp::wire::IpProtocol;
 use crate::capture::Capture;
 use crate::frame::{self, Content, Path};
 use crate::gateway::{Fate, Gateway};
+use crate::hosting::{Hosted, Hosting};
 use crate::impair::{Filter, Link, RuleId};
 use crate::radio::Radio;
 use crate::wan::Wan;
@@ -70,6 +71,7 @@ pub struct Netsim {
     /// Connections that are turned away.
     pub(crate) refused: BTreeMap<RuleId, Filter>,
     pub(crate) next_rule: u64,
+    pub(crate) hosting: Hosting,
     under_way: EventQueue<Arrival>,
     to_station: Vec<FromAir>,
     capture: Capture,
@@ -96,6 +98,7 @@ impl Netsim {
             link: Link::new(config.seed),
             refused: BTreeMap::new(),
             next_rule: 1,
+            hosting: Hosting::default(),
             under_way: EventQueue::new(),
             to_station: Vec::new(),
             capture: Capture::new(config.capture),
@@ -296,6 +299,7 @@ impl Netsim {
         if !self.radio.is_on() {
             return self.drop_frame(DropReason::AccessPointGone);
         }
+        self.gateway.dns_elsewhere = self.hosting.has_dns();
         let (now, notes) = (self.now, &mut self.notes);
         let fate = self
             .gateway
@@ -311,6 +315,15 @@ impl Netsim {
     }
 
     fn at_server(&mut self, bytes: Vec<u8>) {
+        let wan = &self.wan;
+        match self
+            .hosting
+            .look(self.config.gateway_ip, &bytes, |flow| wan.knows(flow))
+        {
+            Hosted::No => {}
+            Hosted::Taken => return,
+            Hosted::Dropped(why) => return self.drop_frame(why),
+        }
         if let Ok(Content::Ipv4(ip)) = frame::read(&bytes)
             && ip.protocol == IpProtocol::Udp
             && ip.ports().is_some_and(|(_, to)| to == PORT_NTP)
@@ -324,8 +337,13 @@ impl Netsim {
             }
             return;
         }
+        self.for_a_server(bytes, false);
+    }
+
+    /// Hands a frame to the servers. `refuse` turns a new connection away, as a rule may.
+    pub(crate) fn for_a_server(&mut self, bytes: Vec<u8>, refuse: bool) {
         let (now, notes) = (self.now, &mut self.notes);
-        let refuse = self.refused.values().any(|filter| filter.matches(&bytes));
+        let refuse = refuse || self.refused.values().any(|filter| filter.matches(&bytes));
         self.wan.receive(now, bytes, refuse, &mut |n| notes.push(now, n));
         self.send_from_servers();
     }
@@ -359,7 +377,7 @@ impl Netsim {
     }
 
     /// Sends a frame whose Ethernet header is still empty.
-    fn send_from_server(&mut self, mut bytes: Vec<u8>) {
+    pub(crate) fn send_from_server(&mut self, mut bytes: Vec<u8>) {
         frame::set_ethernet(&mut bytes, self.config.ap.bssid, frame::BROADCAST);
         let near = bytes[frame::ETHERNET_HEADER + 12..][..4] == self.config.gateway_ip.octets();
         let way = if near {

@@ -39,7 +39,7 @@ impl fmt::Display for StreamId {
 }
 
 /// Station's address and port, server's address and port.
-type Flow = ((Ipv4Addr, u16), (Ipv4Addr, u16));
+pub(crate) type Flow = ((Ipv4Addr, u16), (Ipv4Addr, u16));
 
 #[derive(Debug)]
 struct Stream {
@@ -171,6 +171,13 @@ impl Wan {
     /// How many connections there are, those in TIME-WAIT included.
     pub(crate) fn stream_count(&self) -> usize {
         self.streams.len()
+    }
+
+    /// Whether a connection has this flow, other than one in TIME-WAIT that a new one may take over.
+    pub(crate) fn knows(&self, flow: &Flow) -> bool {
+        self.by_flow
+            .get(flow)
+            .is_some_and(|id| self.state_of(*id) != State::TimeWait)
     }
 
     /// A frame for one of the servers has come. `refuse` turns a new connection away.
