@@ -106,7 +106,7 @@ impl CliError {
             | CliError::NoSuchFault(_)
             | CliError::Firmware { .. }
             | CliError::FirmwareOf { .. } => Exit::Usage,
-            CliError::NothingSelected(_) => Exit::NothingSelected,
+            CliError::NothingSelected(_) => Exit::NothingRan,
             CliError::Report(error) => of_report(error),
             CliError::Snapshot(error) => of_snapshot(error),
             CliError::Write { .. } | CliError::Serve(_) | CliError::Runtime(_) | CliError::Bench(_) => {

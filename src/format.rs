@@ -113,10 +113,9 @@ fn human(done: &Done) -> String {
 /// A run as a JSON object (`docs/reports.md`).
 fn object(done: &Done) -> Value {
     let run = &done.run;
-    let (verdict, reasons) = match &run.outcome {
-        Outcome::Passed => ("passed", Vec::new()),
-        Outcome::Failed { reasons } => ("failed", reasons.clone()),
-        Outcome::Infrastructure { message } => ("error", vec![message.clone()]),
+    let (kind, next_step) = match &run.outcome {
+        Outcome::Infrastructure { kind, next_step, .. } => (Some(kind.name()), next_step.as_ref()),
+        _ => (None, None),
     };
     let expectations: Vec<Value> = run
         .expectations()
@@ -136,23 +135,25 @@ fn object(done: &Done) -> Value {
         Some(Kind::ScenarioStarted {
             seed,
             firmware_sha256,
-            backend,
             ..
-        }) => Some((seed, firmware_sha256, backend)),
+        }) => Some((seed, firmware_sha256)),
         _ => None,
     };
     let (instructions, unmodelled) = run.counts();
     json!({
         "name": run.name,
         "path": run.path,
-        "verdict": verdict,
-        "reasons": reasons,
+        "verdict": run.outcome.name(),
+        "error_kind": kind,
+        "reasons": run.outcome.reasons(),
+        "next_step": next_step,
         "must_fail": run.must_fail,
         "expectations": expectations,
         "snapshot": snapshot,
         "seed": started.map(|s| s.0),
         "firmware_sha256": started.map(|s| s.1),
-        "backend": started.map(|s| s.2),
+        "backend": run.backend,
+        "time_scale": run.time_scale,
         "virtual_ns": run.ended(),
         "wall_ms": u64::try_from(run.wall.as_millis()).unwrap_or(u64::MAX),
         "instructions": instructions,
@@ -177,8 +178,17 @@ fn annotations(run: &Run) -> String {
     let mut out = String::new();
     let reasons = match &run.outcome {
         Outcome::Passed => return out,
-        Outcome::Failed { reasons } => reasons.join("\n"),
-        Outcome::Infrastructure { message } => format!("the bench failed: {message}"),
+        Outcome::Skipped { reason } => {
+            let position = format!("{}:1:1", run.path);
+            return annotation("notice", &position, &run.name, &format!("skipped: {reason}"));
+        }
+        Outcome::Failed { .. } => run.outcome.reasons().join("\n"),
+        Outcome::Infrastructure { next_step, .. } => {
+            let step = next_step
+                .as_ref()
+                .map_or_else(String::new, |s| format!("\nnext step: {s}"));
+            format!("{}{step}", run.outcome.reasons().join("\n"))
+        }
     };
     for (at, result) in run.expectations() {
         if result.held || run.must_fail.as_ref() == Some(&result.name) {
@@ -190,24 +200,29 @@ fn annotations(run: &Run) -> String {
             .map_or_else(String::new, |n| format!("\nnearest: {n}"));
         let message = format!("{}{nearest}\nat {at}; repeat: {}", result.message, run.repeat);
         let title = format!("{}: {}", run.name, result.name);
-        out.push_str(&annotation(&result.position, &title, &message));
+        out.push_str(&annotation("error", &result.position, &title, &message));
     }
     if out.is_empty() {
         let message = format!("{reasons}\nrepeat: {}", run.repeat);
-        out.push_str(&annotation(&format!("{}:1:1", run.path), &run.name, &message));
+        out.push_str(&annotation(
+            "error",
+            &format!("{}:1:1", run.path),
+            &run.name,
+            &message,
+        ));
     }
     out
 }
 
 /// A workflow command of GitHub Actions, with its own escapes.
-fn annotation(position: &str, title: &str, message: &str) -> String {
+fn annotation(level: &str, position: &str, title: &str, message: &str) -> String {
     let data = |s: &str| s.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
     let property = |s: &str| data(s).replace(':', "%3A").replace(',', "%2C");
     let mut parts = position.rsplitn(3, ':');
     let (col, line) = (parts.next().unwrap_or("1"), parts.next().unwrap_or("1"));
     let file = parts.next().unwrap_or(position);
     format!(
-        "::error file={},line={line},col={col},title={}::{}\n",
+        "::{level} file={},line={line},col={col},title={}::{}\n",
         property(file),
         property(title),
         data(message)
@@ -223,8 +238,13 @@ fn row(run: &Run) -> String {
                 .as_ref()
                 .map_or_else(String::new, |name| format!("caught by {name}")),
         ),
-        Outcome::Failed { reasons } => ("❌", reasons.join("; ")),
-        Outcome::Infrastructure { message } => ("⚠️", message.clone()),
+        Outcome::Failed { .. } => ("❌", run.outcome.reasons().join("; ")),
+        Outcome::Infrastructure { .. } => ("⚠️", run.outcome.reasons().join("; ")),
+        Outcome::Skipped { reason } => ("⏭️", format!("skipped: {reason}")),
+    };
+    let place = match run.place() {
+        place if place.is_empty() => place,
+        place => format!(" {place}"),
     };
     let cell = |s: &str| {
         s.replace('&', "&amp;")
@@ -233,9 +253,10 @@ fn row(run: &Run) -> String {
             .replace(['\r', '\n'], " ")
     };
     format!(
-        "| {mark} | {} | {} | {} |\n",
+        "| {mark} | {} | {}{} | {} |\n",
         cell(&run.name),
         run.ended(),
+        cell(&place),
         cell(&why)
     )
 }
@@ -247,7 +268,7 @@ mod tests {
     #[test]
     fn an_annotation_escapes_what_would_end_it() {
         assert_eq!(
-            annotation("a,b:c.yaml:12:5", "x: y", "50 % lost\nthen ::error::"),
+            annotation("error", "a,b:c.yaml:12:5", "x: y", "50 % lost\nthen ::error::"),
             "::error file=a%2Cb%3Ac.yaml,line=12,col=5,title=x%3A y::50 %25 lost%0Athen ::error::\n"
         );
     }

@@ -10,14 +10,15 @@ use std::time::Duration;
 
 use report::files::ScenarioFiles;
 use report::redact::{Redactor, Rules, Scope};
-use report::{Outcome, Run};
-use runner::{Firmware, Limits, RunError};
+use report::{Outcome, Run, Trouble};
+use runner::{Firmware, Limits};
 use scenario::Scenario;
 use snapshot::{Checked, Mode, Tolerance};
 
+use crate::backend::{Backend, Stop, Task};
 use crate::cli::{Format, RunArgs};
 use crate::commands::snapshot as snapshots;
-use crate::error::{CliError, with_causes};
+use crate::error::CliError;
 use crate::firmware::Images;
 use crate::output::{self, Screen};
 use crate::select::Selected;
@@ -29,6 +30,7 @@ pub(crate) struct Job {
     /// Where its firmware lies; `None` is the built-in one.
     pub(crate) firmware_path: Option<PathBuf>,
     firmware: Arc<Firmware>,
+    backend: Arc<Backend>,
     /// Where its files go.
     dir: Option<PathBuf>,
     rules: Rules,
@@ -51,6 +53,7 @@ pub(crate) struct Done {
 /// When a firmware or the project file cannot be used, or the directory of `--out` not be made.
 pub(crate) fn prepare(selected: Vec<Selected>, args: &RunArgs) -> Result<Vec<Job>, CliError> {
     let mut images = Images::default();
+    let backend = Arc::new(Backend::Emulator);
     let project = report::project::Project::load(Path::new(".")).map_err(CliError::Report)?;
     let names: Vec<&str> = selected.iter().map(|s| s.id.as_str()).collect();
     let dirs = report::files::dir_names(&names);
@@ -73,6 +76,7 @@ pub(crate) fn prepare(selected: Vec<Selected>, args: &RunArgs) -> Result<Vec<Job
         };
         jobs.push(Job {
             firmware: firmware?,
+            backend: backend.clone(),
             firmware_path,
             dir: args.out.as_ref().map(|out| out.join(dir)),
             rules: Rules::built_in()
@@ -104,15 +108,6 @@ fn beside(scenario: &Scenario, file: &str) -> PathBuf {
         .join(file)
 }
 
-enum Stop {
-    Interrupted,
-    Broken(String),
-}
-
-fn broken(error: &dyn std::error::Error) -> Stop {
-    Stop::Broken(with_causes(error))
-}
-
 impl Job {
     /// Runs the scenario. `None`: `stop` ended it early.
     pub(crate) fn carry_out(&self, args: &RunArgs, screen: &Screen, stop: &AtomicBool) -> Option<Done> {
@@ -130,6 +125,8 @@ impl Job {
                 },
                 outcome: Outcome::Passed,
                 wall: Duration::ZERO,
+                backend: self.backend.name().to_owned(),
+                time_scale: self.backend.time_scale(),
             },
             snapshot: None,
             only_snapshot: false,
@@ -139,19 +136,31 @@ impl Job {
             self.run_and_keep(args, screen, stop, &mut done)
         }));
         done.run.wall = started.elapsed();
-        let message = match ended {
+        done.run.outcome = match ended {
             Ok(Ok(())) => return Some(done),
             Ok(Err(Stop::Interrupted)) => return None,
-            Ok(Err(Stop::Broken(message))) => message,
+            Ok(Err(Stop::Skipped { reason })) => Outcome::Skipped { reason },
+            Ok(Err(Stop::Broken {
+                kind,
+                message,
+                next_step,
+            })) => Outcome::Infrastructure {
+                kind,
+                message,
+                next_step,
+            },
             Err(panic) => {
                 let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
                 let text = text
                     .or_else(|| panic.downcast_ref::<String>().cloned())
                     .unwrap_or_default();
-                format!("a bug of oceanrig: {text}")
+                Outcome::Infrastructure {
+                    kind: Trouble::Bench,
+                    message: format!("a bug of oceanrig: {text}"),
+                    next_step: Some(format!("report it, with the command: {}", done.run.repeat)),
+                }
             }
         };
-        done.run.outcome = Outcome::Infrastructure { message };
         done.only_snapshot = false;
         done.run = done.run.redacted(&mut Redactor::new(&self.rules, self.scope));
         Some(done)
@@ -167,21 +176,24 @@ impl Job {
         let scenario = &self.selected.scenario;
         let files = match &self.dir {
             None => None,
-            Some(dir) => Some(ScenarioFiles::create(dir, &self.rules, self.scope).map_err(|e| broken(&e))?),
+            Some(dir) => {
+                Some(ScenarioFiles::create(dir, &self.rules, self.scope).map_err(|e| Stop::broken(&e))?)
+            }
         };
         let limits = Limits {
             seed: args.seed,
             strict: args.strict,
-            capture: self.dir.is_some(),
+            capture: self.dir.is_some() && self.backend.captures(),
         };
         let redactor = Redactor::new(&self.rules, self.scope);
         let duration = scenario.duration().duration();
         let mut watcher = screen.watch(&self.selected.id, duration, files, redactor, stop);
-        let record = match runner::run(scenario, &self.firmware, limits, &mut watcher) {
-            Ok(record) => record,
-            Err(RunError::Stopped) => return Err(Stop::Interrupted),
-            Err(e) => return Err(broken(&e)),
+        let task = Task {
+            scenario,
+            firmware: &self.firmware,
+            limits,
         };
+        let record = self.backend.carry_out(&task, &mut watcher)?;
         done.run.events = record.events;
         let failed: Vec<String> = done
             .run
@@ -195,9 +207,11 @@ impl Job {
             self.compare(args, done)?;
         }
         let mut redactor = Redactor::new(&self.rules, self.scope);
-        if let Some(files) = watcher.into_files().map_err(|e| broken(&e))? {
-            let capture = pcapng(&record.frames, scenario.bench.start.unix_time());
-            redactor = files.finish(&done.run, Some(capture)).map_err(|e| broken(&e))?.1;
+        if let Some(files) = watcher.into_files().map_err(|e| Stop::broken(&e))? {
+            let capture = limits
+                .capture
+                .then(|| pcapng(&record.frames, scenario.bench.start.unix_time()));
+            redactor = files.finish(&done.run, capture).map_err(|e| Stop::broken(&e))?.1;
         }
         // A pass shows nothing of its events, unless somebody asked for more.
         let shown = self.dir.is_some() || args.format == Format::Json || done.run.outcome != Outcome::Passed;
@@ -219,7 +233,7 @@ impl Job {
             &Tolerance::default(),
             mode,
         )
-        .map_err(|e| broken(&e))?;
+        .map_err(|e| Stop::broken(&e))?;
         if checked.is_pending() {
             done.only_snapshot = done.run.outcome == Outcome::Passed;
             add_reasons(&mut done.run.outcome, vec![snapshots::reason(&checked)]);
@@ -284,7 +298,7 @@ fn add_reasons(outcome: &mut Outcome, mut more: Vec<String>) {
             more.append(reasons);
             *reasons = more;
         }
-        Outcome::Infrastructure { .. } => {}
+        Outcome::Infrastructure { .. } | Outcome::Skipped { .. } => {}
     }
 }
 

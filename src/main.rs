@@ -1,5 +1,6 @@
 //! The oceanrig command line: arguments, output, exit codes; the work is done below.
 
+mod backend;
 mod cli;
 mod commands;
 mod discover;

@@ -13,7 +13,7 @@ use report::{Outcome, Run};
 use crate::cli::RunArgs;
 use crate::commands::check;
 use crate::error::{CliError, stdout_failed};
-use crate::exit::Exit;
+use crate::exit::{self, Exit};
 use crate::format::Printer;
 use crate::job::{self, Done, Job};
 use crate::output::{self, Screen};
@@ -121,18 +121,15 @@ fn round(jobs: &[Job], args: &RunArgs) -> Result<Exit, CliError> {
 }
 
 fn exit(verdicts: &[Verdict], ci: bool) -> Exit {
-    let any = |f: fn(&Verdict) -> bool| verdicts.iter().any(f);
-    if INTERRUPTED.load(Ordering::Relaxed) {
-        Exit::Interrupted
-    } else if any(|v| matches!(v.run.outcome, Outcome::Infrastructure { .. })) {
-        Exit::Bench
-    } else if any(|v| matches!(v.run.outcome, Outcome::Failed { .. }) && !v.only_snapshot) {
-        Exit::Failed
-    } else if any(|v| v.only_snapshot) {
-        if ci { Exit::Pending } else { Exit::Failed }
-    } else {
-        Exit::Passed
-    }
+    let interrupted = INTERRUPTED.load(Ordering::Relaxed).then_some(Exit::Interrupted);
+    let of = |v: &Verdict| match &v.run.outcome {
+        Outcome::Passed => Exit::Passed,
+        Outcome::Failed { .. } if v.only_snapshot && ci => Exit::Pending,
+        Outcome::Failed { .. } => Exit::Failed,
+        Outcome::Infrastructure { kind, .. } => (*kind).into(),
+        Outcome::Skipped { .. } => Exit::NothingRan,
+    };
+    exit::first_of(verdicts.iter().map(of).chain(interrupted))
 }
 
 /// The reports about all scenarios in the directory of `--out`.

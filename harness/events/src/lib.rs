@@ -16,10 +16,15 @@ use sim::Instant;
 pub use device::{Access, AccessKind, ResetCause, SerialPort};
 pub use network::{Direction, LinkEvent, TcpChange, WifiEvent};
 pub use service::{DeviceStatus, Endpoint, Exchange, Phase, SessionChange};
-pub use verdict::{ExpectationResult, FaultState, StepState, Verdict};
+pub use verdict::{ExpectationResult, FaultState, StepState, Trouble, Verdict};
 
-/// Version of the event schema.
-pub const SCHEMA_VERSION: u32 = 1;
+/// Version of the event schema. 2: a run may be scaled in time, and its verdict may be that it was skipped or that
+/// one of several troubles kept the bench from it.
+pub const SCHEMA_VERSION: u32 = 2;
+
+const fn unscaled() -> u32 {
+    1
+}
 
 /// Something that happened, and when.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +55,9 @@ pub enum Kind {
         backend: String,
         /// Civil time at the start, Unix seconds.
         epoch_unix_s: i64,
+        /// By how much the contract's intervals were divided, on the device and at the cloud: 1 is real time.
+        #[serde(default = "unscaled")]
+        time_scale: u32,
     },
     /// Bytes from the device's console, as they came. Not part of the JSON lines: [`Kind::SerialLine`] is,
     /// and the raw log has a file of its own.

@@ -15,7 +15,12 @@ use crate::serial::{self, RawLog};
 use crate::{Outcome, ReportError, Run, capture, vcd};
 
 /// Version of the manifest.
-pub const MANIFEST_VERSION: u32 = 1;
+pub const MANIFEST_VERSION: u32 = 2;
+
+const fn unscaled() -> u32 {
+    1
+}
+
 /// Name of the manifest.
 pub const MANIFEST: &str = "manifest.json";
 /// Name of the event file.
@@ -47,6 +52,9 @@ pub struct Manifest {
     pub firmware_sha256: Option<String>,
     /// What ran it.
     pub backend: Option<String>,
+    /// By how much the contract's intervals were divided; 1 is real time.
+    #[serde(default = "unscaled")]
+    pub time_scale: u32,
     /// How it ended.
     pub outcome: Outcome,
     /// The expectation that must fail, for a negative control.
@@ -177,9 +185,7 @@ impl ScenarioFiles {
         }
         let mut manifest = manifest(&dir, run)?;
         manifest.redacted = redactor.is_active();
-        if let Outcome::Infrastructure { message } = &mut manifest.outcome {
-            *message = redactor.text(message).into_owned();
-        }
+        manifest.outcome = manifest.outcome.redacted(&mut redactor);
         let mut json = serde_json::to_vec_pretty(&manifest).expect("a manifest is text, numbers and lists");
         json.push(b'\n');
         write(&dir.join(MANIFEST), &json)?;
@@ -207,14 +213,13 @@ fn manifest(dir: &Path, run: &Run) -> Result<Manifest, ReportError> {
         }
     }
     files.sort_by(|a, b| a.name.cmp(&b.name));
-    let (seed, firmware_sha256, backend) = match run.events.first().map(|e| &e.kind) {
+    let (seed, firmware_sha256) = match run.events.first().map(|e| &e.kind) {
         Some(Kind::ScenarioStarted {
             seed,
             firmware_sha256,
-            backend,
             ..
-        }) => (Some(*seed), Some(firmware_sha256.clone()), Some(backend.clone())),
-        _ => (None, None, None),
+        }) => (Some(*seed), Some(firmware_sha256.clone())),
+        _ => (None, None),
     };
     Ok(Manifest {
         version: MANIFEST_VERSION,
@@ -223,7 +228,8 @@ fn manifest(dir: &Path, run: &Run) -> Result<Manifest, ReportError> {
         repeat: run.repeat.clone(),
         seed,
         firmware_sha256,
-        backend,
+        backend: Some(run.backend.clone()).filter(|b| !b.is_empty()),
+        time_scale: run.time_scale,
         outcome: run.outcome.clone(),
         must_fail: run.must_fail.clone(),
         ended_ns: run.ended(),

@@ -28,6 +28,7 @@ pub struct Page {
     data: String,
     passed: usize,
     failed: usize,
+    skipped: usize,
     all: usize,
 }
 
@@ -46,19 +47,24 @@ impl Page {
         match run.outcome {
             Outcome::Passed => self.passed += 1,
             Outcome::Failed { .. } => self.failed += 1,
+            Outcome::Skipped { .. } => self.skipped += 1,
             Outcome::Infrastructure { .. } => {}
         }
         let (class, word) = verdict(&run.outcome);
-        let backend = match run.events.first().map(|e| &e.kind) {
-            Some(Kind::ScenarioStarted { backend, seed, .. }) => format!("{backend}, seed {seed}"),
-            _ => String::new(),
-        };
+        let mut sub = vec![run.backend.clone()];
+        if run.time_scale != 1 {
+            sub.push(format!("time scale {}", run.time_scale));
+        }
+        if let Some(Kind::ScenarioStarted { seed, .. }) = run.events.first().map(|e| &e.kind) {
+            sub.push(format!("seed {seed}"));
+        }
+        let sub = sub.join(", ");
         let _ = write!(
             self.list,
             "<li><a href=\"#s={i}\" data-run=\"{i}\"><span class=\"verdict {class}\">{word}</span>\
              <span class=\"name\">{}</span><span class=\"sub\">{} · {}</span></a></li>",
             escape(&run.name),
-            escape(&backend),
+            escape(&sub),
             run.ended(),
         );
         let _ = writeln!(
@@ -75,9 +81,10 @@ impl Page {
             data,
             passed,
             failed,
+            skipped,
             all,
         } = self;
-        let broken = all - passed - failed;
+        let broken = all - passed - failed - skipped;
         let mut summary = format!("{passed} passed, {failed} failed");
         if broken > 0 {
             let _ = write!(
@@ -85,6 +92,9 @@ impl Page {
                 ", {broken} bench error{}",
                 if broken == 1 { "" } else { "s" }
             );
+        }
+        if skipped > 0 {
+            let _ = write!(summary, ", {skipped} skipped");
         }
         let body = BODY.replace("@LIST@", &list).replace("@SUMMARY@", &summary);
         format!(
@@ -108,6 +118,7 @@ fn verdict(outcome: &Outcome) -> (&'static str, &'static str) {
         Outcome::Passed => ("pass", "Pass"),
         Outcome::Failed { .. } => ("fail", "Fail"),
         Outcome::Infrastructure { .. } => ("infra", "Error"),
+        Outcome::Skipped { .. } => ("skip", "Skip"),
     }
 }
 

@@ -20,7 +20,8 @@ impl Default for Junit {
 
 impl Junit {
     /// Adds a run, whose events should be redacted. A failed expectation is a `<failure>`; a bench that broke is
-    /// an `<error>`, because it says nothing about the firmware.
+    /// an `<error>` whose type is the kind of the trouble, because it says nothing about the firmware; a scenario
+    /// that the backend cannot run is `<skipped>`.
     pub fn add(&mut self, run: &Run) {
         self.0.add_test_case(case(run));
     }
@@ -56,14 +57,14 @@ fn case(run: &Run) -> TestCase {
     if let Some(Kind::ScenarioStarted {
         seed,
         firmware_sha256,
-        backend,
         ..
     }) = run.events.first().map(|e| &e.kind)
     {
         case.add_property(("seed", seed.to_string().as_str()));
         case.add_property(("firmware-sha256", firmware_sha256.as_str()));
-        case.add_property(("backend", backend.as_str()));
     }
+    case.add_property(("backend", run.backend.as_str()));
+    case.add_property(("time-scale", run.time_scale.to_string().as_str()));
     case.add_property(("virtual-time", run.ended().to_string().as_str()));
     case.add_property(("repeat", run.repeat.as_str()));
     let mut out = String::new();
@@ -86,6 +87,7 @@ pub fn negative_control(run: &Run, name: &str) -> String {
         Outcome::Passed => "it failed, as it must",
         Outcome::Failed { .. } => "it did not fail alone",
         Outcome::Infrastructure { .. } => "the bench broke before that could be told",
+        Outcome::Skipped { .. } => "it did not run",
     };
     format!(
         "Negative control: the firmware is defective on purpose, and `{name}` must fail and nothing else; {went}."
@@ -95,8 +97,15 @@ pub fn negative_control(run: &Run, name: &str) -> String {
 fn status(run: &Run) -> TestCaseStatus {
     let (kind, message, ty) = match &run.outcome {
         Outcome::Passed => return TestCaseStatus::success(),
+        Outcome::Skipped { reason } => {
+            let mut status = TestCaseStatus::skipped();
+            status.set_message(reason.as_str());
+            return status;
+        }
         Outcome::Failed { reasons } => (NonSuccessKind::Failure, reasons.join("; "), "expectation"),
-        Outcome::Infrastructure { message } => (NonSuccessKind::Error, message.clone(), "infrastructure"),
+        Outcome::Infrastructure { kind, message, .. } => {
+            (NonSuccessKind::Error, message.clone(), kind.name())
+        }
     };
     let mut status = TestCaseStatus::non_success(kind);
     status
@@ -108,6 +117,8 @@ fn status(run: &Run) -> TestCaseStatus {
 
 #[cfg(test)]
 mod tests {
+    use events::Trouble;
+
     use super::*;
     use crate::synthetic::{self, Shape};
 
@@ -130,15 +141,29 @@ mod tests {
             },
             None,
         );
-        let broken = run(
+        let mut broken = run(
             Outcome::Infrastructure {
+                kind: Trouble::Flashing,
                 message: "no flash \u{1}".into(),
+                next_step: Some("hold BOOT".into()),
             },
             None,
         );
-        let xml = render(&[&passed, &failed, &broken], Duration::from_millis(1500)).unwrap();
+        broken.backend = "board:desk".into();
+        broken.time_scale = 60;
+        let skipped = run(
+            Outcome::Skipped {
+                reason: "no access point".into(),
+            },
+            None,
+        );
+        let xml = render(
+            &[&passed, &failed, &broken, &skipped],
+            Duration::from_millis(1500),
+        )
+        .unwrap();
         assert!(
-            xml.contains(r#"tests="3" skipped="0" failures="1" errors="1""#),
+            xml.contains(r#"tests="4" skipped="1" failures="1" errors="1""#),
             "{xml}"
         );
         assert!(
@@ -146,9 +171,20 @@ mod tests {
             "{xml}"
         );
         assert!(
-            xml.contains(r#"<error message="no flash " type="infrastructure">"#),
+            xml.contains(r#"<error message="no flash " type="flashing">"#),
             "{xml}"
         );
+        assert!(xml.contains("next step: hold BOOT"), "{xml}");
+        assert!(xml.contains(r#"<skipped message="no access point"/>"#), "{xml}");
+        for (name, value) in [
+            ("backend", "emulator"),
+            ("backend", "board:desk"),
+            ("time-scale", "1"),
+            ("time-scale", "60"),
+        ] {
+            let property = format!(r#"<property name="{name}" value="{value}"/>"#);
+            assert!(xml.contains(&property), "{property} in {xml}");
+        }
         assert!(xml.contains(r#"name="a &lt;b&gt; &amp; &quot;c&quot;""#), "{xml}");
         assert!(xml.contains(r#"<property name="seed" value="7"/>"#), "{xml}");
         assert!(

@@ -11,6 +11,7 @@ pub mod html;
 pub mod junit;
 pub mod lines;
 pub mod load;
+mod outcome;
 pub mod project;
 pub mod redact;
 mod redact_events;
@@ -22,11 +23,12 @@ pub mod vcd;
 
 use std::time::Duration;
 
-use events::{Event, ExpectationResult, Kind, Verdict};
-use serde::{Deserialize, Serialize};
+use events::{Event, ExpectationResult, Kind};
 use sim::Instant;
 
 pub use error::ReportError;
+pub use events::Trouble;
+pub use outcome::Outcome;
 use redact::Redactor;
 
 /// A scenario that has ended, as the reports see it.
@@ -46,24 +48,10 @@ pub struct Run {
     pub outcome: Outcome,
     /// How long it took in wall time.
     pub wall: Duration,
-}
-
-/// A verdict judged against what the scenario declares.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Outcome {
-    /// As declared: every expectation held, or exactly the one that must fail did.
-    Passed,
-    /// Not as declared.
-    Failed {
-        /// Why, one line each.
-        reasons: Vec<String>,
-    },
-    /// The bench itself failed.
-    Infrastructure {
-        /// What went wrong.
-        message: String,
-    },
+    /// What carried it out: `emulator`, `board:NAME`, …; empty where nobody knows.
+    pub backend: String,
+    /// By how much the contract's intervals were divided; 1 is real time.
+    pub time_scale: u32,
 }
 
 impl Run {
@@ -90,24 +78,29 @@ impl Run {
             .filter(|e| !raw(e))
             .map(|e| redactor.event(e))
             .collect();
-        let outcome = match &self.outcome {
-            Outcome::Passed => Outcome::Passed,
-            Outcome::Failed { reasons } => Outcome::Failed {
-                reasons: reasons.iter().map(|r| redactor.text(r).into_owned()).collect(),
-            },
-            Outcome::Infrastructure { message } => Outcome::Infrastructure {
-                message: redactor.text(message).into_owned(),
-            },
-        };
         Run {
             name: self.name.clone(),
             path: self.path.clone(),
             repeat: self.repeat.clone(),
             events,
             must_fail: self.must_fail.clone(),
-            outcome,
+            outcome: self.outcome.redacted(redactor),
             wall: self.wall,
+            backend: self.backend.clone(),
+            time_scale: self.time_scale,
         }
+    }
+
+    /// Where it ran and how fast, for a person; empty for the emulator in its own time.
+    pub fn place(&self) -> String {
+        let mut parts = Vec::new();
+        if !matches!(self.backend.as_str(), "" | "emulator") {
+            parts.push(format!("on {}", self.backend));
+        }
+        if self.time_scale != 1 {
+            parts.push(format!("time scale {}", self.time_scale));
+        }
+        parts.join(", ")
     }
 
     /// Instructions and unmodelled accesses of the run, zero for one that did not finish.
@@ -119,81 +112,6 @@ impl Run {
                 ..
             }) => (*instructions, *unmodelled),
             _ => (0, 0),
-        }
-    }
-}
-
-impl Outcome {
-    /// Judges a finished run against what its scenario declares.
-    ///
-    /// A negative control passes only if the expectation named in `must_fail` failed and no other did:
-    /// a firmware caught by the wrong detector proves nothing about the right one.
-    pub fn judge(verdict: &Verdict, failed: &[String], must_fail: Option<&str>) -> Outcome {
-        if let Verdict::Infrastructure { message } = verdict {
-            return Outcome::Infrastructure {
-                message: message.clone(),
-            };
-        }
-        let mut reasons: Vec<String> = failed
-            .iter()
-            .filter(|name| Some(name.as_str()) != must_fail)
-            .map(|name| format!("`{name}` failed"))
-            .collect();
-        if let Some(name) = must_fail
-            && !failed.iter().any(|f| f == name)
-        {
-            reasons.push(format!(
-                "`{name}` held, and this scenario declares that it must fail"
-            ));
-        }
-        if reasons.is_empty() && must_fail.is_none() && *verdict == Verdict::Fail {
-            reasons.push("the scenario failed".to_owned());
-        }
-        if reasons.is_empty() {
-            Outcome::Passed
-        } else {
-            Outcome::Failed { reasons }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn judge(failed: &[&str], must_fail: Option<&str>) -> bool {
-        let verdict = if failed.is_empty() {
-            Verdict::Pass
-        } else {
-            Verdict::Fail
-        };
-        let failed: Vec<String> = failed.iter().map(|s| (*s).to_owned()).collect();
-        Outcome::judge(&verdict, &failed, must_fail) == Outcome::Passed
-    }
-
-    #[test]
-    fn a_negative_control_passes_only_by_the_expectation_meant_for_it() {
-        assert!(judge(&[], None));
-        assert!(!judge(&["a"], None));
-        assert!(judge(&["a"], Some("a")));
-        assert!(!judge(&["b"], Some("a")));
-        assert!(!judge(&["a", "b"], Some("a")));
-        assert!(!judge(&[], Some("a")));
-    }
-
-    #[test]
-    fn a_broken_bench_is_neither_pass_nor_fail() {
-        let verdict = Verdict::Infrastructure {
-            message: "no flash".into(),
-        };
-        for must_fail in [None, Some("a")] {
-            let outcome = Outcome::judge(&verdict, &[], must_fail);
-            assert_eq!(
-                outcome,
-                Outcome::Infrastructure {
-                    message: "no flash".into()
-                }
-            );
         }
     }
 }

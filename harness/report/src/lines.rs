@@ -178,6 +178,7 @@ mod tests {
             firmware_sha256: "00".into(),
             backend: "emulator".into(),
             epoch_unix_s: 0,
+            time_scale: 1,
         };
         Event {
             at: Instant::ZERO,
@@ -225,6 +226,20 @@ mod tests {
         let back = read_events(&path).unwrap();
         assert_eq!(back.runs, [vec![sample()[0].clone(), sample()[2].clone()]]);
         assert!(!back.torn);
+    }
+
+    #[test]
+    fn a_file_of_the_first_schema_is_read_as_unscaled() {
+        let line = concat!(
+            r#"{"at_ns":0,"event":{"scenario-started":{"schema":1,"name":"s","seed":1,"#,
+            r#""firmware_sha256":"00","backend":"emulator","epoch_unix_s":0}}}"#,
+            "\n",
+        );
+        let (_dir, path) = file(line.as_bytes());
+        let Kind::ScenarioStarted { time_scale, .. } = read_events(&path).unwrap().runs[0][0].kind else {
+            panic!("another event");
+        };
+        assert_eq!(time_scale, 1);
     }
 
     #[test]

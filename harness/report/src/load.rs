@@ -78,14 +78,22 @@ pub fn runs(path: &Path) -> Result<Loaded, ReportError> {
 }
 
 fn run(events: Vec<Event>, manifest: Option<&Manifest>) -> Run {
-    let (name, seed, firmware) = match events.first().map(|e| &e.kind) {
+    let (name, seed, firmware, backend, time_scale) = match events.first().map(|e| &e.kind) {
         Some(Kind::ScenarioStarted {
             name,
             seed,
             firmware_sha256,
+            backend,
+            time_scale,
             ..
-        }) => (name.clone(), *seed, firmware_sha256.clone()),
-        _ => (String::new(), 0, String::new()),
+        }) => (
+            name.clone(),
+            *seed,
+            firmware_sha256.clone(),
+            backend.clone(),
+            *time_scale,
+        ),
+        _ => (String::new(), 0, String::new(), String::new(), 1),
     };
     let same = |m: &&Manifest| m.seed == Some(seed) && m.firmware_sha256.as_ref() == Some(&firmware);
     let mut run = Run {
@@ -96,6 +104,8 @@ fn run(events: Vec<Event>, manifest: Option<&Manifest>) -> Run {
         must_fail: None,
         outcome: Outcome::Passed,
         wall: Duration::ZERO,
+        backend,
+        time_scale,
     };
     match manifest.filter(same) {
         Some(manifest) => {
@@ -113,9 +123,7 @@ fn run(events: Vec<Event>, manifest: Option<&Manifest>) -> Run {
                 .collect();
             run.outcome = match run.events.last().map(|e| &e.kind) {
                 Some(Kind::ScenarioFinished { verdict, .. }) => Outcome::judge(verdict, &failed, None),
-                _ if failed.is_empty() => Outcome::Infrastructure {
-                    message: "the run was cut off before its verdict".into(),
-                },
+                _ if failed.is_empty() => Outcome::broken("the run was cut off before its verdict"),
                 _ => Outcome::judge(&Verdict::Fail, &failed, None),
             };
         }

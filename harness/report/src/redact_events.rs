@@ -58,9 +58,21 @@ impl Redactor {
                 }
             }
             Kind::ScenarioFinished {
-                verdict: Verdict::Infrastructure { message },
+                verdict:
+                    Verdict::Infrastructure {
+                        message, next_step, ..
+                    },
                 ..
-            } => self.swap(message),
+            } => {
+                self.swap(message);
+                if let Some(step) = next_step {
+                    self.swap(step);
+                }
+            }
+            Kind::ScenarioFinished {
+                verdict: Verdict::Skipped { reason },
+                ..
+            } => self.swap(reason),
             Kind::Link(LinkEvent::Dropped { why, .. }) => self.swap(why),
             Kind::ScenarioStarted { .. }
             | Kind::SerialChunk { .. }

@@ -112,6 +112,8 @@ pub fn run(shape: &Shape) -> Run {
     Run {
         path: format!("scenarios/{}.yaml", shape.name),
         repeat: format!("oceanrig run scenarios/{}.yaml --seed {}", shape.name, shape.seed),
+        backend: "emulator".into(),
+        time_scale: 1,
         name: shape.name.clone(),
         events: m.events,
         must_fail: None,
@@ -156,6 +158,7 @@ impl Maker {
             firmware_sha256,
             backend: "emulator".into(),
             epoch_unix_s: 1_767_225_600,
+            time_scale: 1,
         };
         self.at(0, kind);
         self.at(

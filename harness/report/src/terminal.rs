@@ -30,6 +30,14 @@ pub fn line(run: &Run) -> String {
         Outcome::Passed => paint(GOOD, "PASS"),
         Outcome::Failed { .. } => paint(BAD, "FAIL"),
         Outcome::Infrastructure { .. } => paint(WARN, "ERROR"),
+        Outcome::Skipped { .. } => paint(WARN, "SKIP"),
+    };
+    if let Outcome::Skipped { reason } = &run.outcome {
+        return format!("{word}  {}  {reason}", run.name);
+    }
+    let trouble = match run.outcome {
+        Outcome::Infrastructure { kind, .. } => paint(WARN, &format!("  {}", kind.phrase())),
+        _ => String::new(),
     };
     let caught = match (&run.must_fail, &run.outcome) {
         (Some(name), Outcome::Passed) => paint(DIM, &format!("  caught by `{name}`")),
@@ -41,23 +49,34 @@ pub fn line(run: &Run) -> String {
     } else {
         paint(WARN, &format!("  {unmodelled} unmodelled accesses"))
     };
+    let place = match run.place() {
+        place if place.is_empty() => "virtual".to_owned(),
+        place => place,
+    };
     format!(
-        "{word}  {}  {}{caught}{unmodelled}",
+        "{word}  {}{trouble}  {}{caught}{unmodelled}",
         run.name,
         paint(
             DIM,
-            &format!("{} virtual in {:.2} s", run.ended(), run.wall.as_secs_f64())
+            &format!("{} {place} in {:.2} s", run.ended(), run.wall.as_secs_f64())
         ),
     )
 }
 
-/// The story of a scenario that did not pass; empty for one that did.
+/// The story of a scenario that failed; empty for one that passed or did not run.
 pub fn failure(run: &Run) -> String {
     let mut out = String::new();
     match &run.outcome {
-        Outcome::Passed => return out,
-        Outcome::Infrastructure { message } => {
-            let _ = writeln!(out, "  {} {message}", paint(WARN, "the bench failed:"));
+        Outcome::Passed | Outcome::Skipped { .. } => return out,
+        Outcome::Infrastructure {
+            kind,
+            message,
+            next_step,
+        } => {
+            let _ = writeln!(out, "  {} {message}", paint(WARN, &format!("{}:", kind.phrase())));
+            if let Some(step) = next_step {
+                let _ = writeln!(out, "  {} {step}", paint(DIM, "next step:"));
+            }
         }
         Outcome::Failed { reasons } => {
             // What is wrong with an expectation is told below, with its place.
@@ -165,6 +184,7 @@ pub fn summary(runs: &[&Run], not_run: usize, wall: std::time::Duration) -> Stri
     let passed = count(|o| matches!(o, Outcome::Passed));
     let failed = count(|o| matches!(o, Outcome::Failed { .. }));
     let broken = count(|o| matches!(o, Outcome::Infrastructure { .. }));
+    let skipped = count(|o| matches!(o, Outcome::Skipped { .. }));
     let style = |n: usize, style: Style, word: &str| {
         let text = format!("{n} {word}");
         if n > 0 { paint(style, &text) } else { text }
@@ -176,6 +196,9 @@ pub fn summary(runs: &[&Run], not_run: usize, wall: std::time::Duration) -> Stri
     );
     if broken > 0 {
         let _ = write!(out, ", {}", style(broken, WARN, "bench errors"));
+    }
+    if skipped > 0 {
+        let _ = write!(out, ", {}", style(skipped, WARN, "skipped"));
     }
     if not_run > 0 {
         let _ = write!(out, ", {}", style(not_run, WARN, "not run"));
@@ -200,6 +223,10 @@ pub fn summary(runs: &[&Run], not_run: usize, wall: std::time::Duration) -> Stri
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use events::Trouble;
+
     use super::*;
     use crate::synthetic::{self, Shape};
 
@@ -220,6 +247,53 @@ mod tests {
         .map(|part| text.find(part).unwrap_or_else(|| panic!("{part} in\n{text}")))
         .collect();
         assert!(places.is_sorted(), "{places:?}\n{text}");
+    }
+
+    /// `text` without its escape sequences.
+    fn plain(text: &str) -> String {
+        let mut out = String::new();
+        for (i, part) in text.split('\u{1b}').enumerate() {
+            out.push_str(if i == 0 {
+                part
+            } else {
+                part.split_once('m').map_or("", |p| p.1)
+            });
+        }
+        out
+    }
+
+    #[test]
+    fn troubles_and_skips_are_named_and_never_counted_as_passed() {
+        let mut lost = synthetic::run(&Shape::short());
+        lost.outcome = Outcome::Infrastructure {
+            kind: Trouble::PortLost,
+            message: "/dev/ttyACM0 went away".into(),
+            next_step: Some("check the cable".into()),
+        };
+        lost.backend = "board:desk".into();
+        lost.time_scale = 60;
+        let mut skipped = synthetic::run(&Shape::short());
+        skipped.outcome = Outcome::Skipped {
+            reason: "needs an access point".into(),
+        };
+        let head = plain(&line(&lost));
+        assert!(
+            head.starts_with("ERROR  one-minute  the port vanished  "),
+            "{head}"
+        );
+        assert!(head.contains(" on board:desk, time scale 60 in "), "{head}");
+        let text = plain(&failure(&lost));
+        assert!(
+            text.starts_with("  the port vanished: /dev/ttyACM0 went away\n  next step: check the cable\n"),
+            "{text}"
+        );
+        assert_eq!(plain(&line(&skipped)), "SKIP  one-minute  needs an access point");
+        assert_eq!(failure(&skipped), "");
+        let end = plain(&summary(&[&lost, &skipped], 0, Duration::ZERO));
+        assert!(
+            end.starts_with("0 passed, 0 failed, 1 bench errors, 1 skipped ("),
+            "{end}"
+        );
     }
 
     #[test]

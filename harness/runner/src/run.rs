@@ -116,6 +116,7 @@ pub fn run(
             firmware_sha256: firmware.sha256.clone(),
             backend: bench.dut.backend().to_owned(),
             epoch_unix_s: scenario.bench.start.unix_s,
+            time_scale: 1,
         },
     );
     let mut run = Run {

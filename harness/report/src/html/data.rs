@@ -24,10 +24,14 @@ pub(super) struct Data<'a> {
     repeat: &'a str,
     seed: Option<String>,
     firmware: Option<&'a str>,
-    backend: Option<&'a str>,
+    backend: &'a str,
+    time_scale: u32,
     epoch_s: i64,
     outcome: &'static str,
     reasons: Vec<&'a str>,
+    /// What of the bench failed.
+    trouble: Option<&'static str>,
+    next_step: Option<&'a str>,
     must_fail: Option<&'a str>,
     negative: Option<String>,
     finished: bool,
@@ -92,7 +96,12 @@ pub(super) fn of(run: &Run) -> Data<'_> {
     let (outcome, reasons) = match &run.outcome {
         Outcome::Passed => ("pass", Vec::new()),
         Outcome::Failed { reasons } => ("fail", reasons.iter().map(String::as_str).collect()),
-        Outcome::Infrastructure { message } => ("infra", vec![message.as_str()]),
+        Outcome::Infrastructure { message, .. } => ("infra", vec![message.as_str()]),
+        Outcome::Skipped { reason } => ("skip", vec![reason.as_str()]),
+    };
+    let (trouble, next_step) = match &run.outcome {
+        Outcome::Infrastructure { kind, next_step, .. } => (Some(kind.phrase()), next_step.as_deref()),
+        _ => (None, None),
     };
     let (instructions, unmodelled) = run.counts();
     let end_us = run.ended().as_micros();
@@ -103,10 +112,13 @@ pub(super) fn of(run: &Run) -> Data<'_> {
         repeat: &run.repeat,
         seed: None,
         firmware: None,
-        backend: None,
+        backend: &run.backend,
+        time_scale: run.time_scale,
         epoch_s: 0,
         outcome,
         reasons,
+        trouble,
+        next_step,
         must_fail: run.must_fail.as_deref(),
         negative: run
             .must_fail
@@ -141,7 +153,6 @@ pub(super) fn of(run: &Run) -> Data<'_> {
                 name,
                 seed,
                 firmware_sha256,
-                backend,
                 epoch_unix_s,
                 ..
             } => {
@@ -149,7 +160,6 @@ pub(super) fn of(run: &Run) -> Data<'_> {
                 // As text: a number of the script holds no 64 bits.
                 data.seed = Some(seed.to_string());
                 data.firmware = Some(firmware_sha256);
-                data.backend = Some(backend);
                 data.epoch_s = *epoch_unix_s;
             }
             Kind::SerialLine { port, text } => {

@@ -32,7 +32,7 @@ function showRun(i) {
 function fact(name, value) { return value ? el('div', {}, el('dt', {}, name), el('dd', {}, value)) : null; }
 
 function renderHead() {
-  const words = { pass: 'Pass', fail: 'Fail', infra: 'Bench error' };
+  const words = { pass: 'Pass', fail: 'Fail', infra: 'Bench error', skip: 'Skipped' };
   $('title').textContent = m.name;
   $('subtitle').textContent = m.title ?? '';
   $('verdict').textContent = words[m.outcome];
@@ -41,7 +41,7 @@ function renderHead() {
   const copy = el('button', { type: 'button', class: 'link', onclick: () => copyText(m.repeat) }, el('code', {}, m.repeat));
   copy.setAttribute('aria-label', `Copy: ${m.repeat}`);
   $('facts').replaceChildren(el('dl', {}, ...[
-    fact('scenario', el('code', {}, m.path)), fact('ran', `${clock(m.end)} on ${m.backend ?? '?'}`), fact('seed', m.seed),
+    fact('scenario', el('code', {}, m.path)), fact('ran', `${clock(m.end)} on ${m.backend || '?'}`), fact('time scale', m.time_scale === 1 ? '' : `${m.time_scale}: the contract's intervals are divided by it`), fact('seed', m.seed),
     fact('firmware', m.firmware && el('code', { title: m.firmware }, m.firmware.slice(0, 12))),
     fact('instructions', m.instructions ? m.instructions.toLocaleString('en') : ''), fact('repeat', m.repeat && copy),
   ].filter(Boolean)));
@@ -50,8 +50,9 @@ function renderHead() {
     el('p', { class: 'name' }, name), message ? el('p', {}, message) : null, more ? el('p', { class: 'dim mono' }, more) : null,
     item ? el('button', { type: 'button', class: 'jump', onclick: () => select(item, { span: 120e6, focus: true }) }, `Jump to ${clock(item.t)}`) : null);
   if (m.negative) out.push(box('declared', m.negative));
-  if (!m.finished) out.push(box('warn', 'The run was cut off: what follows ends where it was stopped.'));
-  if (m.outcome === 'infra') out.push(box('warn', 'The bench itself failed; nothing is known about the firmware.', m.reasons.join('; ')));
+  if (m.outcome === 'skip') out.push(box('warn', 'It did not run.', m.reasons.join('; ')));
+  else if (!m.finished) out.push(box('warn', 'The run was cut off: what follows ends where it was stopped.'));
+  if (m.outcome === 'infra') out.push(box('warn', `It is no verdict on the firmware: ${m.trouble}.`, m.reasons.join('; '), m.next_step && `Next step: ${m.next_step}`));
   let shown = 0;
   for (const item of m.by.x ?? []) {
     if (item.a) continue;

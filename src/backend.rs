@@ -1,0 +1,90 @@
+//! What carries a scenario out, behind one seam: a job knows nothing of how.
+
+use events::Trouble;
+use runner::{Firmware, Limits, Progress, RunError, RunRecord};
+use scenario::Scenario;
+
+use crate::error::with_causes;
+
+/// What carries scenarios out.
+#[derive(Debug)]
+pub(crate) enum Backend {
+    /// The built-in chip, in virtual time.
+    Emulator,
+}
+
+/// What is to be carried out.
+pub(crate) struct Task<'a> {
+    pub(crate) scenario: &'a Scenario,
+    pub(crate) firmware: &'a Firmware,
+    pub(crate) limits: Limits,
+}
+
+/// Why there is no record of a run.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// The caller wanted it to end.
+    Interrupted,
+    /// The backend cannot do what the scenario needs.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the emulator can do all that a scenario may need")
+    )]
+    Skipped { reason: String },
+    /// The bench failed.
+    Broken {
+        kind: Trouble,
+        message: String,
+        /// What the person can do about it.
+        next_step: Option<String>,
+    },
+}
+
+impl Stop {
+    /// A trouble that has no name of its own.
+    pub(crate) fn broken(error: &dyn std::error::Error) -> Stop {
+        Stop::Broken {
+            kind: Trouble::Bench,
+            message: with_causes(error),
+            next_step: None,
+        }
+    }
+}
+
+impl Backend {
+    /// Its name in reports.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Backend::Emulator => "emulator",
+        }
+    }
+
+    /// By how much it divides the contract's intervals.
+    pub(crate) fn time_scale(&self) -> u32 {
+        match self {
+            Backend::Emulator => 1,
+        }
+    }
+
+    /// Whether it sees every frame, so that a capture can be kept.
+    pub(crate) fn captures(&self) -> bool {
+        match self {
+            Backend::Emulator => true,
+        }
+    }
+
+    /// Carries `task` out and tells `progress` of it while it goes on.
+    ///
+    /// # Errors
+    /// [`Stop`]: what the firmware does wrong is in the record.
+    pub(crate) fn carry_out(&self, task: &Task<'_>, progress: &mut dyn Progress) -> Result<RunRecord, Stop> {
+        match self {
+            Backend::Emulator => runner::run(task.scenario, task.firmware, task.limits, progress).map_err(
+                |error| match error {
+                    RunError::Stopped => Stop::Interrupted,
+                    error => Stop::broken(&error),
+                },
+            ),
+        }
+    }
+}
