@@ -1,6 +1,7 @@
 //! The whole chip: hart, bus, ROM and radio services, and the loop that runs them in virtual time.
 
 mod cpu;
+mod pace;
 mod report;
 
 use std::collections::BTreeMap;

@@ -520,3 +520,21 @@ fn bad_configurations_are_refused() {
         Some(ChipError::Boot(BootError::NoMemory { addr: 0x2000_0000 }))
     );
 }
+
+#[test]
+fn a_driver_in_wall_time_learns_how_long_it_may_sleep() {
+    let mut spinning = chip(&asm().jump(ZERO, 0));
+    spinning.run_until(Instant::from_millis(1));
+    assert_eq!(spinning.next_due(), spinning.now());
+    let mut waiting = chip(&asm().idle());
+    waiting.run_until(Instant::from_millis(1));
+    // The watchdogs that the bootloader leaves on are the next thing to happen.
+    assert!(
+        waiting.next_due() > Instant::from_millis(100),
+        "{:?}",
+        waiting.next_due()
+    );
+    assert_eq!(waiting.baud(Port::Uart0), Some(115_191));
+    waiting.power_off();
+    assert_eq!(waiting.next_due(), Instant::FAR_FUTURE);
+}

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use rv32::PollRead;
 
-use crate::clock::NEVER;
+use crate::clock::{CPU_HZ, NEVER};
 use crate::output::{Outbox, Output, Port};
 use crate::peripherals::Written;
 use crate::peripherals::interrupt_core0::source;
@@ -317,6 +317,21 @@ impl Uart {
 
     /// CPU cycles that one frame takes: start bit, data, parity and stop bits.
     fn frame_cycles(&self) -> u64 {
+        let conf0 = self.file.get(CONF0);
+        let half_bits = 2 * (1 + 5 + u64::from(conf0 >> 2 & 3) + u64::from(conf0 >> 1 & 1))
+            + [2, 2, 3, 4][(conf0 >> 4 & 3) as usize];
+        let (num, den) = self.bit_cycles();
+        (half_bits * num / (2 * den)).max(1)
+    }
+
+    /// The configured rate, bits per second.
+    pub(crate) fn baud(&self) -> u32 {
+        let (num, den) = self.bit_cycles();
+        u32::try_from((CPU_HZ * den + num / 2) / num.max(1)).unwrap_or(u32::MAX)
+    }
+
+    /// CPU cycles that one bit takes, as a fraction.
+    fn bit_cycles(&self) -> (u64, u64) {
         let clk = self.file.get(CLK_CONF);
         // CPU cycles per period of the source clock, as a fraction (TRM 26.3.3: 1 APB, 2 RC_FAST, 3 crystal).
         let (num, den) = match clk >> 20 & 3 {
@@ -324,9 +339,6 @@ impl Uart {
             3 => (4, 1),
             _ => (2, 1),
         };
-        let conf0 = self.file.get(CONF0);
-        let half_bits = 2 * (1 + 5 + u64::from(conf0 >> 2 & 3) + u64::from(conf0 >> 1 & 1))
-            + [2, 2, 3, 4][(conf0 >> 4 & 3) as usize];
         // Integral divider plus a/b, then the baud divider in sixteenths.
         let (a, b) = (u64::from(clk >> 6 & 0x3F), u64::from(clk & 0x3F));
         let (div_num, div_den) = match b {
@@ -335,7 +347,7 @@ impl Uart {
         };
         let clkdiv = self.file.get(CLKDIV);
         let sixteenths = u64::from(clkdiv & 0xFFF) * 16 + u64::from(clkdiv >> 20 & 0xF);
-        (half_bits * num * div_num * sixteenths / (2 * den * div_den * 16)).max(1)
+        (num * div_num * sixteenths, den * div_den * 16)
     }
 }
 
@@ -374,6 +386,17 @@ mod tests {
             uart.read(INT_RAW, 27_880, &mut out),
             Some(INT_TX_DONE | INT_TXFIFO_EMPTY)
         );
+    }
+
+    #[test]
+    fn the_rate_follows_the_dividers() {
+        let mut uart = uart();
+        assert_eq!(uart.baud(), 115_191, "40 MHz / 347.25");
+        // 80 MHz / 86 13/16, as ESP-IDF sets 921,600.
+        let mut out = Outbox::new();
+        uart.write(CLK_CONF, 0x0310_0000, 0, &mut out);
+        uart.write(CLKDIV, 86 | 13 << 20, 0, &mut out);
+        assert_eq!(uart.baud(), 921_526);
     }
 
     #[test]

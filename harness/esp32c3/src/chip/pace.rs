@@ -1,0 +1,42 @@
+//! What a driver in wall time asks: when the chip does something by itself, and how fast its serial line is.
+
+use sim::Instant;
+
+use super::{Chip, State};
+use crate::clock::{cycle_at, instant_at};
+use crate::output::Port;
+
+impl Chip {
+    /// When the chip does something next unless something comes from outside: [`Instant::FAR_FUTURE`] without power,
+    /// now while it executes instructions, else the next deadline of what it waits for.
+    pub fn next_due(&self) -> Instant {
+        if self.state == State::Off {
+            return Instant::FAR_FUTURE;
+        }
+        let now = self.hart.cycle;
+        let mut due = self.bus.peripherals.deadline().min(self.power_cut_at);
+        if let Some(at) = self.services.next_deadline() {
+            due = due.min(cycle_at(at));
+        }
+        let stands = self.state == State::Stuck || self.bus.peripherals.rtc_cntl.sleep().is_some();
+        if !stands {
+            let idle =
+                self.waiting && self.bus.peripherals.intc.line().is_none() && !self.services.wants_delivery();
+            if now < self.busy_until {
+                due = due.min(self.busy_until);
+            } else if !idle {
+                due = now;
+            }
+        }
+        instant_at(due.max(now))
+    }
+
+    /// The rate of a serial port, bits per second; `None` for the USB port, which has none.
+    pub fn baud(&self, port: Port) -> Option<u32> {
+        match port {
+            Port::Uart0 => Some(self.bus.peripherals.uart[0].baud()),
+            Port::Uart1 => Some(self.bus.peripherals.uart[1].baud()),
+            Port::UsbSerialJtag => None,
+        }
+    }
+}
