@@ -45,6 +45,19 @@ pub enum FlashError {
     Provisioning(#[from] ProvisioningError),
 }
 
+/// A partition of the flash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FlashPartition {
+    /// Its name.
+    pub name: String,
+    /// Where it starts, bytes.
+    pub offset: u32,
+    /// How long it is, bytes.
+    pub size: u32,
+    /// Whether it holds an application.
+    pub is_app: bool,
+}
+
 /// The content of a flash chip before its first boot.
 #[derive(Clone, Debug)]
 pub struct FlashImage {
@@ -124,6 +137,22 @@ impl FlashImage {
             .map_or(0x1_0000, |p| p.offset())
     }
 
+    /// The partitions in the order of the table.
+    pub fn partitions(&self) -> Vec<FlashPartition> {
+        let partition = |p: &esp_idf_part::Partition| FlashPartition {
+            name: p.name(),
+            offset: p.offset(),
+            size: p.size(),
+            is_app: p.ty() == esp_idf_part::Type::App,
+        };
+        self.table.partitions().iter().map(partition).collect()
+    }
+
+    /// The bytes of the whole flash.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// The bytes of the whole flash.
     pub fn into_bytes(self) -> Vec<u8> {
         self.bytes
@@ -140,6 +169,14 @@ mod tests {
         assert_eq!(flash.partition("provision"), Some((0x30_0000, 0x1000)));
         assert_eq!(flash.partition("token"), Some((0x30_1000, 0x2000)));
         assert_eq!(flash.app_offset(), 0x1_0000);
+        let apps: Vec<String> = flash
+            .partitions()
+            .into_iter()
+            .filter(|p| p.is_app)
+            .map(|p| p.name)
+            .collect();
+        assert_eq!(apps, ["factory"]);
+        assert_eq!(flash.partitions().len(), 5);
         // Magic of a partition entry (ESP-IDF, "Partition Tables": 0x50AA).
         assert_eq!(flash.into_bytes()[0x8000..0x8002], [0xaa, 0x50]);
     }

@@ -8,12 +8,14 @@ mod flash;
 mod provisioning;
 mod token;
 
+use std::time::Duration;
+
 use events::{Access, ResetCause, SerialPort};
 use sim::Instant;
 use sim::air::{FromAir, ToAir};
 
 pub use emulator::{Emulator, EmulatorConfig, EmulatorError, Image, ImageError};
-pub use flash::{FLASH_SIZE, FlashError, FlashImage};
+pub use flash::{FLASH_SIZE, FlashError, FlashImage, FlashPartition};
 pub use provisioning::{Provisioning, ProvisioningError};
 
 /// What a backend can do beyond running firmware and showing its console.
@@ -63,6 +65,20 @@ pub enum Observation {
     },
     /// An access that is not modelled, at its first occurrence.
     Unmodelled(Access),
+    /// The connection to the device was lost; what it prints meanwhile is not seen.
+    PortLost,
+    /// The connection is back.
+    PortBack {
+        /// How long it was away.
+        gap: Duration,
+    },
+    /// The backend noticed something about the device that a person should know, with the next step.
+    Remark {
+        /// What was noticed.
+        text: String,
+        /// What to do about it.
+        help: String,
+    },
 }
 
 /// Why a backend failed; about the bench, never about the firmware.
@@ -88,6 +104,9 @@ pub enum DutError {
         /// How many bytes.
         len: usize,
     },
+    /// The backend itself failed.
+    #[error(transparent)]
+    Backend(Box<dyn std::error::Error + Send + Sync>),
 }
 
 /// A device under test.

@@ -116,6 +116,15 @@ impl Bench {
                 Observation::Reset(cause) => Kind::Reset { cause },
                 Observation::GuestFault { message, backtrace } => Kind::GuestFault { message, backtrace },
                 Observation::Unmodelled(access) => Kind::Unmodelled(access),
+                Observation::PortLost => Kind::Note {
+                    text: "the connection to the device was lost".to_owned(),
+                },
+                Observation::PortBack { gap } => Kind::Note {
+                    text: format!("the connection to the device is back after {} ms", gap.as_millis()),
+                },
+                Observation::Remark { text, help } => Kind::Note {
+                    text: format!("{text}: {help}"),
+                },
             };
             self.hub.borrow_mut().tell(at, kind);
         }

@@ -1,0 +1,189 @@
+//! A board that is claimed: found, locked, and ready to be flashed and started.
+
+use std::sync::Arc;
+
+use esp32c3::symbols::SymbolTable;
+use espflash::connection::Connection;
+
+use crate::clock::HostClock;
+use crate::command;
+use crate::config::{After, BoardConfig};
+use crate::error::BoardError;
+use crate::flash::{self, ChipInfo, Flashed, Progress};
+use crate::guard::guarded;
+use crate::image::FlashPlan;
+use crate::lock::{BoardLock, Holder};
+use crate::ports::{self, Port};
+use crate::serial_board::SerialBoard;
+
+/// A board that belongs to this process. Dropping it lets go of it.
+pub struct Board {
+    config: BoardConfig,
+    port: Port,
+    lock: BoardLock,
+    /// The open port of a chip in download mode.
+    in_download: Option<Connection>,
+    symbols: Option<Arc<SymbolTable>>,
+}
+
+impl Board {
+    /// Finds the board, takes its lock and checks that nobody else has the port.
+    ///
+    /// # Errors
+    /// [`BoardError::NotConnected`], [`BoardError::NoPermission`], [`BoardError::Busy`], [`BoardError::PortInUse`],
+    /// [`BoardError::Disk`].
+    pub fn claim(config: &BoardConfig) -> Result<Board, BoardError> {
+        let port = ports::find(config)?;
+        let lock = BoardLock::take(&port.name, &port.lock_keys(config.mac))?;
+        ports::check(&port)?;
+        Ok(Board {
+            config: config.clone(),
+            port,
+            lock,
+            in_download: None,
+            symbols: None,
+        })
+    }
+
+    /// Its declaration.
+    pub fn config(&self) -> &BoardConfig {
+        &self.config
+    }
+
+    /// Its port.
+    pub fn port(&self) -> &Port {
+        &self.port
+    }
+
+    /// The holder of a lock that was taken over because its process is gone.
+    pub fn took_over(&self) -> Option<&Holder> {
+        self.lock.stale()
+    }
+
+    /// Puts `plan` onto the chip where it differs. Afterwards the chip waits in download mode for
+    /// [`Board::start`].
+    ///
+    /// # Errors
+    /// Those of flashing, of `commands.download`, and of the port.
+    pub fn flash(&mut self, plan: &FlashPlan, progress: &mut dyn Progress) -> Result<Flashed, BoardError> {
+        self.in_download = None;
+        let parts = plan.build(&self.config.chip)?;
+        self.find_port_again()?;
+        let mut config = self.config.clone();
+        // The stub cannot be asked to start the firmware, the ROM can.
+        config.stub &= self.has_reset();
+        let (flashed, connection) = flash::flash(&config, &self.port, &parts, progress)?;
+        self.in_download = Some(connection);
+        self.symbols = plan.symbols();
+        Ok(flashed)
+    }
+
+    /// Asks the chip what it is, and starts its firmware again. The chip is reset by it.
+    ///
+    /// # Errors
+    /// As [`Board::flash`].
+    pub fn identify(&mut self) -> Result<ChipInfo, BoardError> {
+        self.in_download = None;
+        self.find_port_again()?;
+        let (info, connection) = flash::identify(&self.config, &self.port)?;
+        self.in_download = Some(connection);
+        self.start(HostClock::start())?;
+        Ok(info)
+    }
+
+    /// Resets the chip and listens to its console from the first byte on; times count from the start of `clock`.
+    ///
+    /// # Errors
+    /// When the port cannot be opened, or there is no way to reset the chip.
+    pub fn start(&mut self, clock: HostClock) -> Result<SerialBoard, BoardError> {
+        let mut native = match self.in_download.take() {
+            Some(mut connection) => {
+                if !self.has_reset() {
+                    run_from_rom(&mut connection, &self.port)?;
+                }
+                connection.into_serial()
+            }
+            None if self.has_reset() => {
+                self.find_port_again()?;
+                flash::open_native(&self.port, self.config.baud)?
+            }
+            None => {
+                return Err(BoardError::Port {
+                    port: self.port.name.clone(),
+                    what: "start the firmware",
+                    why: "it has no modem lines, `commands.reset` is not declared, and the chip was not flashed just now"
+                        .to_owned(),
+                });
+            }
+        };
+        use serialport::SerialPort as _;
+        native
+            .set_baud_rate(self.config.baud)
+            .map_err(|e| self.refused("set the baud rate", &e))?;
+        let mut board = SerialBoard::listen(
+            self.config.clone(),
+            self.port.clone(),
+            native,
+            clock,
+            self.symbols.clone(),
+        )?;
+        if self.has_reset() {
+            board.start_over()?;
+        }
+        Ok(board)
+    }
+
+    /// Whether there is a way to reset the chip.
+    fn has_reset(&self) -> bool {
+        self.config.commands.reset.is_some()
+            || (self.config.after == After::HardReset && self.port.kind.has_modem_lines())
+    }
+
+    /// A USB device may have another number since the last time.
+    fn find_port_again(&mut self) -> Result<(), BoardError> {
+        self.port = ports::find(&self.config)?;
+        Ok(())
+    }
+
+    fn refused(&self, what: &'static str, error: &serialport::Error) -> BoardError {
+        BoardError::Port {
+            port: self.port.name.clone(),
+            what,
+            why: error.to_string(),
+        }
+    }
+
+    /// Runs a declared command of this board.
+    ///
+    /// # Errors
+    /// Those of the command.
+    pub fn run(&self, name: &str, argv: &crate::config::Argv) -> Result<(), BoardError> {
+        let values = [
+            ("port", self.port.name.as_str()),
+            ("name", self.config.name.as_str()),
+        ];
+        command::run(name, argv, &values, self.config.commands.timeout)?;
+        Ok(())
+    }
+}
+
+/// Asks the ROM loader to reboot (esptool, "Serial Protocol": FLASH_END with 0). There is no answer to wait for.
+fn run_from_rom(connection: &mut Connection, port: &Port) -> Result<(), BoardError> {
+    use espflash::command::Command;
+    guarded("espflash", "starting the firmware", || {
+        // FLASH_END is refused unless a FLASH_BEGIN came before.
+        connection.command(Command::FlashBegin {
+            size: 0,
+            blocks: 0,
+            block_size: 0x400,
+            offset: 0,
+            supports_encryption: true,
+        })?;
+        connection.write_command(Command::FlashEnd { reboot: true })
+    })?
+    .map_err(|e: espflash::Error| BoardError::Port {
+        port: port.name.clone(),
+        what: "start the firmware",
+        why: crate::error::with_causes(&e),
+    })
+}

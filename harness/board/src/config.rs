@@ -1,0 +1,574 @@
+//! `boards.toml`: which boards there are, how they are reached, and what is wired to them.
+//!
+//! The reference for people is `docs/boards.md`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::fs;
+use std::io;
+use std::net::IpAddr;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::mac::Mac;
+
+/// The file that is looked for in the working directory.
+pub const FILE_NAME: &str = "boards.toml";
+
+/// Why `boards.toml` cannot be used. About what a person wrote: a usage error.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Something in it is wrong.
+    #[error("{}:{line}:{column}: {message}", path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// Column in characters, from 1.
+        column: usize,
+        /// What is wrong and what was expected.
+        message: String,
+    },
+    /// There is no board of this name.
+    #[error("{} has no board `{name}`{}", path.display(), others(.known))]
+    NoSuchBoard {
+        /// The file.
+        path: PathBuf,
+        /// The name that was asked for.
+        name: String,
+        /// The names that it has.
+        known: Vec<String>,
+    },
+    /// A password is to come from an environment variable that is not set.
+    #[error(
+        "the password of the board `{board}` is to come from the environment variable {variable}, which is not set"
+    )]
+    NoPassword {
+        /// The board.
+        board: String,
+        /// The variable.
+        variable: String,
+    },
+}
+
+impl ConfigError {
+    /// The next step for the person.
+    pub fn help(&self) -> String {
+        match self {
+            ConfigError::Read { path, .. } => format!(
+                "describe the board in {}, or name another file with --boards (docs/boards.md)",
+                path.display()
+            ),
+            ConfigError::Invalid { .. } => "docs/boards.md has the reference of the file".to_owned(),
+            ConfigError::NoSuchBoard { path, name, .. } => {
+                format!("add a section [board.{name}] to {}", path.display())
+            }
+            ConfigError::NoPassword { variable, .. } => {
+                format!("set {variable}, or give `password` in the file")
+            }
+        }
+    }
+}
+
+fn others(known: &[String]) -> String {
+    if known.is_empty() {
+        "; it has none".to_owned()
+    } else {
+        format!("; it has {}", known.join(", "))
+    }
+}
+
+/// A text that is not shown by `{:?}`.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The text itself.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// How the chip gets into download mode.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Before {
+    /// DTR and RTS drive BOOT and EN, as on development boards with a USB bridge.
+    #[default]
+    DefaultReset,
+    /// DTR and RTS of the chip's own USB Serial/JTAG controller.
+    UsbReset,
+    /// Nothing: a person or `commands.download` does it.
+    NoReset,
+}
+
+/// How the chip is started after flashing, and reset later.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum After {
+    /// RTS drives EN.
+    #[default]
+    HardReset,
+    /// Nothing on the port: `commands.reset` does it, or the ROM loader is asked to start the firmware.
+    NoReset,
+}
+
+/// Which console of the chip the port shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Console {
+    /// UART0, through a USB bridge.
+    Uart0,
+    /// The chip's own USB Serial/JTAG controller.
+    UsbSerialJtag,
+}
+
+/// A program and its arguments; never a shell line.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Vec<String>")]
+pub struct Argv(Vec<String>);
+
+impl Argv {
+    /// An argument vector, if it names a program.
+    pub fn new(argv: Vec<String>) -> Option<Argv> {
+        argv.first().is_some_and(|p| !p.is_empty()).then_some(Argv(argv))
+    }
+
+    /// The program, then its arguments; never empty.
+    pub fn as_slice(&self) -> &[String] {
+        &self.0
+    }
+}
+
+impl TryFrom<Vec<String>> for Argv {
+    type Error = &'static str;
+
+    fn try_from(argv: Vec<String>) -> Result<Argv, &'static str> {
+        Argv::new(argv).ok_or("a command needs a program: expected [\"program\", \"argument\", …]")
+    }
+}
+
+/// The declared commands of a bench.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Commands {
+    /// Resets the chip so that it starts its firmware.
+    pub reset: Option<Argv>,
+    /// Brings the chip into download mode.
+    pub download: Option<Argv>,
+    /// Cuts the supply.
+    pub power_off: Option<Argv>,
+    /// Restores the supply.
+    pub power_on: Option<Argv>,
+    /// How long each may take.
+    pub timeout: Duration,
+}
+
+/// How the access point is controlled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccessPointControl {
+    /// The control interface of hostapd, a Unix datagram socket.
+    Hostapd(PathBuf),
+    /// Declared commands; `{mac}` and `{reason}` are replaced in `deauthenticate`.
+    Commands {
+        /// Switches it off.
+        off: Option<Argv>,
+        /// Switches it on.
+        on: Option<Argv>,
+        /// Throws a station out.
+        deauthenticate: Option<Argv>,
+        /// How long each may take.
+        timeout: Duration,
+    },
+}
+
+/// One board.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BoardConfig {
+    /// Its name.
+    pub name: String,
+    /// The port, as written: a device, or a link to one.
+    pub port: Option<String>,
+    /// The chip's MAC address. With `port` it is checked when the chip is flashed.
+    pub mac: Option<Mac>,
+    /// The kind of chip in the spelling of espflash: `esp32c3`.
+    pub chip: String,
+    /// Baud rate of the firmware's console.
+    pub baud: u32,
+    /// Baud rate of flashing.
+    pub flash_baud: u32,
+    /// How the chip gets into download mode.
+    pub before: Before,
+    /// How it starts afterwards.
+    pub after: After,
+    /// Whether the flasher stub is loaded; without it the ROM does the work, slower.
+    pub stub: bool,
+    /// Which console it is; `None`: by the kind of port.
+    pub console: Option<Console>,
+    /// How long the port may be away while a scenario runs.
+    pub reconnect: Duration,
+    /// The address of this machine as the board sees it.
+    pub host: Option<IpAddr>,
+    /// Name of the WiFi network at the bench.
+    pub ssid: Option<String>,
+    /// Its password.
+    pub password: Option<Secret>,
+    /// Whether the access point hands out this machine as DNS server.
+    pub dns: bool,
+    /// What is wired to it, in free names that a scenario can require.
+    pub fixtures: BTreeSet<String>,
+    /// How much time windows are widened for this bench.
+    pub tolerance: Duration,
+    /// Declared commands.
+    pub commands: Commands,
+    /// The access point, where one is controlled.
+    pub access_point: Option<AccessPointControl>,
+}
+
+/// All boards of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Boards {
+    path: PathBuf,
+    boards: BTreeMap<String, BoardConfig>,
+}
+
+impl Boards {
+    /// Reads `path`.
+    ///
+    /// # Errors
+    /// When it cannot be read or is not valid.
+    pub fn load(path: &Path) -> Result<Boards, ConfigError> {
+        let text = fs::read_to_string(path).map_err(|source| ConfigError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        Boards::parse(path, &text)
+    }
+
+    /// Reads the file that was asked for, or else [`FILE_NAME`] in the working directory if there is one. `None` is
+    /// a working directory without the file.
+    ///
+    /// # Errors
+    /// As [`Boards::load`].
+    pub fn find(asked: Option<&Path>) -> Result<Option<Boards>, ConfigError> {
+        match asked {
+            Some(path) => Boards::load(path).map(Some),
+            None if Path::new(FILE_NAME).exists() => Boards::load(Path::new(FILE_NAME)).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Reads the text of a file; `path` is for messages.
+    ///
+    /// # Errors
+    /// When it is not valid.
+    pub fn parse(path: &Path, text: &str) -> Result<Boards, ConfigError> {
+        let raw: RawFile = toml::from_str(text)
+            .map_err(|error| invalid(path, text, error.span().unwrap_or(0..0), error.message()))?;
+        let mut boards = BTreeMap::new();
+        for (name, raw) in raw.board {
+            let span = name.span();
+            let name = name.into_inner();
+            let board = raw.check(&name, span).map_err(|fault| match fault {
+                Fault::At(span, message) => invalid(path, text, span, &message),
+                Fault::NoPassword(variable) => ConfigError::NoPassword {
+                    board: name.clone(),
+                    variable,
+                },
+            })?;
+            boards.insert(name, board);
+        }
+        Ok(Boards {
+            path: path.to_owned(),
+            boards,
+        })
+    }
+
+    /// The file that they were read from.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The board called `name`.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn get(&self, name: &str) -> Result<&BoardConfig, ConfigError> {
+        self.boards.get(name).ok_or_else(|| ConfigError::NoSuchBoard {
+            path: self.path.clone(),
+            name: name.to_owned(),
+            known: self.boards.keys().cloned().collect(),
+        })
+    }
+
+    /// All of them, by name.
+    pub fn iter(&self) -> impl Iterator<Item = &BoardConfig> {
+        self.boards.values()
+    }
+}
+
+fn invalid(path: &Path, text: &str, span: Range<usize>, message: &str) -> ConfigError {
+    let before = text.get(..span.start).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    ConfigError::Invalid {
+        path: path.to_owned(),
+        line: before.matches('\n').count() + 1,
+        column: before[line_start..].chars().count() + 1,
+        message: message.to_owned(),
+    }
+}
+
+enum Fault {
+    At(Range<usize>, String),
+    NoPassword(String),
+}
+
+/// A length of time as people write it: `500ms`, `10s`, `2m`, `1h`.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+struct Time(Duration);
+
+impl TryFrom<String> for Time {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Time, String> {
+        let wrong = || {
+            format!(
+                "`{text}` is no length of time: expected a whole number with a unit, `500ms`, `10s`, `2m` or `1h`"
+            )
+        };
+        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, unit) = text.split_at(digits);
+        let number: u64 = number.parse().map_err(|_| wrong())?;
+        let ms = match unit.trim_start() {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" | "min" => 60_000,
+            "h" => 3_600_000,
+            _ => return Err(wrong()),
+        };
+        number
+            .checked_mul(ms)
+            .filter(|ms| *ms <= 24 * 3_600_000)
+            .map(|ms| Time(Duration::from_millis(ms)))
+            .ok_or_else(|| format!("`{text}` is more than a day"))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawFile {
+    #[serde(default)]
+    board: BTreeMap<Spanned<String>, RawBoard>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct RawBoard {
+    port: Option<Spanned<String>>,
+    mac: Option<Spanned<String>>,
+    chip: Option<Spanned<String>>,
+    baud: Option<Spanned<u32>>,
+    flash_baud: Option<Spanned<u32>>,
+    #[serde(default)]
+    before: Before,
+    #[serde(default)]
+    after: After,
+    stub: Option<bool>,
+    console: Option<Console>,
+    reconnect: Option<Time>,
+    host: Option<IpAddr>,
+    ssid: Option<Spanned<String>>,
+    password: Option<Secret>,
+    password_env: Option<Spanned<String>>,
+    #[serde(default)]
+    dns: bool,
+    #[serde(default)]
+    fixtures: BTreeSet<String>,
+    tolerance: Option<Time>,
+    commands: Option<RawCommands>,
+    access_point: Option<Spanned<RawAccessPoint>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct RawCommands {
+    reset: Option<Argv>,
+    download: Option<Argv>,
+    power_off: Option<Argv>,
+    power_on: Option<Argv>,
+    timeout: Option<Time>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct RawAccessPoint {
+    hostapd: Option<PathBuf>,
+    off: Option<Argv>,
+    on: Option<Argv>,
+    deauthenticate: Option<Argv>,
+    timeout: Option<Time>,
+}
+
+const DEFAULT_CHIP: &str = "esp32c3";
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+
+impl RawBoard {
+    fn check(self, name: &str, span: Range<usize>) -> Result<BoardConfig, Fault> {
+        let fault = |span: &Range<usize>, message: String| Err(Fault::At(span.clone(), message));
+        if self.port.is_none() && self.mac.is_none() {
+            return fault(
+                &span,
+                format!("the board `{name}` needs `port = \"/dev/…\"` or `mac = \"aa:bb:cc:dd:ee:ff\"`"),
+            );
+        }
+        if let Some(port) = &self.port
+            && port.get_ref().is_empty()
+        {
+            return fault(
+                &port.span(),
+                "the port is empty: expected a device like \"/dev/ttyUSB0\"".to_owned(),
+            );
+        }
+        let mac = match &self.mac {
+            None => None,
+            Some(text) => match text.get_ref().parse::<Mac>() {
+                Ok(mac) => Some(mac),
+                Err(()) => {
+                    let message = format!(
+                        "`{}` is no MAC address: expected \"aa:bb:cc:dd:ee:ff\"",
+                        text.get_ref()
+                    );
+                    return fault(&text.span(), message);
+                }
+            },
+        };
+        let chip = match &self.chip {
+            None => DEFAULT_CHIP.to_owned(),
+            Some(chip) if crate::image::is_chip(chip.get_ref()) => chip.get_ref().clone(),
+            Some(chip) => {
+                let message = format!(
+                    "`{}` is no chip that can be flashed: expected one of {}",
+                    chip.get_ref(),
+                    crate::image::chips().join(", ")
+                );
+                return fault(&chip.span(), message);
+            }
+        };
+        let password = match (self.password, self.password_env) {
+            (Some(_), Some(variable)) => {
+                return fault(
+                    &variable.span(),
+                    "give `password` or `password-env`, not both".to_owned(),
+                );
+            }
+            (Some(password), None) => Some(password),
+            (None, Some(variable)) => match std::env::var(variable.get_ref()) {
+                Ok(password) => Some(Secret(password)),
+                Err(_) => return Err(Fault::NoPassword(variable.into_inner())),
+            },
+            (None, None) => None,
+        };
+        if let Some(ssid) = &self.ssid
+            && !(1..=32).contains(&ssid.get_ref().len())
+        {
+            return fault(
+                &ssid.span(),
+                "the name of a WiFi network has 1 to 32 bytes".to_owned(),
+            );
+        }
+        let access_point = match self.access_point {
+            None => None,
+            Some(raw) => {
+                let span = raw.span();
+                Some(raw.into_inner().check(&span)?)
+            }
+        };
+        let commands = self.commands.unwrap_or_default();
+        Ok(BoardConfig {
+            name: name.to_owned(),
+            port: self.port.map(Spanned::into_inner),
+            mac,
+            chip,
+            baud: baud(self.baud, 115_200)?,
+            flash_baud: baud(self.flash_baud, 460_800)?,
+            before: self.before,
+            after: self.after,
+            stub: self.stub.unwrap_or(true),
+            console: self.console,
+            reconnect: self.reconnect.map_or(Duration::from_secs(10), |t| t.0),
+            host: self.host,
+            ssid: self.ssid.map(Spanned::into_inner),
+            password,
+            dns: self.dns,
+            fixtures: self.fixtures,
+            tolerance: self.tolerance.map_or(Duration::from_secs(2), |t| t.0),
+            commands: Commands {
+                reset: commands.reset,
+                download: commands.download,
+                power_off: commands.power_off,
+                power_on: commands.power_on,
+                timeout: commands.timeout.map_or(DEFAULT_TIMEOUT, |t| t.0),
+            },
+            access_point,
+        })
+    }
+}
+
+fn baud(given: Option<Spanned<u32>>, default: u32) -> Result<u32, Fault> {
+    match given {
+        None => Ok(default),
+        Some(baud) if (300..=5_000_000).contains(baud.get_ref()) => Ok(baud.into_inner()),
+        Some(baud) => Err(Fault::At(
+            baud.span(),
+            format!(
+                "{} is no usable baud rate: expected 300 to 5000000",
+                baud.get_ref()
+            ),
+        )),
+    }
+}
+
+impl RawAccessPoint {
+    fn check(self, span: &Range<usize>) -> Result<AccessPointControl, Fault> {
+        let any = self.off.is_some() || self.on.is_some() || self.deauthenticate.is_some();
+        let fault = |message: &str| Err(Fault::At(span.clone(), message.to_owned()));
+        match self.hostapd {
+            Some(_) if any => {
+                fault("the access point has `hostapd` or commands (`off`, `on`, `deauthenticate`), not both")
+            }
+            Some(path) => Ok(AccessPointControl::Hostapd(path)),
+            None if !any => fault(
+                "the access point needs `hostapd = \"/var/run/hostapd/wlan0\"`, or commands: `off`, `on`, `deauthenticate`",
+            ),
+            None if self.off.is_some() != self.on.is_some() => {
+                fault("an access point that can be switched needs both `off` and `on`")
+            }
+            None => Ok(AccessPointControl::Commands {
+                off: self.off,
+                on: self.on,
+                deauthenticate: self.deauthenticate,
+                timeout: self.timeout.map_or(DEFAULT_TIMEOUT, |t| t.0),
+            }),
+        }
+    }
+}

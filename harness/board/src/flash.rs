@@ -1,0 +1,481 @@
+//! Putting a plan onto the chip, through espflash.
+
+use std::borrow::Cow;
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use espflash::connection::{Connection, Port as NativePort, ResetAfterOperation, ResetBeforeOperation};
+use espflash::flasher::{Flasher, SpiAttachParams};
+use espflash::image_format::Segment;
+use espflash::target::{Chip, ProgressCallbacks};
+use serialport::UsbPortInfo;
+
+use crate::clock;
+use crate::command;
+use crate::config::{Before, BoardConfig};
+use crate::error::{BoardError, with_causes};
+use crate::guard::{Cancel, guarded};
+use crate::image::Part;
+use crate::mac::Mac;
+use crate::ports::{self, Port};
+
+/// Baud rate of the ROM loader before it is told another (esptool, "Serial Protocol").
+const ROM_BAUD: u32 = 115_200;
+
+/// A moment of flashing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FlashStep<'a> {
+    /// The chip is brought into download mode and called.
+    Connecting,
+    /// It answered.
+    Connected(&'a ChipInfo),
+    /// A part is compared with what is on the chip, and written when it differs.
+    Part {
+        /// Its name.
+        name: &'a str,
+        /// Its length, bytes.
+        bytes: usize,
+    },
+    /// So many bytes of all parts are done, written or found unchanged.
+    Done {
+        /// Bytes that are done.
+        bytes: u64,
+        /// Bytes of all parts.
+        total: u64,
+    },
+    /// The part was on the chip already.
+    Unchanged {
+        /// Its name.
+        name: &'a str,
+    },
+    /// The part was written and is compared again.
+    Verifying {
+        /// Its name.
+        name: &'a str,
+    },
+}
+
+/// Who watches flashing.
+pub trait Progress {
+    /// Something went on.
+    fn step(&mut self, step: FlashStep<'_>);
+
+    /// Asked often; `true` ends flashing with [`BoardError::Cancelled`].
+    fn cancelled(&self) -> bool {
+        false
+    }
+}
+
+/// Nobody watches.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unwatched;
+
+impl Progress for Unwatched {
+    fn step(&mut self, _: FlashStep<'_>) {}
+}
+
+/// What a chip says of itself in download mode.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChipInfo {
+    /// Its kind, `esp32c3`.
+    pub chip: String,
+    /// Its MAC address.
+    pub mac: Option<Mac>,
+    /// Its revision, major and minor.
+    pub revision: Option<(u32, u32)>,
+    /// Size of its flash in bytes; `None` when only the chip was asked.
+    pub flash_bytes: Option<u32>,
+}
+
+/// What flashing did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flashed {
+    /// The chip.
+    pub info: ChipInfo,
+    /// Bytes that were written.
+    pub written: u64,
+    /// Bytes that were there already.
+    pub unchanged: u64,
+    /// Names of the parts that were written.
+    pub parts: Vec<String>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl Flashed {
+    /// Whether everything was on the chip already.
+    pub fn skipped(&self) -> bool {
+        self.written == 0
+    }
+}
+
+/// Where flashing stands, for messages.
+struct Stage<'a> {
+    progress: &'a mut dyn Progress,
+    connected: bool,
+    part: String,
+    part_bytes: u64,
+    chunks: u64,
+    /// Bytes of the parts before this one.
+    before: u64,
+    done: u64,
+    total: u64,
+    skipped: bool,
+}
+
+impl<'a> Stage<'a> {
+    fn new(progress: &'a mut dyn Progress, total: u64) -> Stage<'a> {
+        Stage {
+            progress,
+            connected: false,
+            part: String::new(),
+            part_bytes: 0,
+            chunks: 1,
+            before: 0,
+            done: 0,
+            total,
+            skipped: false,
+        }
+    }
+
+    fn percent(&self) -> u8 {
+        u8::try_from(self.done * 100 / self.total.max(1)).unwrap_or(100)
+    }
+
+    fn during(&self) -> String {
+        if self.connected {
+            format!("flashing at {} %", self.percent())
+        } else {
+            "connecting to the chip".to_owned()
+        }
+    }
+
+    fn part(&mut self, part: &Part) {
+        self.check();
+        self.before = self.done;
+        self.part_bytes = part.bytes.len() as u64;
+        self.part.clone_from(&part.name);
+        self.skipped = false;
+        self.progress.step(FlashStep::Part {
+            name: &part.name,
+            bytes: part.bytes.len(),
+        });
+    }
+
+    fn part_done(&mut self) {
+        self.done = self.before + self.part_bytes;
+        self.tell();
+    }
+
+    fn tell(&mut self) {
+        self.progress.step(FlashStep::Done {
+            bytes: self.done,
+            total: self.total,
+        });
+    }
+
+    /// Leaves espflash from within: it has no other way out.
+    fn check(&self) {
+        if self.progress.cancelled() {
+            std::panic::resume_unwind(Box::new(Cancel));
+        }
+    }
+}
+
+impl ProgressCallbacks for Stage<'_> {
+    fn init(&mut self, _: u32, total: usize) {
+        self.chunks = total.max(1) as u64;
+    }
+
+    fn update(&mut self, current: usize) {
+        self.done = self.before + self.part_bytes * (current as u64).min(self.chunks) / self.chunks;
+        self.tell();
+        self.check();
+    }
+
+    fn verifying(&mut self) {
+        self.progress.step(FlashStep::Verifying { name: &self.part });
+    }
+
+    fn finish(&mut self, skipped: bool) {
+        self.skipped = skipped;
+        if skipped {
+            self.progress.step(FlashStep::Unchanged { name: &self.part });
+        }
+    }
+}
+
+/// Brings the chip into download mode and writes `parts` where they differ. The connection stays open: the chip is
+/// in download mode still.
+pub(crate) fn flash(
+    config: &BoardConfig,
+    port: &Port,
+    parts: &[Part],
+    progress: &mut dyn Progress,
+) -> Result<(Flashed, Connection), BoardError> {
+    let start = clock::monotonic();
+    let total = parts.iter().map(|p| p.bytes.len() as u64).sum();
+    let mut stage = Stage::new(progress, total);
+    stage.progress.step(FlashStep::Connecting);
+    let connection = open(config, port)?;
+    let mut flashed = Flashed {
+        info: ChipInfo {
+            chip: config.chip.clone(),
+            mac: None,
+            revision: None,
+            flash_bytes: None,
+        },
+        written: 0,
+        unchanged: 0,
+        parts: Vec::new(),
+        took: Duration::ZERO,
+    };
+    let done = guarded("espflash", "flashing", || {
+        write(config, port, connection, parts, &mut stage, &mut flashed)
+    })?;
+    let connection = done.map_err(|failure| failure.told(config, port, &stage))?;
+    flashed.took = start.elapsed();
+    Ok((flashed, connection))
+}
+
+/// Asks the chip what it is, and leaves it in download mode.
+pub(crate) fn identify(config: &BoardConfig, port: &Port) -> Result<(ChipInfo, Connection), BoardError> {
+    let mut connection = open(config, port)?;
+    let mut unwatched = Unwatched;
+    let stage = Stage::new(&mut unwatched, 0);
+    let asked = guarded("espflash", "asking the chip", || {
+        connection.begin()?;
+        let chip = connection.detect_chip(false)?;
+        let mac = chip.mac_address(&mut connection)?.parse().ok();
+        let revision = chip.revision(&mut connection).ok();
+        Ok(ChipInfo {
+            chip: chip.to_string(),
+            mac,
+            revision,
+            flash_bytes: None,
+        })
+    })?;
+    match asked {
+        Ok(info) => Ok((info, connection)),
+        Err(error) => Err(Failure::Espflash(error).told(config, port, &stage)),
+    }
+}
+
+/// Opens the port for espflash, after the declared command that brings the chip into download mode.
+fn open(config: &BoardConfig, port: &Port) -> Result<Connection, BoardError> {
+    let serial = open_native(port, ROM_BAUD)?;
+    let mut before = match config.before {
+        Before::DefaultReset => ResetBeforeOperation::DefaultReset,
+        Before::UsbReset => ResetBeforeOperation::UsbReset,
+        Before::NoReset => ResetBeforeOperation::NoReset,
+    };
+    if let Some(download) = &config.commands.download {
+        // The port is open already, so that nothing is lost of what the chip says.
+        command::run(
+            "download",
+            download,
+            &[("port", &port.name), ("name", &config.name)],
+            config.commands.timeout,
+        )?;
+        before = ResetBeforeOperation::NoReset;
+    }
+    let (vid, pid) = port.usb.unwrap_or_default();
+    let info = UsbPortInfo {
+        vid,
+        pid,
+        serial_number: port.serial.clone(),
+        manufacturer: None,
+        product: port.product.clone(),
+    };
+    Ok(Connection::new(
+        serial,
+        info,
+        ResetAfterOperation::NoReset,
+        before,
+        ROM_BAUD,
+    ))
+}
+
+/// Opens the port itself.
+pub(crate) fn open_native(port: &Port, baud: u32) -> Result<NativePort, BoardError> {
+    serialport::new(&port.name, baud)
+        .timeout(Duration::from_secs(3))
+        .open_native()
+        .map_err(|e| ports::open_failed_by(port, &e))
+}
+
+fn write(
+    config: &BoardConfig,
+    port: &Port,
+    connection: Connection,
+    parts: &[Part],
+    stage: &mut Stage<'_>,
+    flashed: &mut Flashed,
+) -> Result<Connection, Failure> {
+    let wanted = Chip::from_str(&config.chip).ok();
+    let mut flasher = Flasher::connect(
+        connection,
+        config.stub,
+        true,
+        true,
+        wanted,
+        Some(config.flash_baud),
+    )?;
+    if flasher.secure_download_mode() {
+        return Err(Failure::Refused(
+            "the chip is in secure download mode, which forbids it",
+        ));
+    }
+    let info = flasher.device_info()?;
+    flashed.info = ChipInfo {
+        chip: info.chip.to_string(),
+        mac: info.mac_address.as_deref().and_then(|m| m.parse().ok()),
+        revision: info.revision,
+        flash_bytes: Some(info.flash_size.size()),
+    };
+    stage.connected = true;
+    stage.progress.step(FlashStep::Connected(&flashed.info));
+    if let (Some(wanted), Some(found)) = (config.mac, flashed.info.mac)
+        && wanted != found
+    {
+        return Err(Failure::Board(BoardError::OtherBoard {
+            port: port.name.clone(),
+            found,
+            wanted,
+        }));
+    }
+    let end = parts.iter().map(|p| p.offset + p.bytes.len() as u32).max();
+    if end > flashed.info.flash_bytes {
+        return Err(Failure::Refused(
+            "the flash of the chip is smaller than the partition table says",
+        ));
+    }
+    // Parameters other than the default are those of an ESP32-PICO-D4.
+    let mut target = flasher
+        .chip()
+        .flash_target(SpiAttachParams::default(), config.stub, true, true);
+    target.begin(flasher.connection())?;
+    for part in parts {
+        stage.part(part);
+        let segment = Segment {
+            addr: part.offset,
+            data: Cow::Borrowed(&part.bytes),
+        };
+        target.write_segment(flasher.connection(), segment, stage)?;
+        if stage.skipped {
+            flashed.unchanged += part.bytes.len() as u64;
+        } else {
+            flashed.written += part.bytes.len() as u64;
+            flashed.parts.push(part.name.clone());
+        }
+        stage.part_done();
+    }
+    // Nothing like `target.finish`: it would start the firmware before anybody listens.
+    Ok(flasher.into_connection())
+}
+
+/// What goes wrong while flashing, before it is told for people.
+enum Failure {
+    Espflash(espflash::Error),
+    Refused(&'static str),
+    Board(BoardError),
+}
+
+impl From<espflash::Error> for Failure {
+    fn from(error: espflash::Error) -> Failure {
+        Failure::Espflash(error)
+    }
+}
+
+impl Failure {
+    fn told(self, config: &BoardConfig, port: &Port, stage: &Stage<'_>) -> BoardError {
+        let name = || port.name.clone();
+        let failed = |why: String| BoardError::FlashingFailed {
+            port: name(),
+            part: stage.part.clone(),
+            percent: stage.percent(),
+            why,
+        };
+        let error = match self {
+            Failure::Board(error) => return error,
+            Failure::Refused(why) => return failed(why.to_owned()),
+            Failure::Espflash(error) => error,
+        };
+        match &error {
+            espflash::Error::ChipMismatch(_, found) => {
+                return BoardError::OtherChip {
+                    port: name(),
+                    found: found.clone(),
+                    wanted: config.chip.clone(),
+                };
+            }
+            espflash::Error::ChipDetectError(what) => {
+                return BoardError::OtherChip {
+                    port: name(),
+                    found: format!("none that is known ({what})"),
+                    wanted: config.chip.clone(),
+                };
+            }
+            _ => {}
+        }
+        let why = with_causes(&error);
+        if is_gone(&why) || !port.device.exists() {
+            return BoardError::PortVanished {
+                port: name(),
+                during: stage.during(),
+            };
+        }
+        if stage.connected {
+            failed(why)
+        } else {
+            BoardError::NoAnswer {
+                port: name(),
+                why,
+                modem_lines: port.kind.has_modem_lines(),
+            }
+        }
+    }
+}
+
+/// Whether the text is what the system says of a device that was unplugged. espflash's own errors are private and
+/// drop the kind, so only the text is left; `flush failed` is serialport's for the same.
+fn is_gone(why: &str) -> bool {
+    [
+        "I/O error",
+        "Input/output error",
+        "No such device",
+        "Broken pipe",
+        "broken pipe",
+        "flush failed",
+        "Bad file descriptor",
+    ]
+    .iter()
+    .any(|text| why.contains(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_counts_bytes_of_all_parts() {
+        let mut unwatched = Unwatched;
+        let mut stage = Stage::new(&mut unwatched, 400);
+        stage.connected = true;
+        let part = |len| Part {
+            name: "application".to_owned(),
+            offset: 0,
+            bytes: vec![0; len],
+        };
+        stage.part(&part(100));
+        stage.finish(true);
+        stage.part_done();
+        assert_eq!(stage.percent(), 25);
+        stage.part(&part(300));
+        stage.init(0, 10);
+        stage.update(5);
+        assert_eq!(stage.during(), "flashing at 62 %");
+        stage.part_done();
+        assert_eq!(stage.percent(), 100);
+    }
+}

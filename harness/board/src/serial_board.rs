@@ -1,0 +1,302 @@
+//! The board as a device under test.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dut::{Capabilities, Dut, DutError, Observation};
+use esp32c3::symbols::SymbolTable;
+use events::SerialPort as ChipConsole;
+use serialport::SerialPort;
+use sim::Instant;
+use sim::air::FromAir;
+
+use crate::clock::HostClock;
+use crate::command;
+use crate::config::{After, Argv, BoardConfig, Console as Which};
+use crate::console::{Console, Listener, Sign, Waker};
+use crate::error::BoardError;
+use crate::ports::{Port, PortKind};
+use crate::reset;
+use crate::watch::{Heard, Watch};
+
+/// How long [`Dut::run_until`] sleeps at most before it looks whether a printed panic is complete.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// A board that runs, in wall time. Dropping it ends its thread and closes the port.
+pub struct SerialBoard {
+    name: String,
+    config: BoardConfig,
+    port: Port,
+    console: Console,
+    which: ChipConsole,
+    clock: HostClock,
+    watch: Watch,
+    seen: Vec<(Instant, Observation)>,
+    gone: bool,
+    away: bool,
+}
+
+impl SerialBoard {
+    /// Listens to an open port without touching the chip.
+    pub(crate) fn listen(
+        config: BoardConfig,
+        port: Port,
+        open: impl SerialPort + 'static,
+        clock: HostClock,
+        symbols: Option<Arc<SymbolTable>>,
+    ) -> Result<SerialBoard, BoardError> {
+        let listener = Listener {
+            place: port.clone(),
+            baud: config.baud,
+            reconnect: config.reconnect,
+            clock,
+        };
+        let console = Console::listen(Box::new(open), listener).map_err(|e| BoardError::Port {
+            port: port.name.clone(),
+            what: "listen to it",
+            why: e.to_string(),
+        })?;
+        let which = match (config.console, port.kind) {
+            (Some(Which::Uart0), _) => ChipConsole::Uart0,
+            (Some(Which::UsbSerialJtag), _) | (None, PortKind::UsbSerialJtag) => ChipConsole::UsbSerialJtag,
+            (None, _) => ChipConsole::Uart0,
+        };
+        Ok(SerialBoard {
+            name: format!("board:{}", config.name),
+            watch: Watch::new(config.baud, symbols),
+            config,
+            port,
+            console,
+            which,
+            clock,
+            seen: Vec::new(),
+            gone: false,
+            away: false,
+        })
+    }
+
+    /// Calls `waker` from another thread whenever there is something to observe; afterwards
+    /// [`Dut::take_observations`] has it. For event loops that cannot wait in [`Dut::run_until`].
+    pub fn set_waker(&self, waker: Waker) {
+        self.console.set_waker(waker);
+    }
+
+    /// What was heard so far, for the verdict on a board that does not start.
+    pub fn heard(&mut self) -> Heard {
+        self.absorb();
+        self.watch.heard()
+    }
+
+    /// The error of a board that did not start its firmware in time.
+    pub fn no_boot(&mut self, waited: Duration) -> BoardError {
+        BoardError::NoBoot {
+            waited,
+            heard: self.heard(),
+        }
+    }
+
+    /// Whether the port is away at the moment.
+    pub fn is_away(&self) -> bool {
+        self.away
+    }
+
+    /// The error, once the port has been away for too long.
+    pub fn lost(&self) -> Option<BoardError> {
+        self.gone.then(|| BoardError::PortVanished {
+            port: self.port.name.clone(),
+            during: format!(
+                "running, and did not come back within {} s",
+                self.config.reconnect.as_secs()
+            ),
+        })
+    }
+
+    /// Resets the chip; what the console shows of the time before is forgotten.
+    pub(crate) fn start_over(&mut self) -> Result<(), BoardError> {
+        self.watch.expect_reset();
+        match &self.config.commands.reset {
+            Some(argv) => self.command("reset", &argv.clone()),
+            None if self.config.after == After::HardReset && self.port.kind.has_modem_lines() => {
+                let kind = self.port.kind;
+                match self.console.with_port(|port| reset::run(port, kind)) {
+                    Some(Ok(())) => Ok(()),
+                    // The chip's own USB controller may leave the bus while it is reset.
+                    Some(Err(_)) if kind == PortKind::UsbSerialJtag => Ok(()),
+                    Some(Err(e)) => Err(BoardError::Port {
+                        port: self.port.name.clone(),
+                        what: "reset the chip",
+                        why: e.to_string(),
+                    }),
+                    None => Err(self.vanished("being reset")),
+                }
+            }
+            None => Err(BoardError::Port {
+                port: self.port.name.clone(),
+                what: "reset the chip",
+                why: "it has no modem lines, or `after = \"no-reset\"`, and `commands.reset` is not declared"
+                    .to_owned(),
+            }),
+        }
+    }
+
+    fn command(&self, name: &str, argv: &Argv) -> Result<(), BoardError> {
+        let values = [
+            ("port", self.port.name.as_str()),
+            ("name", self.config.name.as_str()),
+        ];
+        command::run(name, argv, &values, self.config.commands.timeout)?;
+        Ok(())
+    }
+
+    fn vanished(&self, during: &str) -> BoardError {
+        BoardError::PortVanished {
+            port: self.port.name.clone(),
+            during: during.to_owned(),
+        }
+    }
+
+    /// Reads all signs that are there.
+    fn absorb(&mut self) {
+        while let Some((at, sign)) = self.console.try_next() {
+            self.sign(at, sign);
+        }
+        self.watch.quiet(self.clock.now(), &mut self.seen);
+    }
+
+    fn sign(&mut self, at: Instant, sign: Sign) {
+        match sign {
+            Sign::Bytes(bytes) => {
+                let mut meant = Vec::new();
+                self.watch.read(at, &bytes, &mut meant);
+                let port = self.which;
+                self.seen.push((at, Observation::Serial { port, bytes }));
+                self.seen.append(&mut meant);
+            }
+            Sign::Lost => {
+                self.away = true;
+                self.seen.push((at, Observation::PortLost));
+            }
+            Sign::Back(gap) => {
+                self.away = false;
+                self.seen.push((at, Observation::PortBack { gap }));
+            }
+            Sign::Gone => self.gone = true,
+        }
+    }
+}
+
+fn unsupported<T>(what: &'static str, why: &'static str) -> Result<T, DutError> {
+    Err(DutError::Unsupported {
+        backend: "a board",
+        what,
+        why,
+    })
+}
+
+fn failed(error: BoardError) -> DutError {
+    DutError::Backend(Box::new(error))
+}
+
+impl Dut for SerialBoard {
+    fn backend(&self) -> &str {
+        &self.name
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let commands = &self.config.commands;
+        Capabilities {
+            virtual_time: false,
+            air: false,
+            pins: false,
+            power: commands.power_off.is_some() && commands.power_on.is_some(),
+            flash: true,
+        }
+    }
+
+    fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    /// Waits until `until`, or until there is something to observe. With a moment that is past it does not wait.
+    ///
+    /// # Errors
+    /// [`BoardError::PortVanished`] once the port has been away for too long and all that was seen was taken.
+    fn run_until(&mut self, until: Instant) -> Result<(), DutError> {
+        loop {
+            self.absorb();
+            if !self.seen.is_empty() {
+                return Ok(());
+            }
+            if let Some(error) = self.lost() {
+                return Err(failed(error));
+            }
+            let left = self.clock.until(until);
+            if left.is_zero() {
+                return Ok(());
+            }
+            if let Some((at, sign)) = self.console.next(left.min(LOOK)) {
+                self.sign(at, sign);
+            }
+        }
+    }
+
+    fn take_observations(&mut self, out: &mut Vec<(Instant, Observation)>) {
+        self.absorb();
+        out.append(&mut self.seen);
+    }
+
+    fn serial_input(&mut self, bytes: &[u8]) -> Result<(), DutError> {
+        let written = self.console.with_port(|port| {
+            port.write_all(bytes)?;
+            port.flush()
+        });
+        match written {
+            Some(Ok(())) => Ok(()),
+            Some(Err(e)) => Err(failed(BoardError::Port {
+                port: self.port.name.clone(),
+                what: "type into the console",
+                why: e.to_string(),
+            })),
+            None => Err(failed(self.vanished("typing into the console"))),
+        }
+    }
+
+    fn set_pin(&mut self, _: u8, _: Option<bool>) -> Result<(), DutError> {
+        unsupported("drive a pin", "nothing is wired to it that oceanrig controls")
+    }
+
+    fn air(&mut self, _: FromAir) -> Result<(), DutError> {
+        unsupported(
+            "take a message from the air",
+            "its radio is real; the access point's faults do that",
+        )
+    }
+
+    fn reset(&mut self) -> Result<(), DutError> {
+        self.start_over().map_err(failed)
+    }
+
+    fn set_power(&mut self, on: bool) -> Result<(), DutError> {
+        let commands = &self.config.commands;
+        let (name, argv) = if on {
+            ("power-on", &commands.power_on)
+        } else {
+            ("power-off", &commands.power_off)
+        };
+        let Some(argv) = argv.clone() else {
+            return unsupported(
+                "switch its supply",
+                "boards.toml declares no `commands.power-off` and `commands.power-on`",
+            );
+        };
+        self.command(name, &argv).map_err(failed)
+    }
+
+    fn instructions(&self) -> u64 {
+        0
+    }
+
+    fn unmodelled(&self) -> u64 {
+        0
+    }
+}
