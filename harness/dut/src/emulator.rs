@@ -180,6 +180,15 @@ impl Emulator {
                 message: format!("the device does not boot: {error}"),
                 backtrace: Vec::new(),
             },
+            Output::RadioWithoutSymbols { pc, addr } => Observation::GuestFault {
+                message: format!(
+                    "the firmware uses the radio's register {addr:#010x} at {pc:#010x}: its ELF names no driver \
+                     function that could be stood in for"
+                ),
+                backtrace: Vec::new(),
+            },
+            // Every run sets the rate of its console once.
+            Output::Baud { .. } => return,
             Output::Radio(event) => match self.service_event(event) {
                 Some(seen) => seen,
                 None => return,

@@ -5,25 +5,17 @@
 //! windows are mapped page by page. So what firmware reads of its own image is really there, and an image that was
 //! damaged in flash does not boot.
 
+mod choice;
+pub(crate) mod image;
+mod partitions;
+
 use crate::bus::SystemBus;
 use crate::elf::Firmware;
 use crate::peripherals::extmem::MMU_PAGE;
 use crate::rom::nor::{NorError, NorFlash};
 
-/// Where the partition table lies in flash.
-const PARTITION_TABLE: usize = 0x8000;
-const PARTITION_ENTRY: usize = 32;
-const PARTITION_MAGIC: [u8; 2] = [0xAA, 0x50];
-/// Where the application lies if there is no partition table.
-const DEFAULT_APP: u32 = 0x1_0000;
-
-const IMAGE_MAGIC: u8 = 0xE9;
-const IMAGE_HEADER: usize = 24;
-const SEGMENT_HEADER: usize = 8;
-/// `ESP_CHIP_ID_ESP32C3`.
-const CHIP_ID: u8 = 5;
-const MAX_SEGMENTS: usize = 16;
-const CHECKSUM_SEED: u8 = 0xEF;
+pub(crate) use choice::choose;
+use image::{CHECKSUM_SEED, CHIP_ID, IMAGE_HEADER, IMAGE_MAGIC, Image, MAX_SEGMENTS, SEGMENT_HEADER};
 
 /// Why an application cannot be put into flash, or does not boot from there.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -56,15 +48,50 @@ pub enum BootError {
         /// Offset in flash.
         offset: u32,
     },
+    /// There is no partition table where the bootloader looks for it.
+    #[error(
+        "no partition table at {offset:#x} in flash: the first entry's magic is {magic:#06x}, not 0x50aa"
+    )]
+    NoTable {
+        /// Offset in flash.
+        offset: u32,
+        /// What stands there.
+        magic: u16,
+    },
+    /// The partition table has no place for an application.
+    #[error("the partition table has no application partition")]
+    NoAppPartition,
     /// The image is for another chip.
     #[error("the image in flash is for chip {id}, not for the ESP32-C3 ({CHIP_ID})")]
     OtherChip {
         /// `ESP_CHIP_ID` in its header.
-        id: u8,
+        id: u16,
     },
-    /// The image ends outside the flash or its checksum is wrong.
-    #[error("the image in flash is damaged")]
-    Damaged,
+    /// The image ends outside the flash.
+    #[error("the image at {offset:#x} in flash ends outside of it")]
+    Truncated {
+        /// Offset in flash.
+        offset: u32,
+    },
+    /// The checksum over the segments is wrong.
+    #[error(
+        "the image at {offset:#x} in flash is damaged: its checksum is {stored:#04x}, the data give \
+         {calculated:#04x}"
+    )]
+    Checksum {
+        /// Offset in flash.
+        offset: u32,
+        /// What the data give.
+        calculated: u8,
+        /// What the image says.
+        stored: u8,
+    },
+    /// The SHA-256 at the end of the image is wrong.
+    #[error("the image at {offset:#x} in flash is damaged: its SHA-256 is not that of the data")]
+    Hash {
+        /// Offset in flash.
+        offset: u32,
+    },
     /// A segment lies where the chip has no memory.
     #[error("a segment lies at {addr:#010x}, where there is no memory")]
     NoMemory {
@@ -73,49 +100,18 @@ pub enum BootError {
     },
 }
 
-/// A partition that holds an application.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct AppPartition {
-    offset: u32,
-    size: u32,
-}
-
-/// The `factory` partition, or the place it has without a table.
-fn app_partition(flash: &NorFlash) -> AppPartition {
-    let cells = flash.cells();
-    let table = cells
-        .get(PARTITION_TABLE..PARTITION_TABLE + 0xC00)
-        .unwrap_or_default();
-    for entry in table.chunks_exact(PARTITION_ENTRY) {
-        if !entry.starts_with(&PARTITION_MAGIC) {
-            break;
-        }
-        // Type 0 is an application, subtype 0 the factory one.
-        if entry[2..4] == [0, 0] {
-            return AppPartition {
-                offset: word(&entry[4..]),
-                size: word(&entry[8..]),
-            };
-        }
-    }
-    AppPartition {
-        offset: DEFAULT_APP,
-        size: flash.size().saturating_sub(DEFAULT_APP),
-    }
-}
-
-fn word(bytes: &[u8]) -> u32 {
+pub(crate) fn word(bytes: &[u8]) -> u32 {
     u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
 }
 
-fn is_flash_window(addr: u32) -> bool {
+pub(crate) fn is_flash_window(addr: u32) -> bool {
     (0x3C00_0000..0x3C80_0000).contains(&addr) || (0x4200_0000..0x4280_0000).contains(&addr)
 }
 
 /// Writes the application image of `firmware` into its partition.
 pub(crate) fn install(firmware: &Firmware, flash: &mut NorFlash) -> Result<(), BootError> {
     let image = build_image(firmware)?;
-    let partition = app_partition(flash);
+    let partition = partitions::app_place(flash);
     let needs = image.len() as u32;
     if needs > partition.size {
         return Err(BootError::TooLarge {
@@ -208,54 +204,32 @@ fn merge_pages(mut segments: Vec<(u32, Vec<u8>)>) -> Result<Vec<(u32, Vec<u8>)>,
     Ok(merged)
 }
 
-/// Copies and maps the application in flash. Returns its entry point.
-pub(crate) fn load(bus: &mut SystemBus) -> Result<u32, BootError> {
-    let partition = app_partition(&bus.flash);
-    let offset = partition.offset as usize;
-    let cells = bus.flash.cells();
-    let header = cells
-        .get(offset..offset + IMAGE_HEADER)
-        .ok_or(BootError::Damaged)?;
-    if header[0] != IMAGE_MAGIC || usize::from(header[1]) > MAX_SEGMENTS {
-        return Err(BootError::NoImage {
-            offset: partition.offset,
-        });
-    }
-    if header[12] != CHIP_ID {
-        return Err(BootError::OtherChip { id: header[12] });
-    }
-    let (count, entry) = (header[1], word(&header[4..]));
-    let mut at = offset + IMAGE_HEADER;
-    let mut checksum = CHECKSUM_SEED;
-    let mut segments = Vec::new();
-    for _ in 0..count {
-        let header = cells.get(at..at + SEGMENT_HEADER).ok_or(BootError::Damaged)?;
-        let (addr, size) = (word(header), word(&header[4..]) as usize);
-        at += SEGMENT_HEADER;
-        let data = cells.get(at..at.saturating_add(size)).ok_or(BootError::Damaged)?;
-        checksum = data.iter().fold(checksum, |sum, byte| sum ^ byte);
-        segments.push((addr, at, size));
-        at += size;
-    }
-    let end = offset + (at - offset + 1).next_multiple_of(16);
-    if cells.get(end - 1) != Some(&checksum) {
-        return Err(BootError::Damaged);
-    }
-    for (addr, at, size) in segments {
+/// Copies and maps the application that the bootloader would choose. Returns its entry point.
+///
+/// With `bare` a flash without a partition table has its application where the first one usually lies.
+pub(crate) fn load(bus: &mut SystemBus, bare: bool) -> Result<u32, BootError> {
+    let image = choose(&bus.flash, bare).map_err(|failure| failure.error)?;
+    start(bus, &image)
+}
+
+/// Maps and copies the segments of an image that has been checked.
+fn start(bus: &mut SystemBus, image: &Image) -> Result<u32, BootError> {
+    for segment in &image.segments {
+        let (addr, size) = (segment.addr, segment.size);
         if is_flash_window(addr) {
             let first = addr / MMU_PAGE * MMU_PAGE;
-            let start = at as u32 / MMU_PAGE * MMU_PAGE;
-            for page in 0..(addr - first + size as u32).div_ceil(MMU_PAGE) {
+            let start = segment.offset / MMU_PAGE * MMU_PAGE;
+            for page in 0..(addr - first + size).div_ceil(MMU_PAGE) {
                 bus.map_page(first + page * MMU_PAGE, start + page * MMU_PAGE);
             }
         } else if addr != 0 {
-            let data = bus.flash.cells()[at..at + size].to_vec();
+            let data = segment.bytes(bus.flash.cells()).to_vec();
             if !bus.load(addr, &data) {
                 return Err(BootError::NoMemory { addr });
             }
         }
     }
-    Ok(entry)
+    Ok(image.entry)
 }
 
 /// Sets the registers that the boot ROM and the bootloader have written: watchdogs, and the console at 115,200
@@ -327,7 +301,7 @@ mod tests {
             "read-only data is first, as the vendor's tools put it"
         );
         let mut bus = bus(flash);
-        assert_eq!(load(&mut bus), Ok(0x4201_0020));
+        assert_eq!(load(&mut bus, true), Ok(0x4201_0020));
         assert_eq!(bus.read(0x3C00_0020, 4, 0), Ok(0x3333_3333));
         assert_eq!(bus.read(0x4201_0020, 4, 0), Ok(0x4444_4444));
         assert_eq!(bus.read(0x4202_201C, 4, 0), Ok(0x4444_4444), "the second page");
@@ -343,13 +317,6 @@ mod tests {
         table.extend([0xAA, 0x50, 0, 0, 0, 0, 2, 0, 0, 0, 1, 0]);
         table.resize(64, 0);
         flash.flash_image(0x8000, &table).unwrap();
-        assert_eq!(
-            app_partition(&flash),
-            AppPartition {
-                offset: 0x2_0000,
-                size: 0x1_0000
-            }
-        );
         let error = install(&typical(), &mut flash).unwrap_err();
         assert!(
             matches!(
@@ -381,13 +348,20 @@ mod tests {
     fn a_damaged_or_missing_image_does_not_boot() {
         let mut flash = NorFlash::new(0x40_0000);
         assert_eq!(
-            load(&mut bus(flash.clone())),
+            load(&mut bus(flash.clone()), true),
             Err(BootError::NoImage { offset: 0x1_0000 })
         );
         install(&typical(), &mut flash).unwrap();
         flash.flash_image(0x1_0024, &[0]).unwrap();
-        assert_eq!(load(&mut bus(flash.clone())), Err(BootError::Damaged));
+        assert_eq!(
+            load(&mut bus(flash.clone()), true),
+            Err(BootError::Checksum {
+                offset: 0x1_0000,
+                calculated: 0xDC,
+                stored: 0xEF
+            })
+        );
         flash.flash_image(0x1_000C, &[9]).unwrap();
-        assert_eq!(load(&mut bus(flash)), Err(BootError::OtherChip { id: 9 }));
+        assert_eq!(load(&mut bus(flash), true), Err(BootError::OtherChip { id: 9 }));
     }
 }

@@ -6,11 +6,12 @@ use rv32::{AccessFault, Bus, Counts, Flow, OnException, PollCall, PollRead, Poll
 
 use csrs::VendorCsrs;
 
-use crate::guest::{GuestMemory, HookSet};
+use crate::guest::{GuestMemory, HookSet, ROM};
 use crate::output::{Outbox, UnmodelledKind};
 use crate::peripherals::extmem::{MMU_ENTRIES, MMU_INVALID, MMU_PAGE};
 use crate::peripherals::{Peripherals, Written};
 use crate::rom::nor::NorFlash;
+use crate::rom::startup::detect_magic;
 
 /// SRAM on the data bus.
 pub(crate) const DRAM: u32 = 0x3FC8_0000;
@@ -31,6 +32,12 @@ const PERIPHERALS_SIZE: u32 = 0xD_1000;
 /// libgcc's unsigned 64-bit division in the ROM (`esp32c3.rom.libgcc.ld`).
 const UDIVDI3: u32 = 0x4000_08AC;
 const MMU_TABLE: u32 = 0x600C_5000;
+/// Words of the ROM that tools and their programs read: the chip's `ESP_CHIP_ID`, the ROM's version, and the word by
+/// which tools tell chips apart.
+const ROM_CHIP_ID: u32 = 0x4000_0010;
+const CHIP_ID: u32 = 5;
+const ROM_ECO_VERSION: u32 = 0x4000_0014;
+const ROM_DETECT: u32 = 0x4000_1000;
 
 /// A few bytes more than there are, so that an access of four bytes at any valid offset stays inside.
 const SLACK: usize = 4;
@@ -69,6 +76,8 @@ pub(crate) struct SystemBus {
     pub(crate) hooks: HookSet,
     pub(crate) outbox: Outbox,
     pub(crate) misses: Vec<Miss>,
+    /// `_rom_eco_version` of the boot ROM.
+    pub(crate) rom_version: u32,
     csrs: VendorCsrs,
     /// Time of accesses that host code makes for the guest, and the place in the program that they are for.
     pub(crate) host_cycle: u64,
@@ -129,6 +138,7 @@ impl SystemBus {
             hooks,
             outbox: Outbox::new(),
             misses: Vec::new(),
+            rom_version: 0,
             csrs: VendorCsrs::default(),
             host_cycle: 0,
             host_pc: 0,
@@ -281,6 +291,18 @@ impl SystemBus {
             }
             // The bus carries words; a narrow read takes its lane.
             return Ok(word.unwrap_or(0) >> (8 * (addr & 3)) & (u32::MAX >> (32 - 8 * size)));
+        }
+        if ROM.contains(&addr) {
+            let word = match addr & !3 {
+                ROM_CHIP_ID => CHIP_ID,
+                ROM_ECO_VERSION => self.rom_version,
+                ROM_DETECT => detect_magic(self.rom_version),
+                _ => {
+                    self.miss(addr, size, None)?;
+                    0
+                }
+            };
+            return Ok(word >> (8 * (addr & 3)) & (u32::MAX >> (32 - 8 * size)));
         }
         if addr.wrapping_sub(ROM_DATA) < ROM_DATA_SIZE {
             self.miss(addr, size, None)?;

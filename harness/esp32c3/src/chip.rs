@@ -3,6 +3,7 @@
 mod cpu;
 mod pace;
 mod report;
+mod rom;
 
 use std::collections::BTreeMap;
 
@@ -22,8 +23,9 @@ use crate::output::{Output, Port, UnmodelledKind};
 use crate::peripherals::Peripherals;
 use crate::peripherals::efuse::Revision;
 use crate::peripherals::rtc_cntl::Sleep;
-use crate::reset::ResetCause;
+use crate::reset::{ResetCause, ResetLevel};
 use crate::rom::nor::NorFlash;
+use crate::rom::startup::{Startup, eco_version};
 use crate::services::{Context, Services};
 
 /// Size of the flash.
@@ -47,10 +49,13 @@ pub struct ChipConfig {
     pub revision: Revision,
     /// Whether a host listens on the USB serial port.
     pub usb_host: bool,
+    /// Whether a reset runs the boot ROM's own program: its lines on UART0, the strapping pins, the serial loader, the
+    /// checks of bootloader, partition table and image. Without it the application starts at once and in silence.
+    pub boot_rom: bool,
 }
 
 impl Default for ChipConfig {
-    /// Revision 0.4, erased flash, a locally administered MAC address, no USB host.
+    /// Revision 0.4, erased flash, a locally administered MAC address, no USB host, no boot ROM.
     fn default() -> Self {
         ChipConfig {
             mac: [0x02, 0x00, 0x00, 0xC3, 0x00, 0x01],
@@ -58,6 +63,7 @@ impl Default for ChipConfig {
             seed: 0,
             revision: Revision { major: 0, minor: 4 },
             usb_host: false,
+            boot_rom: false,
         }
     }
 }
@@ -90,6 +96,16 @@ pub enum Stop {
 pub struct Chip {
     config: ChipConfig,
     firmware: Firmware,
+    /// Taken at the next reset instead of `firmware`.
+    next_firmware: Option<Firmware>,
+    /// The boot ROM's program while it runs.
+    startup: Option<Startup>,
+    /// Levels of the strapping pins when they were last sampled, as in `GPIO_STRAP`.
+    straps: u32,
+    /// Rate of UART0 when it was last reported.
+    baud: u32,
+    /// The radio's own registers have been touched since the reset.
+    radio_touched: bool,
     hart: Hart,
     bus: SystemBus,
     services: Services,
@@ -112,6 +128,8 @@ type Place = (UnmodelledKind, u32, u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Running,
+    /// The boot ROM's own program is at work.
+    Rom,
     /// Powered, but nothing to execute.
     Stuck,
     Off,
@@ -120,6 +138,27 @@ enum State {
 impl Chip {
     /// A chip with `firmware` in its flash, switched on at time zero.
     pub fn new(config: ChipConfig, firmware: &Firmware) -> Result<Chip, ChipError> {
+        let mut chip = Chip::unpowered(config, firmware)?;
+        boot::install(firmware, &mut chip.bus.flash)?;
+        chip.sample_straps();
+        chip.boot(None)?;
+        Ok(chip)
+    }
+
+    /// A chip that boots what its flash holds, switched on at time zero. `symbols` are those of the application in
+    /// flash (see [`Firmware::matches`]): by them the radio's driver is found and backtraces get names. Flash without
+    /// an application is no error: the chip does what a real one does, and reports [`Output::BootFailed`] where its
+    /// bootloader gives up.
+    pub fn from_flash(config: ChipConfig, symbols: Option<&Firmware>) -> Result<Chip, ChipError> {
+        let unknown = Firmware::unknown();
+        let mut chip = Chip::unpowered(config, symbols.unwrap_or(&unknown))?;
+        chip.sample_straps();
+        chip.restart(None);
+        Ok(chip)
+    }
+
+    /// Checks the configuration and puts the parts together.
+    fn unpowered(config: ChipConfig, firmware: &Firmware) -> Result<Chip, ChipError> {
         if config.flash.len() > FLASH_SIZE as usize {
             return Err(ChipError::FlashTooLong(config.flash.len()));
         }
@@ -128,13 +167,18 @@ impl Chip {
         }
         let mut flash = NorFlash::new(FLASH_SIZE);
         flash.flash_image(0, &config.flash).map_err(BootError::from)?;
-        boot::install(firmware, &mut flash)?;
         let peripherals = Peripherals::new(config.mac, config.revision, config.seed, config.usb_host);
         let services = Services::new(firmware);
-        let bus = SystemBus::new(flash, peripherals, services.hooks().clone());
-        let mut chip = Chip {
+        let mut bus = SystemBus::new(flash, peripherals, services.hooks().clone());
+        bus.rom_version = eco_version(config.revision);
+        Ok(Chip {
             hart: Hart::new(hart_config()),
             firmware: firmware.clone(),
+            next_firmware: None,
+            startup: None,
+            straps: 0,
+            baud: 0,
+            radio_touched: false,
             bus,
             services,
             state: State::Off,
@@ -145,9 +189,7 @@ impl Chip {
             attention: false,
             ledger: BTreeMap::new(),
             config,
-        };
-        chip.boot()?;
-        Ok(chip)
+        })
     }
 
     /// True time of the chip.
@@ -204,9 +246,16 @@ impl Chip {
         }
         // Whatever was due has been done: a deadline that is still in the past must not stop time.
         limit = limit.max(now + 1);
-        if self.state == State::Stuck {
-            self.hart.skip_to(limit);
-            return;
+        match self.state {
+            State::Stuck => {
+                self.hart.skip_to(limit);
+                return;
+            }
+            State::Rom => {
+                self.step_rom(limit);
+                return;
+            }
+            State::Running | State::Off => {}
         }
         if let Some(sleep) = self.bus.peripherals.rtc_cntl.sleep() {
             if sleep == Sleep::Deep {
@@ -246,6 +295,9 @@ impl Chip {
         let now = self.hart.cycle;
         self.bus.host_cycle = now;
         self.bus.host_pc = self.hart.pc;
+        if self.config.boot_rom && self.serve_rom_entry() {
+            return;
+        }
         let cx = Context {
             mem: &mut self.bus,
             now: instant_at(now),
@@ -389,12 +441,16 @@ impl Chip {
         self.collect();
         self.push(Output::Reset { cause, pc });
         self.services.reset();
+        self.take_symbols();
+        if cause.level() >= ResetLevel::System {
+            self.sample_straps();
+        }
         match cause {
             ResetCause::PowerOn => self.bus.lose_memory(),
             ResetCause::CoreDeepSleep => self.bus.lose_sram(),
             _ => {}
         }
-        self.restart();
+        self.restart(Some((cause, pc)));
     }
 
     /// Cuts the power: pins are let go, what RAM and RTC hold is lost, the flash is kept.
@@ -410,6 +466,7 @@ impl Chip {
         self.collect();
         self.push(Output::PowerLost);
         self.bus.lose_memory();
+        self.startup = None;
         self.state = State::Off;
     }
 
@@ -420,7 +477,9 @@ impl Chip {
             self.bus
                 .peripherals
                 .reset(ResetCause::PowerOn, cycle, &mut self.bus.outbox);
-            self.restart();
+            self.take_symbols();
+            self.sample_straps();
+            self.restart(None);
         }
     }
 
@@ -455,22 +514,35 @@ impl Chip {
         Backtrace::capture(&HartCpu(&mut self.hart), &mut self.bus, &self.firmware.symbols)
     }
 
-    fn restart(&mut self) {
-        if let Err(error) = self.boot() {
+    /// Boots after a reset of this cause at this place, or after power has come.
+    fn restart(&mut self, reset: Option<(ResetCause, u32)>) {
+        if let Err(error) = self.boot(reset) {
             self.state = State::Stuck;
             self.push(Output::BootFailed(error));
         }
     }
 
-    /// What the boot ROM and the second-stage bootloader do, up to the application's first instruction.
-    fn boot(&mut self) -> Result<(), BootError> {
+    fn boot(&mut self, reset: Option<(ResetCause, u32)>) -> Result<(), BootError> {
         let cycle = self.hart.cycle;
+        self.radio_touched = false;
+        self.startup = None;
         self.waiting = false;
         self.busy_until = cycle;
         self.power_cut_at = NEVER;
         self.bus.reset_core(cycle);
         self.bus.hooks = self.services.hooks().clone();
-        let entry = boot::load(&mut self.bus)?;
+        if self.config.boot_rom {
+            self.enter_rom(reset);
+            return Ok(());
+        }
+        self.launch(true)
+    }
+
+    /// What the second-stage bootloader does, up to the application's first instruction. With `bare` it does not need
+    /// a partition table.
+    fn launch(&mut self, bare: bool) -> Result<(), BootError> {
+        let cycle = self.hart.cycle;
+        let entry = boot::load(&mut self.bus, bare)?;
         boot::leave_bootloader(&mut self.bus, cycle);
         self.hart.reset();
         self.hart.forget_code();

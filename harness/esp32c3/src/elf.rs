@@ -137,6 +137,16 @@ impl Firmware {
         })
     }
 
+    /// A firmware of which nothing is known: for a chip whose flash holds an application without its ELF.
+    pub(crate) fn unknown() -> Firmware {
+        Firmware {
+            entry: 0,
+            segments: Arc::new([]),
+            symbols: Arc::new(SymbolTable::default()),
+            app: None,
+        }
+    }
+
     /// Whether the vendor's WiFi driver is linked in.
     pub fn has_wifi_driver(&self) -> bool {
         self.symbols.find("esp_wifi_init_internal").is_some()
@@ -347,10 +357,15 @@ fn find_app_description(segments: &[Segment], symbols: &SymbolTable) -> Option<A
 /// Layout of `esp_app_desc_t`: magic 0, version 16 [32], project 48 [32], time 80 [16], date 96 [16],
 /// ESP-IDF version 112 [32], SHA-256 144 [32].
 fn read_app_description(segments: &[Segment], addr: u32) -> Option<AppDescription> {
-    let raw = segments.iter().find_map(|s| {
+    describe(segments.iter().find_map(|s| {
         let start = usize::try_from(addr.checked_sub(s.addr)?).ok()?;
-        s.data.get(start..start + 176)
-    })?;
+        s.data.get(start..)
+    })?)
+}
+
+/// Reads a descriptor from its first byte on.
+pub(crate) fn describe(raw: &[u8]) -> Option<AppDescription> {
+    let raw = raw.get(..176)?;
     if raw[..4] != APP_DESCRIPTION_MAGIC.to_le_bytes() {
         return None;
     }

@@ -56,8 +56,24 @@ pub enum Output {
         /// Who called whom.
         backtrace: Backtrace,
     },
-    /// There is no bootable application in the flash; the chip stands still.
+    /// There is no bootable application in the flash. The chip stands still; with a boot ROM its bootloader has said so
+    /// on UART0 and resets.
     BootFailed(BootError),
+    /// The rate of a serial port is now this; only with a boot ROM.
+    Baud {
+        /// The port, UART0.
+        port: Port,
+        /// Bits in a second.
+        baud: u32,
+    },
+    /// The guest began to use the radio's own registers, which are not modelled: without symbols the driver's functions
+    /// cannot be found and stood in for. The guest does not come further than this. Once per reset.
+    RadioWithoutSymbols {
+        /// Program counter of the access.
+        pc: u32,
+        /// The register.
+        addr: u32,
+    },
     /// The radio's stand-in has something to report.
     Radio(ServiceEvent),
 }

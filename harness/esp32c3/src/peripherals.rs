@@ -243,6 +243,13 @@ const OTHER_BLOCKS: &[(u32, &str)] = &[
     (0x600C_C000, "XTS_AES"),
 ];
 
+/// Whether `addr` is a register of the radio: front ends, receiver, baseband, WiFi's MAC layer (ESP-IDF
+/// `soc/reg_base.h`).
+pub(crate) fn is_radio(addr: u32) -> bool {
+    let block = addr & !0xFFF;
+    [FE2, FE, NRX, BB].contains(&block) || (0x6003_1000..0x6003_6000).contains(&block)
+}
+
 /// The names of the block and of the register at `addr`.
 pub fn name_of(addr: u32) -> Option<(&'static str, Option<&'static str>)> {
     let block = BLOCKS

@@ -7,24 +7,27 @@
 //! function, is reported with its name and answers 0.
 
 pub(crate) mod call;
-mod console;
+pub(crate) mod console;
 mod flash;
 mod float;
-mod hash;
+pub(crate) mod hash;
+mod inflate;
 mod integer;
 mod memory;
 mod names;
 pub mod nor;
-mod system;
+pub(crate) mod startup;
+pub(crate) mod system;
 
 use crate::services::ServiceEvent;
 use call::{Call, Reply, Served};
 
 /// The ROM and what it remembers.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Rom {
     system: system::System,
     console: console::Console,
+    inflate: inflate::Inflate,
 }
 
 impl Rom {
@@ -42,12 +45,16 @@ impl Rom {
                         .or_else(|| self.console.serve(addr, call))
                         .or_else(|| flash::serve(addr, call))
                         .or_else(|| hash::serve(addr, call))
+                        .or_else(|| self.inflate.serve(addr, call))
                 })
                 .flatten()
                 .or_else(|| self.system.serve(addr, call));
             if let Some(served) = served {
                 return served;
             }
+        }
+        if SECURITY_INFO.contains(&addr) {
+            return loader_security_info(call);
         }
         events.push(ServiceEvent::RomNotModelled {
             addr,
@@ -56,6 +63,18 @@ impl Rom {
         });
         Ok(Reply::Value(0))
     }
+}
+
+/// `GetSecurityInfoProc` of the ROM's loader, which stub programs call by its address in each ROM (chip revisions
+/// 0.3 and 1.1).
+const SECURITY_INFO: [u32; 2] = [0x4004_B9DA, 0x4004_D51E];
+
+/// `(const u8 *request, u32 *error, u8 *info)`: 0.
+fn loader_security_info(call: &mut Call<'_>) -> Served {
+    let to = call.args[2];
+    let info = crate::download::security_info(call.mem);
+    call.store(to, &info)?;
+    Ok(Reply::Value(0))
 }
 
 #[cfg(test)]

@@ -11,12 +11,13 @@ use sim::Instant;
 use sim::air::{FromAir, Mac, ToAir};
 
 use crate::backtrace::Backtrace;
-use crate::calls::{Calls, CannotCall};
+use crate::calls::{Calls, CannotCall, GuestCall};
 use crate::elf::Firmware;
 use crate::guest::{GuestCpu, GuestMemory, HookSet, Outcome, RETURN_PADS, ROM, reg};
 use crate::radio::{Radio, Step, Then};
 use crate::rom::Rom;
 use crate::rom::call::{Call, Fault, Reply, Served};
+use crate::rom::system::INTERRUPT_HANDLERS;
 use crate::symbols::SymbolTable;
 
 /// What there is to report about hooked functions. None is an error of the bench.
@@ -200,6 +201,16 @@ impl Services {
         self.rom = Rom::default();
         self.radio.reset();
         self.calls = Calls::default();
+    }
+
+    /// The hart has taken interrupt `line` with the ROM's vectors: calls the handler that the guest has attached, after
+    /// which execution goes on at `interrupted`. False if there is none.
+    pub(crate) fn interrupt(&mut self, cpu: &mut dyn GuestCpu, mem: &mut dyn GuestMemory, line: u32) -> bool {
+        let entry = INTERRUPT_HANDLERS + 8 * (line & 31);
+        let handler = mem.read_u32(entry).unwrap_or(0);
+        let arg = mem.read_u32(entry + 4).unwrap_or(0);
+        let call = GuestCall::new(handler, &[arg]);
+        handler == 0 || self.calls.begin(cpu, mem, &call, true, Then::Done).is_ok()
     }
 
     /// Execution has reached a return pad.

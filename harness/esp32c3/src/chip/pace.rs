@@ -23,6 +23,7 @@ impl Chip {
             let idle =
                 self.waiting && self.bus.peripherals.intc.line().is_none() && !self.services.wants_delivery();
             if now < self.busy_until {
+                // A ROM function, or the ROM's own program, which has nothing to do before.
                 due = due.min(self.busy_until);
             } else if !idle {
                 due = now;

@@ -6,12 +6,13 @@ use crate::backtrace::Backtrace;
 use crate::bus::Miss;
 use crate::clock::instant_at;
 use crate::output::{Exception, Output, Unmodelled, UnmodelledKind};
-use crate::peripherals::name_of;
+use crate::peripherals::{is_radio, name_of};
 use crate::services::ServiceEvent;
 
 impl Chip {
     /// Gathers what has left, in order of time.
     pub(super) fn collect(&mut self) {
+        self.report_baud();
         for miss in std::mem::take(&mut self.bus.misses) {
             self.report_miss(miss);
         }
@@ -56,6 +57,13 @@ impl Chip {
     }
 
     fn report_miss(&mut self, miss: Miss) {
+        if !self.has_symbols() && !self.radio_touched && is_radio(miss.addr) {
+            self.radio_touched = true;
+            self.push(Output::RadioWithoutSymbols {
+                pc: miss.pc,
+                addr: miss.addr,
+            });
+        }
         let name = name_of(miss.addr).map(|(block, register)| match register {
             Some(register) => format!("{block}.{register}"),
             None => block.to_owned(),

@@ -98,6 +98,16 @@ impl Gpio {
         self.file.set(STATUS, 0);
     }
 
+    /// What the outside drives at a pin.
+    pub(crate) fn outside(&self, gpio: u8) -> Option<bool> {
+        self.outside.get(usize::from(gpio)).copied().flatten()
+    }
+
+    /// Sets the levels of the strapping pins that were sampled.
+    pub(crate) fn set_straps(&mut self, straps: u32) {
+        self.file.set(STRAP, straps);
+    }
+
     /// Stops driving all pins.
     pub(crate) fn release(&mut self, mux: &IoMux, cycle: u64, out: &mut Outbox) {
         self.file.set(ENABLE, 0);

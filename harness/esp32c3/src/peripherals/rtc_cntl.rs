@@ -390,6 +390,17 @@ impl RtcCntl {
         self.reschedule(cycle);
     }
 
+    /// Neither watchdog strikes while the boot ROM's own program runs.
+    pub(crate) fn quiet_watchdogs(&mut self, cycle: u64) {
+        self.file.set(
+            SWD_CONF,
+            self.file.get(SWD_CONF) & !SWD_DISABLE | SWD_AUTO_FEED_EN,
+        );
+        self.file.set(WDTCONFIG0, self.file.get(WDTCONFIG0) & !WDT_EN);
+        self.watchdog.feed(cycle);
+        self.reschedule(cycle);
+    }
+
     fn set_cause(&mut self, cause: ResetCause) {
         let state = self.file.get(RESET_STATE) & !0x3F;
         self.file.set(RESET_STATE, state | cause as u32);

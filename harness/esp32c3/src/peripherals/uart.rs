@@ -70,6 +70,7 @@ pub(crate) const REGISTERS: &[Register] = &[
     modelled(MEM_CONF, "MEM_CONF", 0x000A_0012, 0x0FFF_FFFE),
     modelled(FSM_STATUS, "FSM_STATUS", 0, 0),
     modelled(CLK_CONF, "CLK_CONF", 0x0370_1000, 0x0FFF_FFFF),
+    tagged(0x7C, "DATE", 0x0200_8270, 0xFFFF_FFFF),
     modelled(ID, "ID", 0x4000_0500, 0x7FFF_FFFF),
 ];
 
@@ -204,6 +205,11 @@ impl Uart {
         self.reschedule(cycle);
     }
 
+    /// When the transmitter has nothing left.
+    pub(crate) fn idle_at(&self) -> u64 {
+        self.sending.back().map_or(0, |s| s.ends_at)
+    }
+
     /// A reset of the block; what is on the lines is lost.
     pub(crate) fn reset(&mut self) {
         *self = Uart::new(self.port);
@@ -316,7 +322,7 @@ impl Uart {
     }
 
     /// CPU cycles that one frame takes: start bit, data, parity and stop bits.
-    fn frame_cycles(&self) -> u64 {
+    pub(crate) fn frame_cycles(&self) -> u64 {
         let conf0 = self.file.get(CONF0);
         let half_bits = 2 * (1 + 5 + u64::from(conf0 >> 2 & 3) + u64::from(conf0 >> 1 & 1))
             + [2, 2, 3, 4][(conf0 >> 4 & 3) as usize];

@@ -6,8 +6,14 @@ use crate::rom::call::{Call, Fault, Reply, Served};
 
 /// UART0 FIFO, STATUS and FSM_STATUS (TRM chapter 26).
 const UART_FIFO: u32 = 0x6000_0000;
+const UART_CLKDIV: u32 = 0x6000_0014;
 const UART_STATUS: u32 = 0x6000_001C;
+const UART_CONF0: u32 = 0x6000_0020;
+/// `RXFIFO_RST` and `TXFIFO_RST`.
+const UART_FIFOS_RST: u32 = 3 << 17;
 const UART_FSM_STATUS: u32 = 0x6000_006C;
+/// `UartDev`, what the ROM knows of its console (chip revision 0.3).
+pub(crate) const UART_DEVICE: u32 = 0x3FCD_F064;
 /// The ROM waits while this many bytes wait in the transmit FIFO.
 const TX_FULL: u32 = 126;
 /// How long to spin before looking again: one character at 115200 baud.
@@ -32,6 +38,8 @@ impl Console {
             0x068 | 0x06C => tx_one_char(call),
             0x070 => rx_one_char(call),
             0x080 | 0x084 => tx_flush(call),
+            0x088 => div_modify(call),
+            0x0B0 => Ok(Reply::Value(UART_DEVICE)),
             0x58C => Ok(Reply::Value(0)),
             _ => return None,
         })
@@ -93,6 +101,18 @@ fn tx_flush(call: &mut Call<'_>) -> Served {
             after: CHARACTER,
             a0: uart,
         });
+    }
+    Ok(Reply::Value(0))
+}
+
+/// `(u8 uart, u32 divider)`: the divider in sixteenths; both FIFOs are emptied.
+fn div_modify(call: &mut Call<'_>) -> Served {
+    let [uart, divider, ..] = call.args;
+    if uart == 0 {
+        call.store_u32(UART_CLKDIV, (divider >> 4 & 0xFFF) | (divider & 0xF) << 20)?;
+        let conf0 = call.load_u32(UART_CONF0)?;
+        call.store_u32(UART_CONF0, conf0 | UART_FIFOS_RST)?;
+        call.store_u32(UART_CONF0, conf0 & !UART_FIFOS_RST)?;
     }
     Ok(Reply::Value(0))
 }

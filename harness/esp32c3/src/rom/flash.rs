@@ -17,13 +17,16 @@ pub(crate) fn serve(addr: u32, call: &mut Call<'_>) -> Option<Served> {
         0x120 | 0x1FC => erase_chip,
         0x124 | 0x1F8 => erase_block,
         0x128 | 0x20C => erase_sector,
+        0x210 => write_enable,
+        // Keys for encryption are not in the fuses.
+        0x110 | 0x114 => refuse,
         0x12C => write,
         0x130 => read,
         0x1E4 => erase_area,
         // Waiting for idle, parameters, pins, unlock, clock, read mode, attach, lock, dummy cycles: the model's
         // flash is always idle, unlocked and attached.
-        0x10C | 0x134 | 0x13C | 0x140 | 0x150 | 0x154 | 0x160 | 0x164 | 0x1E8 | 0x1EC | 0x1F4 | 0x210
-        | 0x214 | 0x218 | 0x21C | 0x220 | 0x224 | 0x228 => accept,
+        0x10C | 0x118 | 0x11C | 0x134 | 0x13C | 0x140 | 0x14C | 0x150 | 0x154 | 0x160 | 0x164 | 0x1E8
+        | 0x1EC | 0x1F4 | 0x214 | 0x218 | 0x21C | 0x220 | 0x224 | 0x228 => accept,
         0x158 | 0x15C => read_status,
         _ => return None,
     };
@@ -32,6 +35,19 @@ pub(crate) fn serve(addr: u32, call: &mut Call<'_>) -> Option<Served> {
 
 #[expect(clippy::unnecessary_wraps, reason = "one of a table of functions")]
 fn accept(_: &mut Call<'_>) -> Served {
+    Ok(Reply::Value(OK))
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "one of a table of functions")]
+fn refuse(_: &mut Call<'_>) -> Served {
+    Ok(Reply::Value(ERROR))
+}
+
+/// The caller goes on with commands of its own through the controller's registers.
+fn write_enable(call: &mut Call<'_>) -> Served {
+    const SPI1_CMD: u32 = 0x6000_2000;
+    const FLASH_WREN: u32 = 1 << 30;
+    call.store_u32(SPI1_CMD, FLASH_WREN)?;
     Ok(Reply::Value(OK))
 }
 

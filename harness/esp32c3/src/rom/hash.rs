@@ -48,10 +48,7 @@ const BLOCK: u32 = 24;
 
 fn md5_init(call: &mut Call<'_>) -> Served {
     let context = call.args[0];
-    for (i, word) in [0x6745_2301, 0xEFCD_AB89, 0x98BA_DCFE, 0x1032_5476, 0, 0]
-        .into_iter()
-        .enumerate()
-    {
+    for (i, word) in MD5_START.into_iter().chain([0, 0]).enumerate() {
         call.store_u32(context + 4 * i as u32, word)?;
     }
     Ok(Reply::Value(0))
@@ -93,16 +90,64 @@ fn md5_final(call: &mut Call<'_>) -> Served {
     let bits =
         u64::from(call.load_u32(context + BITS)?) | u64::from(call.load_u32(context + BITS + 4)?) << 32;
     let filled = (bits / 8 % 64) as usize;
-    // One 1 bit, zeros up to 8 bytes short of a block, the length in bits (RFC 1321, 3.1 and 3.2).
-    let zeros = (55 + 64 - filled) % 64;
-    let mut tail = vec![0x80];
-    tail.resize(1 + zeros, 0);
-    tail.extend_from_slice(&bits.to_le_bytes());
-    md5_feed(call, context, &tail)?;
+    md5_feed(call, context, &md5_tail(filled, bits))?;
     let state = call.load(context, 16)?;
     call.store(digest, &state)?;
     Ok(Reply::Value(0))
 }
+
+/// MD5 of data that the host holds.
+#[derive(Clone, Debug)]
+pub(crate) struct Md5 {
+    state: [u32; 4],
+    /// Bytes that do not fill a block.
+    pending: Vec<u8>,
+    length: u64,
+}
+
+impl Default for Md5 {
+    fn default() -> Md5 {
+        Md5 {
+            state: MD5_START,
+            pending: Vec::new(),
+            length: 0,
+        }
+    }
+}
+
+impl Md5 {
+    pub(crate) fn update(&mut self, data: &[u8]) {
+        self.length += data.len() as u64;
+        self.pending.extend_from_slice(data);
+        let whole = self.pending.len() / 64 * 64;
+        for block in self.pending[..whole].chunks_exact(64) {
+            md5_block(&mut self.state, block);
+        }
+        self.pending.drain(..whole);
+    }
+
+    pub(crate) fn finish(mut self) -> [u8; 16] {
+        let tail = md5_tail(self.pending.len(), self.length.wrapping_mul(8));
+        self.update(&tail);
+        let mut digest = [0; 16];
+        for (bytes, word) in digest.chunks_exact_mut(4).zip(self.state) {
+            bytes.copy_from_slice(&word.to_le_bytes());
+        }
+        digest
+    }
+}
+
+/// One 1 bit, zeros up to 8 bytes short of a block, the length in bits (RFC 1321, 3.1 and 3.2).
+fn md5_tail(filled: usize, bits: u64) -> Vec<u8> {
+    let zeros = (55 + 64 - filled) % 64;
+    let mut tail = vec![0x80];
+    tail.resize(1 + zeros, 0);
+    tail.extend_from_slice(&bits.to_le_bytes());
+    tail
+}
+
+/// RFC 1321, 3.3.
+const MD5_START: [u32; 4] = [0x6745_2301, 0xEFCD_AB89, 0x98BA_DCFE, 0x1032_5476];
 
 /// RFC 1321, 3.4.
 fn md5_block(state: &mut [u32; 4], block: &[u8]) {
@@ -194,3 +239,25 @@ const MD5_TABLE: [u32; 64] = [
     0x2AD7_D2BB,
     0xEB86_D391,
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hex(data: &[u8], step: usize) -> String {
+        let mut digest = Md5::default();
+        data.chunks(step.max(1)).for_each(|chunk| digest.update(chunk));
+        digest.finish().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// RFC 1321, A.5.
+    #[test]
+    fn md5_is_that_of_the_rfc() {
+        assert_eq!(hex(b"", 1), "d41d8cd98f00b204e9800998ecf8427e");
+        assert_eq!(hex(b"message digest", 3), "f96b697d7cb7938d525a2f31aaf161d0");
+        let digits = b"1234567890".repeat(8);
+        for step in [1, 63, 64, 80] {
+            assert_eq!(hex(&digits, step), "57edf4a22be3c955ac49da2e2107b67a");
+        }
+    }
+}

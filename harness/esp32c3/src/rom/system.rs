@@ -20,6 +20,9 @@ const MMU_TABLE: u32 = 0x600C_5000;
 /// A delay is slept in steps, between which interrupts are taken as on the chip.
 const DELAY_STEP_US: u32 = 50;
 
+/// The ROM's table of interrupt handlers and their arguments, 32 entries (chip revision 0.3).
+pub(crate) const INTERRUPT_HANDLERS: u32 = 0x3FCD_EF60;
+
 /// What these functions remember.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct System {
@@ -66,6 +69,11 @@ impl System {
             0x5F0 if a1 == 0 => clear_bits(call, INTERRUPT_TYPE, 1 << (a0 & 31)),
             0x5F0 => set_bits(call, INTERRUPT_TYPE, 1 << (a0 & 31)),
             0x5F4 => store(call, INTERRUPT_MAP + 4 * (a1 & 63), a2),
+            0x604 => attach(call),
+            0x608 => clear_bits(call, INTERRUPT_ENABLE, a0),
+            0x60C => set_bits(call, INTERRUPT_ENABLE, a0),
+            // Pads, their drive and the pins of the flash: nothing of the model depends on them.
+            0x5C8 | 0x71C => value(0),
             0x4B0 => get_icache_line_size(call),
             0x560 | 0x564 => mmu_set(call),
             // The other cache functions act on a cache whose contents the model never lets go stale: they
@@ -115,6 +123,14 @@ fn delay_us(left: u32) -> Reply {
         after: Duration::from_micros(u64::from(DELAY_STEP_US)),
         a0: left - DELAY_STEP_US,
     }
+}
+
+/// `(u32 interrupt, void (*handler)(void *), void *arg)`: an entry of the ROM's table.
+fn attach(call: &mut Call<'_>) -> Served {
+    let [interrupt, handler, arg, ..] = call.args;
+    let entry = INTERRUPT_HANDLERS + 8 * (interrupt & 31);
+    call.store_u32(entry, handler)?;
+    store(call, entry + 4, arg)
 }
 
 fn store(call: &mut Call<'_>, addr: u32, value: u32) -> Served {

@@ -1,0 +1,214 @@
+//! The boot ROM's own program in the chip: reset, strapping pins, serial loader, programs that it starts.
+
+use super::cpu::{HartCpu, csr};
+use super::{Chip, State};
+use crate::backtrace::Backtrace;
+use crate::elf::Firmware;
+use crate::guest::{GuestCpu, GuestMemory, MSTATUS_MIE};
+use crate::output::{Exception, Output, Port};
+use crate::peripherals::interrupt_core0::source;
+use crate::reset::ResetCause;
+use crate::rom::console::UART_DEVICE;
+use crate::rom::startup::{LOOP_PC, Next, Startup, straps};
+use crate::services::Services;
+
+/// The ROM's vector table: one instruction for each interrupt line (chip revision 0.3).
+const VECTORS: u32 = 0x4000_1D00;
+/// `mtvec`: vectored.
+const MTVEC: u32 = VECTORS | 1;
+/// Where a program that the ROM has called comes back to.
+const PROGRAM_RETURN: u32 = 0x4004_815C;
+/// Top of the ROM's stack in that call.
+const PROGRAM_SP: u32 = 0x3FCD_E5F0;
+/// The ROM's interrupt line for its serial port.
+const UART_LINE: u32 = 5;
+
+impl Chip {
+    /// Gives the chip other symbols, from the next reset on; see [`Chip::from_flash`].
+    pub fn set_symbols(&mut self, symbols: Option<&Firmware>) {
+        self.next_firmware = Some(symbols.cloned().unwrap_or_else(Firmware::unknown));
+    }
+
+    /// Whether symbols are known for what runs.
+    pub fn has_symbols(&self) -> bool {
+        !self.firmware.symbols.is_empty()
+    }
+
+    /// Whether the boot ROM's serial loader waits for a host or serves one. A stub program that it has started is not
+    /// the loader.
+    pub fn is_downloading(&self) -> bool {
+        self.startup.as_ref().is_some_and(Startup::is_download)
+    }
+
+    /// Tells the chip at which rate the host at UART0 sends. Only the loader's detection of the rate takes it, which
+    /// ends with the first SYNC; true if it did.
+    pub fn offer_baud(&mut self, baud: u32) -> bool {
+        const UART_CLKDIV: u32 = 0x6000_0014;
+        let detects = self.startup.as_ref().is_some_and(Startup::detects_rate);
+        let divider = 640_000_000u32.checked_div(baud).filter(|_| detects);
+        let Some(divider) = divider.filter(|d| (16..1 << 16).contains(d)) else {
+            return false;
+        };
+        let cycle = self.hart.cycle;
+        self.bus.host_cycle = cycle;
+        let register = (divider >> 4) | (divider & 0xF) << 20;
+        let known = self.bus.write_u32(UART_CLKDIV, register).is_ok();
+        self.bus.peripherals.sync(cycle);
+        known
+    }
+
+    /// Takes symbols that were set since the last reset.
+    pub(super) fn take_symbols(&mut self) {
+        if let Some(firmware) = self.next_firmware.take() {
+            // What the old services have to say must not be lost.
+            self.collect();
+            self.services = Services::new(&firmware);
+            self.firmware = firmware;
+        }
+    }
+
+    /// Latches the strapping pins, as resets of the whole chip do.
+    pub(super) fn sample_straps(&mut self) {
+        let gpio = &self.bus.peripherals.gpio;
+        self.straps = straps(gpio.outside(8), gpio.outside(9));
+    }
+
+    /// Begins the ROM's program after a reset of this cause at this place, or after power has come.
+    pub(super) fn enter_rom(&mut self, reset: Option<(ResetCause, u32)>) {
+        let cycle = self.hart.cycle;
+        let cause = reset.map_or(ResetCause::PowerOn, |(cause, _)| cause);
+        let saved_pc = reset
+            .filter(|(cause, _)| *cause != ResetCause::PowerOn)
+            .map(|(_, pc)| pc);
+        self.bus.peripherals.gpio.set_straps(self.straps);
+        self.bus.peripherals.rtc_cntl.quiet_watchdogs(cycle);
+        self.bus.host_pc = LOOP_PC;
+        let mut startup = Startup::after_reset(&mut self.bus, cause, saved_pc, cycle);
+        self.bus.peripherals.sync(cycle);
+        self.hart.reset();
+        self.hart.pc = LOOP_PC;
+        if let Some(error) = startup.take_failure() {
+            self.push(Output::BootFailed(error));
+        }
+        self.startup = Some(startup);
+        self.state = State::Rom;
+    }
+
+    /// One act of the ROM's program, then waits until the next, `limit` at the latest.
+    pub(super) fn step_rom(&mut self, limit: u64) {
+        let now = self.hart.cycle;
+        let Some(startup) = &mut self.startup else {
+            self.state = State::Stuck;
+            return;
+        };
+        match startup.step(&mut self.bus, now) {
+            Next::Wait(until) => {
+                // Bytes that the act has sent or wants to receive have deadlines of their own.
+                self.busy_until = until;
+                let until = until.min(self.bus.peripherals.deadline()).min(limit);
+                self.hart.skip_to(until.max(now + 1));
+            }
+            Next::Application => {
+                self.startup = None;
+                self.busy_until = now;
+                if let Err(error) = self.launch(false) {
+                    self.state = State::Stuck;
+                    self.push(Output::BootFailed(error));
+                }
+            }
+            Next::Program(entry) => self.start_program(entry),
+            Next::Reset(cause) => self.reset(cause),
+            Next::Fault { addr, store } => {
+                self.startup = None;
+                self.state = State::Stuck;
+                self.push(Output::Exception(Exception {
+                    cause: if store { 7 } else { 5 },
+                    pc: LOOP_PC,
+                    value: addr,
+                    backtrace: Backtrace::default(),
+                }));
+            }
+            Next::PowerCut(at) => {
+                self.power_cut_at = at;
+                self.state = State::Stuck;
+            }
+        }
+    }
+
+    /// Calls a program in RAM as the ROM does: its console's data, its interrupt line and vectors are set up.
+    fn start_program(&mut self, entry: u32) {
+        const UART_INT_ENA: u32 = 0x6000_000C;
+        const INTERRUPT_MAP: u32 = 0x600C_2000;
+        const INTERRUPT_PRIORITY: u32 = 0x600C_2114;
+        const INTERRUPT_THRESHOLD: u32 = 0x600C_2194;
+        let cycle = self.hart.cycle;
+        self.startup = None;
+        self.busy_until = cycle;
+        self.bus.host_cycle = cycle;
+        let baud = self.bus.peripherals.uart[0].baud();
+        for (addr, value) in [
+            // Rate, eight data bits, one stop bit; the trigger level of the receiver is 1.
+            (UART_DEVICE, baud),
+            (UART_DEVICE + 4, 3),
+            (UART_DEVICE + 16, 1),
+            (UART_DEVICE + 24, 0),
+            (UART_DEVICE + 40, 1),
+            (UART_INT_ENA, 1),
+            (INTERRUPT_MAP + 4 * source::UART0, UART_LINE),
+            (INTERRUPT_PRIORITY + 4 * UART_LINE, 1),
+            (INTERRUPT_THRESHOLD, 1),
+        ] {
+            // Memory and registers of the chip itself: they are there.
+            let _ = self.bus.write_u32(addr, value);
+        }
+        self.bus.peripherals.sync(cycle);
+        self.hart.reset();
+        self.hart.forget_code();
+        self.hart.pc = entry;
+        self.hart.regs[1] = PROGRAM_RETURN;
+        self.hart.regs[2] = PROGRAM_SP;
+        self.hart.set_csr(csr::MTVEC, MTVEC);
+        self.hart.set_csr(csr::MSTATUS, MSTATUS_MIE | csr::MPP_MACHINE);
+        self.state = State::Running;
+    }
+
+    /// Serves the places of the ROM that are no functions: its vectors, and the end of a program. False elsewhere.
+    pub(super) fn serve_rom_entry(&mut self) -> bool {
+        let pc = self.hart.pc;
+        if pc == PROGRAM_RETURN {
+            self.startup = Some(Startup::after_program(self.hart.cycle));
+            self.state = State::Rom;
+            return true;
+        }
+        if !(VECTORS..VECTORS + 0x80).contains(&pc) {
+            return false;
+        }
+        let line = (pc - VECTORS) / 4;
+        let epc = self.hart.csr(csr::MEPC).unwrap_or(0);
+        if line == 0 {
+            // An exception: the ROM prints registers and stands still. It has been reported.
+            self.state = State::Stuck;
+            return true;
+        }
+        let mut cpu = HartCpu(&mut self.hart);
+        cpu.set_pc(epc);
+        cpu.set_mstatus(cpu.mstatus() | MSTATUS_MIE);
+        if !self.services.interrupt(&mut cpu, &mut self.bus, line) {
+            self.state = State::Stuck;
+        }
+        self.bus.peripherals.sync(self.hart.cycle);
+        true
+    }
+
+    /// Reports the rate of UART0 if it has changed.
+    pub(super) fn report_baud(&mut self) {
+        let baud = self.bus.peripherals.uart[0].baud();
+        if self.config.boot_rom && baud != self.baud {
+            self.baud = baud;
+            self.push(Output::Baud {
+                port: Port::Uart0,
+                baud,
+            });
+        }
+    }
+}
