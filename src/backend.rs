@@ -11,6 +11,9 @@ use crate::error::with_causes;
 pub(crate) enum Backend {
     /// The built-in chip, in virtual time.
     Emulator,
+    /// What a test wants to happen, from the last to the first.
+    #[cfg(test)]
+    Scripted(std::sync::Mutex<Vec<Result<RunRecord, Stop>>>),
 }
 
 /// What is to be carried out.
@@ -56,6 +59,8 @@ impl Backend {
     pub(crate) fn name(&self) -> &str {
         match self {
             Backend::Emulator => "emulator",
+            #[cfg(test)]
+            Backend::Scripted(_) => "board:scripted",
         }
     }
 
@@ -63,6 +68,8 @@ impl Backend {
     pub(crate) fn time_scale(&self) -> u32 {
         match self {
             Backend::Emulator => 1,
+            #[cfg(test)]
+            Backend::Scripted(_) => 60,
         }
     }
 
@@ -70,6 +77,8 @@ impl Backend {
     pub(crate) fn captures(&self) -> bool {
         match self {
             Backend::Emulator => true,
+            #[cfg(test)]
+            Backend::Scripted(_) => false,
         }
     }
 
@@ -79,6 +88,8 @@ impl Backend {
     /// [`Stop`]: what the firmware does wrong is in the record.
     pub(crate) fn carry_out(&self, task: &Task<'_>, progress: &mut dyn Progress) -> Result<RunRecord, Stop> {
         match self {
+            #[cfg(test)]
+            Backend::Scripted(script) => script.lock().unwrap().pop().unwrap(),
             Backend::Emulator => runner::run(task.scenario, task.firmware, task.limits, progress).map_err(
                 |error| match error {
                     RunError::Stopped => Stop::Interrupted,

@@ -30,6 +30,8 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Make an HTML page of runs that have ended, from their event files.
     Report(crate::commands::report::ReportArgs),
+    /// Show how scenarios fared over many runs, and which are flaky.
+    History(crate::commands::history::HistoryArgs),
     /// List, review, accept or reject snapshots of serial logs.
     Snapshot(crate::commands::snapshot::SnapshotArgs),
     /// Check scenario files without running them.
@@ -86,6 +88,14 @@ pub(crate) struct RunArgs {
     /// report.html of all in it.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub out: Option<PathBuf>,
+
+    /// Try a scenario again, at most N times, when the bench was to blame. A failure is never tried again.
+    #[arg(long, value_name = "N", default_value = "0", value_parser = clap::value_parser!(u8).range(0..=20))]
+    pub retries: u8,
+
+    /// Add a line for each run to this file, for `oceanrig history`.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub history: Option<PathBuf>,
 
     /// Leave tokens, sessions and passwords readable, in what is printed and in the files of --out.
     #[arg(long)]

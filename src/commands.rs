@@ -5,6 +5,7 @@ pub(crate) mod catalogue;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod faults;
+pub(crate) mod history;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod schema;

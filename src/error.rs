@@ -45,6 +45,14 @@ pub(crate) enum CliError {
         /// What the system says.
         source: io::Error,
     },
+    /// What was named holds no history of runs.
+    #[error("{} is no history of runs: {why}", path.display())]
+    NoHistory {
+        /// The file or directory.
+        path: PathBuf,
+        /// Why not.
+        why: String,
+    },
     /// The firmware image cannot be used.
     #[error("cannot use the firmware image {}", path.display())]
     Firmware {
@@ -103,6 +111,7 @@ impl CliError {
             | CliError::Case(_)
             | CliError::Catalogue(_)
             | CliError::Read { .. }
+            | CliError::NoHistory { .. }
             | CliError::NoSuchFault(_)
             | CliError::Firmware { .. }
             | CliError::FirmwareOf { .. } => Exit::Usage,
@@ -120,6 +129,9 @@ impl CliError {
         match self {
             CliError::Discover(_) | CliError::Read { .. } => Some("check the path, and that it may be read"),
             CliError::NoFiles(_) => Some("give a scenario file, or a directory that holds some"),
+            CliError::NoHistory { .. } => {
+                Some("give a file of `oceanrig run --history`, or a directory of `oceanrig run --out`")
+            }
             CliError::NoSuchFault(_) => Some("`oceanrig faults` lists them all"),
             CliError::NothingSelected(_) => Some("`oceanrig run --list PATH` shows the names"),
             CliError::Write { .. } => Some("check that the directory may be written and the disk has room"),

@@ -7,15 +7,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use events::Kind;
-use report::{Outcome, Run, terminal};
+use report::{Attempt, Outcome, Quarantine, Run, terminal};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use snapshot::Comparison;
 
+use crate::carry_out::Done;
 use crate::cli::{Format, RunArgs};
 use crate::commands::snapshot as snapshots;
 use crate::error::{CliError, stdout_failed};
-use crate::job::Done;
 use crate::output::{self, Screen};
 
 /// Prints results in the format that was asked for.
@@ -46,7 +46,8 @@ impl<'a> Printer<'a> {
         let run = &done.run;
         self.screen.count();
         self.rows.push_str(&row(run));
-        let passed = run.outcome == Outcome::Passed;
+        // Quiet about a pass that leaves nothing to do.
+        let passed = run.outcome == Outcome::Passed && terminal::remarks(run).is_empty();
         let text = match self.format {
             _ if self.quiet && passed => String::new(),
             Format::Human => human(done),
@@ -97,7 +98,7 @@ impl<'a> Printer<'a> {
 }
 
 fn human(done: &Done) -> String {
-    let mut text = format!("{}\n", terminal::line(&done.run));
+    let mut text = format!("{}\n{}", terminal::line(&done.run), terminal::remarks(&done.run));
     if done.only_snapshot {
         // The log is not what went wrong around some moment: the difference says it all.
         let _ = writeln!(text, "  repeat: {}", done.run.repeat);
@@ -148,6 +149,9 @@ fn object(done: &Done) -> Value {
         "reasons": run.outcome.reasons(),
         "next_step": next_step,
         "must_fail": run.must_fail,
+        "attempts": run.attempts,
+        "quarantine": run.quarantine,
+        "quarantined": run.is_quarantined(),
         "expectations": expectations,
         "snapshot": snapshot,
         "seed": started.map(|s| s.0),
@@ -177,7 +181,13 @@ fn without_commands(text: &str) -> String {
 fn annotations(run: &Run) -> String {
     let mut out = String::new();
     let reasons = match &run.outcome {
-        Outcome::Passed => return out,
+        Outcome::Passed => return remark(run),
+        Outcome::Failed { reasons } if run.is_quarantined() => {
+            let known = run.quarantine.as_ref().map_or_else(String::new, Quarantine::text);
+            let position = format!("{}:1:1", run.path);
+            let text = format!("quarantined: {known}\n{}", reasons.join("\n"));
+            return annotation("warning", &position, &run.name, &text);
+        }
         Outcome::Skipped { reason } => {
             let position = format!("{}:1:1", run.path);
             return annotation("notice", &position, &run.name, &format!("skipped: {reason}"));
@@ -214,6 +224,26 @@ fn annotations(run: &Run) -> String {
     out
 }
 
+/// A warning about a pass that leaves something to do, if it does.
+fn remark(run: &Run) -> String {
+    let attempt = |a: &Attempt| format!("tried again: {}: {}", a.kind.phrase(), a.message);
+    let texts: Vec<String> = run
+        .attempts
+        .iter()
+        .map(attempt)
+        .chain(run.quarantine_note())
+        .collect();
+    if texts.is_empty() {
+        return String::new();
+    }
+    annotation(
+        "warning",
+        &format!("{}:1:1", run.path),
+        &run.name,
+        &texts.join("\n"),
+    )
+}
+
 /// A workflow command of GitHub Actions, with its own escapes.
 fn annotation(level: &str, position: &str, title: &str, message: &str) -> String {
     let data = |s: &str| s.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
@@ -238,6 +268,10 @@ fn row(run: &Run) -> String {
                 .as_ref()
                 .map_or_else(String::new, |name| format!("caught by {name}")),
         ),
+        Outcome::Failed { .. } if run.is_quarantined() => ("🔇", {
+            let known = run.quarantine.as_ref().map_or_else(String::new, Quarantine::text);
+            format!("quarantined: {known}; {}", run.outcome.reasons().join("; "))
+        }),
         Outcome::Failed { .. } => ("❌", run.outcome.reasons().join("; ")),
         Outcome::Infrastructure { .. } => ("⚠️", run.outcome.reasons().join("; ")),
         Outcome::Skipped { reason } => ("⏭️", format!("skipped: {reason}")),

@@ -1,26 +1,23 @@
-//! One scenario that is ready to run: what it needs, and running it.
+//! One scenario that is ready to run, and what it needs.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::time::Duration;
 
-use report::files::ScenarioFiles;
-use report::redact::{Redactor, Rules, Scope};
-use report::{Outcome, Run, Trouble};
-use runner::{Firmware, Limits};
+use report::Quarantine;
+use report::redact::{Rules, Scope};
+use runner::Firmware;
 use scenario::Scenario;
-use snapshot::{Checked, Mode, Tolerance};
+use sha2::{Digest as _, Sha256};
 
-use crate::backend::{Backend, Stop, Task};
-use crate::cli::{Format, RunArgs};
+use crate::backend::Backend;
+use crate::cli::RunArgs;
 use crate::commands::snapshot as snapshots;
 use crate::error::CliError;
 use crate::firmware::Images;
-use crate::output::{self, Screen};
+use crate::output;
+use crate::quarantine;
 use crate::select::Selected;
 
 /// A scenario that is ready to run.
@@ -29,22 +26,19 @@ pub(crate) struct Job {
     pub(crate) selected: Selected,
     /// Where its firmware lies; `None` is the built-in one.
     pub(crate) firmware_path: Option<PathBuf>,
-    firmware: Arc<Firmware>,
-    backend: Arc<Backend>,
+    pub(crate) firmware: Arc<Firmware>,
+    /// What carries it out.
+    pub(crate) backend: Arc<Backend>,
     /// Where its files go.
-    dir: Option<PathBuf>,
-    rules: Rules,
-    scope: Scope,
-}
-
-/// A scenario that has run.
-pub(crate) struct Done {
-    /// What happened. Secrets are replaced wherever something of it is shown.
-    pub(crate) run: Run,
-    /// What came of comparing its log with its snapshot.
-    pub(crate) snapshot: Option<Checked>,
-    /// Nothing but its snapshot is wrong with it.
-    pub(crate) only_snapshot: bool,
+    pub(crate) dir: Option<PathBuf>,
+    /// What is replaced in what it leaves.
+    pub(crate) rules: Rules,
+    /// How much of that.
+    pub(crate) scope: Scope,
+    /// What is known of a failure of it.
+    pub(crate) quarantine: Option<Quarantine>,
+    /// SHA-256 of its file.
+    pub(crate) scenario_sha256: String,
 }
 
 /// Makes the jobs of a selection.
@@ -57,6 +51,17 @@ pub(crate) fn prepare(selected: Vec<Selected>, args: &RunArgs) -> Result<Vec<Job
     let project = report::project::Project::load(Path::new(".")).map_err(CliError::Report)?;
     let names: Vec<&str> = selected.iter().map(|s| s.id.as_str()).collect();
     let dirs = report::files::dir_names(&names);
+    // With globs or single files the rest of the list is meant for others.
+    if args.select.is_empty() && args.paths.iter().any(|p| p.is_dir()) {
+        for entry in quarantine::unmatched(&project.quarantine, &selected) {
+            output::note(&format!(
+                "{}: the quarantine entry `{}` matches no scenario: take it off the list",
+                report::project::FILE,
+                entry.scenario
+            ));
+        }
+    }
+    let now = output::unix_ms();
     let mut jobs = Vec::with_capacity(selected.len());
     for (selected, dir) in selected.into_iter().zip(dirs) {
         let scenario = &selected.scenario;
@@ -78,6 +83,8 @@ pub(crate) fn prepare(selected: Vec<Selected>, args: &RunArgs) -> Result<Vec<Job
             firmware: firmware?,
             backend: backend.clone(),
             firmware_path,
+            quarantine: quarantine::of(&project.quarantine, &selected, now),
+            scenario_sha256: sha256_of(scenario.path()),
             dir: args.out.as_ref().map(|out| out.join(dir)),
             rules: Rules::built_in()
                 .with(&project.redact)
@@ -100,6 +107,17 @@ pub(crate) fn prepare(selected: Vec<Selected>, args: &RunArgs) -> Result<Vec<Job
     Ok(jobs)
 }
 
+/// SHA-256 of the file at `path`, which was there a moment ago; empty where it is gone.
+fn sha256_of(path: &str) -> String {
+    let Ok(bytes) = fs::read(path) else {
+        return String::new();
+    };
+    Sha256::digest(&bytes)
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect()
+}
+
 /// `file` as a scenario means it: relative to the scenario's own file.
 fn beside(scenario: &Scenario, file: &str) -> PathBuf {
     Path::new(scenario.path())
@@ -109,141 +127,8 @@ fn beside(scenario: &Scenario, file: &str) -> PathBuf {
 }
 
 impl Job {
-    /// Runs the scenario. `None`: `stop` ended it early.
-    pub(crate) fn carry_out(&self, args: &RunArgs, screen: &Screen, stop: &AtomicBool) -> Option<Done> {
-        let started = output::wall_clock();
-        let scenario = &self.selected.scenario;
-        let mut done = Done {
-            run: Run {
-                name: self.selected.id.clone(),
-                path: scenario.path().to_owned(),
-                repeat: self.repeat(args),
-                events: Vec::new(),
-                must_fail: match &scenario.expect_verdict {
-                    scenario::ExpectVerdict::Pass => None,
-                    scenario::ExpectVerdict::Fail(name) => Some(name.value.clone()),
-                },
-                outcome: Outcome::Passed,
-                wall: Duration::ZERO,
-                backend: self.backend.name().to_owned(),
-                time_scale: self.backend.time_scale(),
-            },
-            snapshot: None,
-            only_snapshot: false,
-        };
-        // A bug of ours is a broken bench, not a lost nightly run.
-        let ended = catch_unwind(AssertUnwindSafe(|| {
-            self.run_and_keep(args, screen, stop, &mut done)
-        }));
-        done.run.wall = started.elapsed();
-        done.run.outcome = match ended {
-            Ok(Ok(())) => return Some(done),
-            Ok(Err(Stop::Interrupted)) => return None,
-            Ok(Err(Stop::Skipped { reason })) => Outcome::Skipped { reason },
-            Ok(Err(Stop::Broken {
-                kind,
-                message,
-                next_step,
-            })) => Outcome::Infrastructure {
-                kind,
-                message,
-                next_step,
-            },
-            Err(panic) => {
-                let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
-                let text = text
-                    .or_else(|| panic.downcast_ref::<String>().cloned())
-                    .unwrap_or_default();
-                Outcome::Infrastructure {
-                    kind: Trouble::Bench,
-                    message: format!("a bug of oceanrig: {text}"),
-                    next_step: Some(format!("report it, with the command: {}", done.run.repeat)),
-                }
-            }
-        };
-        done.only_snapshot = false;
-        done.run = done.run.redacted(&mut Redactor::new(&self.rules, self.scope));
-        Some(done)
-    }
-
-    fn run_and_keep(
-        &self,
-        args: &RunArgs,
-        screen: &Screen,
-        stop: &AtomicBool,
-        done: &mut Done,
-    ) -> Result<(), Stop> {
-        let scenario = &self.selected.scenario;
-        let files = match &self.dir {
-            None => None,
-            Some(dir) => {
-                Some(ScenarioFiles::create(dir, &self.rules, self.scope).map_err(|e| Stop::broken(&e))?)
-            }
-        };
-        let limits = Limits {
-            seed: args.seed,
-            strict: args.strict,
-            capture: self.dir.is_some() && self.backend.captures(),
-        };
-        let redactor = Redactor::new(&self.rules, self.scope);
-        let duration = scenario.duration().duration();
-        let mut watcher = screen.watch(&self.selected.id, duration, files, redactor, stop);
-        let task = Task {
-            scenario,
-            firmware: &self.firmware,
-            limits,
-        };
-        let record = self.backend.carry_out(&task, &mut watcher)?;
-        done.run.events = record.events;
-        let failed: Vec<String> = done
-            .run
-            .expectations()
-            .filter(|(_, r)| !r.held)
-            .map(|(_, r)| r.name.clone())
-            .collect();
-        done.run.outcome = Outcome::judge(&record.verdict, &failed, done.run.must_fail.as_deref());
-        add_reasons(&mut done.run.outcome, record.reasons);
-        if args.snapshots {
-            self.compare(args, done)?;
-        }
-        let mut redactor = Redactor::new(&self.rules, self.scope);
-        if let Some(files) = watcher.into_files().map_err(|e| Stop::broken(&e))? {
-            let capture = limits
-                .capture
-                .then(|| pcapng(&record.frames, scenario.bench.start.unix_time()));
-            redactor = files.finish(&done.run, capture).map_err(|e| Stop::broken(&e))?.1;
-        }
-        // A pass shows nothing of its events, unless somebody asked for more.
-        let shown = self.dir.is_some() || args.format == Format::Json || done.run.outcome != Outcome::Passed;
-        if shown {
-            done.run = done.run.redacted(&mut redactor);
-        } else {
-            let last = done.run.events.pop();
-            done.run.events = last.into_iter().collect();
-        }
-        Ok(())
-    }
-
-    fn compare(&self, args: &RunArgs, done: &mut Done) -> Result<(), Stop> {
-        let mode = if args.ci { Mode::ReadOnly } else { Mode::Write };
-        let checked = snapshots::check_run(
-            &self.selected.scenario,
-            &done.run.events,
-            &self.rules,
-            &Tolerance::default(),
-            mode,
-        )
-        .map_err(|e| Stop::broken(&e))?;
-        if checked.is_pending() {
-            done.only_snapshot = done.run.outcome == Outcome::Passed;
-            add_reasons(&mut done.run.outcome, vec![snapshots::reason(&checked)]);
-        }
-        done.snapshot = Some(checked);
-        Ok(())
-    }
-
     /// The command that runs just this scenario again, the same way.
-    fn repeat(&self, args: &RunArgs) -> String {
+    pub(crate) fn repeat(&self, args: &RunArgs) -> String {
         let quoted = |s: &str| {
             let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:+".contains(c);
             if s.chars().all(plain) {
@@ -287,26 +172,4 @@ impl Job {
         inputs.extend(self.firmware_path.clone());
         inputs
     }
-}
-
-/// Makes a failure of `outcome` when there are `more` reasons; what the bench failed by stays.
-fn add_reasons(outcome: &mut Outcome, mut more: Vec<String>) {
-    match outcome {
-        _ if more.is_empty() => {}
-        Outcome::Passed => *outcome = Outcome::Failed { reasons: more },
-        Outcome::Failed { reasons } => {
-            more.append(reasons);
-            *reasons = more;
-        }
-        Outcome::Infrastructure { .. } | Outcome::Skipped { .. } => {}
-    }
-}
-
-fn pcapng(frames: &[netsim::CapturedFrame], epoch: sim::UnixTime) -> Vec<u8> {
-    let write = || {
-        let mut writer = netsim::pcapng::Writer::new(Vec::new(), epoch)?;
-        frames.iter().try_for_each(|frame| writer.write(frame))?;
-        writer.into_inner()
-    };
-    write().expect("memory takes every frame")
 }

@@ -1,6 +1,7 @@
 //! The oceanrig command line: arguments, output, exit codes; the work is done below.
 
 mod backend;
+mod carry_out;
 mod cli;
 mod commands;
 mod discover;
@@ -11,6 +12,7 @@ mod format;
 mod job;
 mod output;
 mod pool;
+mod quarantine;
 mod select;
 mod watch;
 
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
     let done = match cli.command {
         Command::Run(args) => commands::run::run(&args),
         Command::Report(args) => commands::report::report(&args),
+        Command::History(args) => commands::history::history(&args),
         Command::Snapshot(args) => commands::snapshot::snapshot(&args),
         Command::Check(args) => commands::check::check(&args),
         Command::Serve(args) => commands::serve::serve(&args),

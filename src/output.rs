@@ -19,6 +19,16 @@ pub(crate) fn wall_clock() -> std::time::Instant {
     std::time::Instant::now()
 }
 
+/// Milliseconds since 1970 by this machine's clock, for what is kept about a run.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "stored results say when they came about"
+)]
+pub(crate) fn unix_ms() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX))
+}
+
 /// Writes a line to stderr. Where nobody reads it, it is lost, and the work goes on.
 pub(crate) fn note(text: &str) {
     let _ = writeln!(anstream::stderr(), "{text}");
@@ -101,21 +111,21 @@ pub(crate) struct Watcher<'a> {
     id: &'a str,
     bar: ProgressBar,
     files: Option<ScenarioFiles>,
-    /// For what is shown while the scenario runs.
+    /// For what is shown while the scenario runs, where no files are written: those have their own.
     redactor: Redactor,
     failed: Option<ReportError>,
     stop: &'a AtomicBool,
 }
 
 impl Watcher<'_> {
-    /// The files, to be finished.
+    /// The files, to be finished, and the redactor that knows what was shown where there are none.
     ///
     /// # Errors
-    /// When one could not be written while the run went on.
-    pub(crate) fn into_files(mut self) -> Result<Option<ScenarioFiles>, ReportError> {
+    /// When a file could not be written while the run went on.
+    pub(crate) fn into_parts(mut self) -> Result<(Option<ScenarioFiles>, Redactor), ReportError> {
         match self.failed.take() {
             Some(error) => Err(error),
-            None => Ok(self.files.take()),
+            None => Ok((self.files.take(), self.redactor.clone())),
         }
     }
 }
@@ -142,10 +152,19 @@ impl Progress for Watcher<'_> {
         {
             self.failed.get_or_insert(error);
         }
-        if self.screen.verbose
-            && let Kind::SerialLine { text, .. } = &event.kind
-        {
-            let text = printable(&self.redactor.text(text));
+        if !self.screen.verbose {
+            return;
+        }
+        // The numbers of placeholders are those of the files, and of the story of a failure: by what was seen first.
+        if self.files.is_none() && !matches!(event.kind, Kind::SerialLine { .. }) {
+            self.redactor.event(event);
+        }
+        if let Kind::SerialLine { text, .. } = &event.kind {
+            let text = match &mut self.files {
+                Some(files) => files.text(text),
+                None => self.redactor.text(text).into_owned(),
+            };
+            let text = printable(&text);
             let name = if self.screen.several {
                 format!("{} ", self.id)
             } else {

@@ -17,6 +17,15 @@ pub(crate) struct Selected {
     pub scenario: Scenario,
 }
 
+impl Selected {
+    /// Whether `glob` matches its stable name, its path or its title.
+    pub(crate) fn is_called(&self, glob: &WildMatch) -> bool {
+        glob.matches(&self.id)
+            || glob.matches(self.scenario.path())
+            || glob.matches(&self.scenario.case_name())
+    }
+}
+
 /// Gives each scenario its stable name and keeps those that match one of `globs`; without globs, all.
 ///
 /// A glob (`*` any text, `?` any character, nothing else is special) matches the stable name, the path, or the
@@ -52,12 +61,7 @@ pub(crate) fn select(scenarios: Vec<Scenario>, globs: &[String]) -> Result<Vec<S
                 scenario,
             }
         })
-        .filter(|s| {
-            let path = s.scenario.path();
-            let title = s.scenario.case_name();
-            let matches = |g: &WildMatch| g.matches(&s.id) || g.matches(path) || g.matches(&title);
-            globs.is_empty() || globs.iter().any(matches)
-        })
+        .filter(|s| globs.is_empty() || globs.iter().any(|g| s.is_called(g)))
         .collect();
     if selected.is_empty() {
         Err(CliError::NothingSelected(globs_text))

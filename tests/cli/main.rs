@@ -3,6 +3,7 @@
 mod bad_input;
 mod determinism;
 mod firmware_images;
+mod flaky;
 mod formats;
 mod interruption;
 mod output;

@@ -12,7 +12,7 @@ use sim::Instant;
 use crate::lines::{EventLog, LineWriter};
 use crate::redact::{Redactor, Rules, Scope};
 use crate::serial::{self, RawLog};
-use crate::{Outcome, ReportError, Run, capture, vcd};
+use crate::{Attempt, Outcome, Quarantine, ReportError, Run, capture, vcd};
 
 /// Version of the manifest.
 pub const MANIFEST_VERSION: u32 = 2;
@@ -59,6 +59,21 @@ pub struct Manifest {
     pub outcome: Outcome,
     /// The expectation that must fail, for a negative control.
     pub must_fail: Option<String>,
+    /// The attempts before this one that came to nothing by the bench's fault.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attempts: Vec<Attempt>,
+    /// What is known of a failure of this scenario.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quarantine: Option<Quarantine>,
+    /// SHA-256 of the scenario file.
+    #[serde(default)]
+    pub scenario_sha256: String,
+    /// When it ended, milliseconds since 1970.
+    #[serde(default)]
+    pub finished_unix_ms: u64,
+    /// How long it took.
+    #[serde(default)]
+    pub wall_ms: u64,
     /// Length in virtual nanoseconds.
     pub ended_ns: Instant,
     /// Whether secrets were replaced.
@@ -183,14 +198,31 @@ impl ScenarioFiles {
             capture::mask(&mut pcapng, redactor.secrets());
             write(&dir.join(FILES[4].0), &pcapng)?;
         }
-        let mut manifest = manifest(&dir, run)?;
-        manifest.redacted = redactor.is_active();
-        manifest.outcome = manifest.outcome.redacted(&mut redactor);
-        let mut json = serde_json::to_vec_pretty(&manifest).expect("a manifest is text, numbers and lists");
-        json.push(b'\n');
-        write(&dir.join(MANIFEST), &json)?;
+        let manifest = write_manifest(&dir, run, &mut redactor)?;
         Ok((manifest, redactor))
     }
+
+    /// `text` as it stands in the files.
+    pub fn text(&mut self, text: &str) -> String {
+        self.redactor.text(text).into_owned()
+    }
+}
+
+/// Writes the manifest of what is in `dir`: after a run that the bench cut short, or that never began.
+///
+/// # Errors
+/// [`ReportError::Io`].
+pub fn write_manifest(dir: &Path, run: &Run, redactor: &mut Redactor) -> Result<Manifest, ReportError> {
+    let mut manifest = manifest(dir, run)?;
+    manifest.redacted = redactor.is_active();
+    manifest.outcome = manifest.outcome.redacted(redactor);
+    for attempt in &mut manifest.attempts {
+        attempt.message = redactor.text(&attempt.message).into_owned();
+    }
+    let mut json = serde_json::to_vec_pretty(&manifest).expect("a manifest is text, numbers and lists");
+    json.push(b'\n');
+    write(&dir.join(MANIFEST), &json)?;
+    Ok(manifest)
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {
@@ -232,6 +264,11 @@ fn manifest(dir: &Path, run: &Run) -> Result<Manifest, ReportError> {
         time_scale: run.time_scale,
         outcome: run.outcome.clone(),
         must_fail: run.must_fail.clone(),
+        attempts: run.attempts.clone(),
+        quarantine: run.quarantine.clone(),
+        scenario_sha256: run.scenario_sha256.clone(),
+        finished_unix_ms: run.finished_unix_ms,
+        wall_ms: u64::try_from(run.wall.as_millis()).unwrap_or(u64::MAX),
         ended_ns: run.ended(),
         redacted: false,
         files,

@@ -29,6 +29,7 @@ pub struct Page {
     passed: usize,
     failed: usize,
     skipped: usize,
+    quarantined: usize,
     all: usize,
 }
 
@@ -46,11 +47,12 @@ impl Page {
         self.all += 1;
         match run.outcome {
             Outcome::Passed => self.passed += 1,
+            Outcome::Failed { .. } if run.is_quarantined() => self.quarantined += 1,
             Outcome::Failed { .. } => self.failed += 1,
             Outcome::Skipped { .. } => self.skipped += 1,
             Outcome::Infrastructure { .. } => {}
         }
-        let (class, word) = verdict(&run.outcome);
+        let (class, word) = verdict(run);
         let mut sub = vec![run.backend.clone()];
         if run.time_scale != 1 {
             sub.push(format!("time scale {}", run.time_scale));
@@ -82,9 +84,10 @@ impl Page {
             passed,
             failed,
             skipped,
+            quarantined,
             all,
         } = self;
-        let broken = all - passed - failed - skipped;
+        let broken = all - passed - failed - skipped - quarantined;
         let mut summary = format!("{passed} passed, {failed} failed");
         if broken > 0 {
             let _ = write!(
@@ -92,6 +95,9 @@ impl Page {
                 ", {broken} bench error{}",
                 if broken == 1 { "" } else { "s" }
             );
+        }
+        if quarantined > 0 {
+            let _ = write!(summary, ", {quarantined} quarantined");
         }
         if skipped > 0 {
             let _ = write!(summary, ", {skipped} skipped");
@@ -113,8 +119,9 @@ impl Page {
     }
 }
 
-fn verdict(outcome: &Outcome) -> (&'static str, &'static str) {
-    match outcome {
+fn verdict(run: &Run) -> (&'static str, &'static str) {
+    match &run.outcome {
+        Outcome::Failed { .. } if run.is_quarantined() => ("quar", "Known"),
         Outcome::Passed => ("pass", "Pass"),
         Outcome::Failed { .. } => ("fail", "Fail"),
         Outcome::Infrastructure { .. } => ("infra", "Error"),

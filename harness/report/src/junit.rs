@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use events::Kind;
-use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestRerun, TestSuite};
 
-use crate::{Outcome, ReportError, Run, serial, terminal};
+use crate::{Outcome, Quarantine, ReportError, Run, serial, terminal};
 
 /// A report in the making: a run can be forgotten once it is added.
 #[derive(Debug)]
@@ -21,7 +21,8 @@ impl Default for Junit {
 impl Junit {
     /// Adds a run, whose events should be redacted. A failed expectation is a `<failure>`; a bench that broke is
     /// an `<error>` whose type is the kind of the trouble, because it says nothing about the firmware; a scenario
-    /// that the backend cannot run is `<skipped>`.
+    /// that the backend cannot run is `<skipped>`, and so is a failure that is quarantined. Earlier attempts are
+    /// `<flakyError>` or `<rerunError>`, and properties.
     pub fn add(&mut self, run: &Run) {
         self.0.add_test_case(case(run));
     }
@@ -68,6 +69,17 @@ fn case(run: &Run) -> TestCase {
     case.add_property(("virtual-time", run.ended().to_string().as_str()));
     case.add_property(("repeat", run.repeat.as_str()));
     let mut out = String::new();
+    for (i, attempt) in run.attempts.iter().enumerate() {
+        // Also here: what is skipped has no place for attempts, and not every reader shows those of others.
+        let text = format!("{}: {}", attempt.kind.phrase(), attempt.message);
+        case.add_property((format!("attempt-{}", i + 1).as_str(), text.as_str()));
+    }
+    if let Some(quarantine) = &run.quarantine {
+        case.add_property(("quarantine", quarantine.text().as_str()));
+        if let Some(note) = run.quarantine_note() {
+            case.add_property(("quarantine-note", note.as_str()));
+        }
+    }
     if let Some(name) = &run.must_fail {
         case.add_property(("must-fail", name.as_str()));
         let _ = writeln!(out, "{}\n", negative_control(run, name));
@@ -95,11 +107,33 @@ pub fn negative_control(run: &Run, name: &str) -> String {
 }
 
 fn status(run: &Run) -> TestCaseStatus {
+    let mut status = verdict(run);
+    for attempt in &run.attempts {
+        let mut rerun = TestRerun::new(NonSuccessKind::Error);
+        rerun
+            .set_type(attempt.kind.name())
+            .set_message(attempt.message.as_str())
+            .set_time(Duration::from_millis(attempt.wall_ms));
+        status.add_rerun(rerun);
+    }
+    status
+}
+
+fn verdict(run: &Run) -> TestCaseStatus {
     let (kind, message, ty) = match &run.outcome {
         Outcome::Passed => return TestCaseStatus::success(),
         Outcome::Skipped { reason } => {
             let mut status = TestCaseStatus::skipped();
             status.set_message(reason.as_str());
+            return status;
+        }
+        Outcome::Failed { reasons } if run.is_quarantined() => {
+            let known = run.quarantine.as_ref().map_or_else(String::new, Quarantine::text);
+            let mut status = TestCaseStatus::skipped();
+            status
+                .set_message(format!("quarantined: {known}; it failed: {}", reasons.join("; ")))
+                .set_type("quarantined")
+                .set_description(terminal::failure(run));
             return status;
         }
         Outcome::Failed { reasons } => (NonSuccessKind::Failure, reasons.join("; "), "expectation"),
@@ -193,5 +227,41 @@ mod tests {
         );
         assert!(!xml.contains('\u{1b}'), "no terminal colours");
         assert!(xml.contains("OceanicRemote v5.0 - ESP32"), "the log is attached");
+    }
+
+    #[test]
+    fn attempts_and_quarantine_are_visible_and_not_red() {
+        let mut known = run(
+            Outcome::Failed {
+                reasons: vec!["`x` failed".into()],
+            },
+            None,
+        );
+        known.quarantine = Some(Quarantine {
+            reason: "lost lines".into(),
+            until: Some("2026-12-31".into()),
+            expired: false,
+        });
+        let mut late = known.clone();
+        late.quarantine.as_mut().unwrap().expired = true;
+        let mut again = run(Outcome::Passed, None);
+        again.attempts.push(crate::Attempt {
+            kind: Trouble::PortLost,
+            message: "ttyACM0 went away".into(),
+            next_step: None,
+            wall_ms: 1500,
+        });
+        again.quarantine = known.quarantine.clone();
+        let xml = render(&[&known, &late, &again], Duration::ZERO).unwrap();
+        for part in [
+            r#"tests="3" skipped="1" failures="1" errors="0""#,
+            r#"<skipped message="quarantined: lost lines (until 2026-12-31); it failed: `x` failed" type="quarantined">"#,
+            r#"<property name="quarantine-note" value="its quarantine ended on 2026-12-31"/>"#,
+            r#"<flakyError time="1.500" message="ttyACM0 went away" type="port-lost">"#,
+            r#"<property name="attempt-1" value="the port vanished: ttyACM0 went away"/>"#,
+            r#"value="passes again: take it off the quarantine list"/>"#,
+        ] {
+            assert!(xml.contains(part), "{part} in {xml}");
+        }
     }
 }

@@ -7,6 +7,7 @@ pub mod around;
 pub mod capture;
 mod error;
 pub mod files;
+pub mod history;
 pub mod html;
 pub mod junit;
 pub mod lines;
@@ -24,6 +25,7 @@ pub mod vcd;
 use std::time::Duration;
 
 use events::{Event, ExpectationResult, Kind};
+use serde::{Deserialize, Serialize};
 use sim::Instant;
 
 pub use error::ReportError;
@@ -52,6 +54,50 @@ pub struct Run {
     pub backend: String,
     /// By how much the contract's intervals were divided; 1 is real time.
     pub time_scale: u32,
+    /// The attempts before this one that came to nothing by the bench's fault.
+    pub attempts: Vec<Attempt>,
+    /// What is known of a failure of this scenario.
+    pub quarantine: Option<Quarantine>,
+    /// SHA-256 of the scenario file, hexadecimal; empty where nobody knows.
+    pub scenario_sha256: String,
+    /// When it ended, milliseconds since 1970; 0 where nobody knows.
+    pub finished_unix_ms: u64,
+}
+
+/// An attempt at a run that came to nothing by the bench's fault, before another one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// What of the bench failed.
+    pub kind: Trouble,
+    /// What went wrong.
+    pub message: String,
+    /// What the person can do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_step: Option<String>,
+    /// How long it took.
+    pub wall_ms: u64,
+}
+
+/// A failure that is known: it stays visible, and the run does not turn red by it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quarantine {
+    /// Why it is known.
+    pub reason: String,
+    /// The last day, `YYYY-MM-DD` in UTC; none is until somebody takes it off the list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+    /// That day is over: the failure counts again.
+    pub expired: bool,
+}
+
+impl Quarantine {
+    /// The reason, with the last day.
+    pub fn text(&self) -> String {
+        match &self.until {
+            Some(day) => format!("{} (until {day})", self.reason),
+            None => self.reason.clone(),
+        }
+    }
 }
 
 impl Run {
@@ -88,6 +134,33 @@ impl Run {
             wall: self.wall,
             backend: self.backend.clone(),
             time_scale: self.time_scale,
+            attempts: self
+                .attempts
+                .iter()
+                .map(|a| Attempt {
+                    message: redactor.text(&a.message).into_owned(),
+                    ..a.clone()
+                })
+                .collect(),
+            quarantine: self.quarantine.clone(),
+            scenario_sha256: self.scenario_sha256.clone(),
+            finished_unix_ms: self.finished_unix_ms,
+        }
+    }
+
+    /// Whether it failed in a way that is known and not red. What the bench got wrong is never meant.
+    pub fn is_quarantined(&self) -> bool {
+        matches!(self.outcome, Outcome::Failed { .. }) && self.quarantine.as_ref().is_some_and(|q| !q.expired)
+    }
+
+    /// What there is to say about its quarantine, apart from its reason: it passes again, or its time is over.
+    pub fn quarantine_note(&self) -> Option<String> {
+        let quarantine = self.quarantine.as_ref()?;
+        let until = quarantine.until.as_deref().unwrap_or_default();
+        match self.outcome {
+            Outcome::Passed => Some("passes again: take it off the quarantine list".to_owned()),
+            Outcome::Failed { .. } if quarantine.expired => Some(format!("its quarantine ended on {until}")),
+            _ => None,
         }
     }
 

@@ -64,10 +64,13 @@ pub fn runs(path: &Path) -> Result<Loaded, ReportError> {
     // A manifest speaks of one run.
     let manifest = fs::read(path.with_file_name(MANIFEST))
         .ok()
-        .filter(|_| file.runs.len() == 1)
+        .filter(|_| file.runs.len() <= 1)
         .and_then(|json| serde_json::from_slice::<Manifest>(&json).ok());
-    let runs = file
-        .runs
+    let mut found = file.runs;
+    if found.is_empty() && !file.torn && manifest.is_some() {
+        found.push(Vec::new());
+    }
+    let runs = found
         .into_iter()
         .map(|events| run(events, manifest.as_ref()))
         .collect();
@@ -106,9 +109,23 @@ fn run(events: Vec<Event>, manifest: Option<&Manifest>) -> Run {
         wall: Duration::ZERO,
         backend,
         time_scale,
+        attempts: Vec::new(),
+        quarantine: None,
+        scenario_sha256: String::new(),
+        finished_unix_ms: 0,
     };
-    match manifest.filter(same) {
+    // A run that never started left no events, only what its manifest says.
+    match manifest.filter(|m| run.events.is_empty() || same(m)) {
         Some(manifest) => {
+            if run.events.is_empty() {
+                run.backend = manifest.backend.clone().unwrap_or_default();
+                run.time_scale = manifest.time_scale;
+            }
+            run.attempts.clone_from(&manifest.attempts);
+            run.quarantine.clone_from(&manifest.quarantine);
+            run.scenario_sha256.clone_from(&manifest.scenario_sha256);
+            run.finished_unix_ms = manifest.finished_unix_ms;
+            run.wall = Duration::from_millis(manifest.wall_ms);
             run.name.clone_from(&manifest.scenario);
             run.path.clone_from(&manifest.path);
             run.repeat.clone_from(&manifest.repeat);

@@ -28,6 +28,7 @@ fn paint(style: Style, text: &str) -> String {
 pub fn line(run: &Run) -> String {
     let word = match run.outcome {
         Outcome::Passed => paint(GOOD, "PASS"),
+        Outcome::Failed { .. } if run.is_quarantined() => paint(WARN, "QUARANTINED"),
         Outcome::Failed { .. } => paint(BAD, "FAIL"),
         Outcome::Infrastructure { .. } => paint(WARN, "ERROR"),
         Outcome::Skipped { .. } => paint(WARN, "SKIP"),
@@ -61,6 +62,24 @@ pub fn line(run: &Run) -> String {
             &format!("{} {place} in {:.2} s", run.ended(), run.wall.as_secs_f64())
         ),
     )
+}
+
+/// What came before the verdict, and what is known of it: earlier attempts, and the quarantine. A line each.
+pub fn remarks(run: &Run) -> String {
+    let mut out = String::new();
+    for (i, attempt) in run.attempts.iter().enumerate() {
+        let head = format!("attempt {}: {}:", i + 1, attempt.kind.phrase());
+        let _ = writeln!(out, "  {} {}", paint(WARN, &head), attempt.message);
+    }
+    if run.is_quarantined()
+        && let Some(quarantine) = &run.quarantine
+    {
+        let _ = writeln!(out, "  {} {}", paint(WARN, "known:"), quarantine.text());
+    }
+    if let Some(note) = run.quarantine_note() {
+        let _ = writeln!(out, "  {} {note}", paint(WARN, "!"));
+    }
+    out
 }
 
 /// The story of a scenario that failed; empty for one that passed or did not run.
@@ -180,11 +199,13 @@ fn story(out: &mut String, events: &[Event], failed: Option<Instant>) {
 
 /// The last line: how many of what, and how long.
 pub fn summary(runs: &[&Run], not_run: usize, wall: std::time::Duration) -> String {
-    let count = |f: fn(&Outcome) -> bool| runs.iter().filter(|r| f(&r.outcome)).count();
-    let passed = count(|o| matches!(o, Outcome::Passed));
-    let failed = count(|o| matches!(o, Outcome::Failed { .. }));
-    let broken = count(|o| matches!(o, Outcome::Infrastructure { .. }));
-    let skipped = count(|o| matches!(o, Outcome::Skipped { .. }));
+    let count = |f: fn(&Run) -> bool| runs.iter().filter(|r| f(r)).count();
+    let passed = count(|r| matches!(r.outcome, Outcome::Passed));
+    let failed = count(|r| matches!(r.outcome, Outcome::Failed { .. }) && !r.is_quarantined());
+    let broken = count(|r| matches!(r.outcome, Outcome::Infrastructure { .. }));
+    let skipped = count(|r| matches!(r.outcome, Outcome::Skipped { .. }));
+    let known = count(Run::is_quarantined);
+    let again = count(|r| !r.attempts.is_empty());
     let style = |n: usize, style: Style, word: &str| {
         let text = format!("{n} {word}");
         if n > 0 { paint(style, &text) } else { text }
@@ -197,11 +218,17 @@ pub fn summary(runs: &[&Run], not_run: usize, wall: std::time::Duration) -> Stri
     if broken > 0 {
         let _ = write!(out, ", {}", style(broken, WARN, "bench errors"));
     }
+    if known > 0 {
+        let _ = write!(out, ", {}", style(known, WARN, "quarantined"));
+    }
     if skipped > 0 {
         let _ = write!(out, ", {}", style(skipped, WARN, "skipped"));
     }
     if not_run > 0 {
         let _ = write!(out, ", {}", style(not_run, WARN, "not run"));
+    }
+    if again > 0 {
+        let _ = write!(out, ", {}", style(again, WARN, "tried again"));
     }
     let virtual_s: u64 = runs.iter().map(|r| r.ended().as_secs()).sum();
     let _ = write!(
@@ -294,6 +321,37 @@ mod tests {
             end.starts_with("0 passed, 0 failed, 1 bench errors, 1 skipped ("),
             "{end}"
         );
+    }
+
+    #[test]
+    fn a_known_failure_is_shown_and_counted_apart_until_its_day_is_over() {
+        let mut run = synthetic::run(&Shape::short());
+        run.outcome = Outcome::Failed {
+            reasons: vec!["`x` failed".into()],
+        };
+        run.quarantine = Some(crate::Quarantine {
+            reason: "lost lines".into(),
+            until: Some("2026-12-31".into()),
+            expired: false,
+        });
+        assert!(plain(&line(&run)).starts_with("QUARANTINED  one-minute  "));
+        assert_eq!(plain(&remarks(&run)), "  known: lost lines (until 2026-12-31)\n");
+        assert!(plain(&failure(&run)).contains("`x` failed"));
+        assert!(
+            plain(&summary(&[&run], 0, Duration::ZERO)).starts_with("0 passed, 0 failed, 1 quarantined (")
+        );
+        run.quarantine.as_mut().unwrap().expired = true;
+        assert!(plain(&line(&run)).starts_with("FAIL  "));
+        assert_eq!(plain(&remarks(&run)), "  ! its quarantine ended on 2026-12-31\n");
+        run.outcome = Outcome::Passed;
+        run.quarantine.as_mut().unwrap().expired = false;
+        assert!(plain(&line(&run)).starts_with("PASS  "));
+        assert_eq!(
+            plain(&remarks(&run)),
+            "  ! passes again: take it off the quarantine list\n"
+        );
+        run.outcome = Outcome::broken("x");
+        assert!(!run.is_quarantined(), "only a failure is known");
     }
 
     #[test]

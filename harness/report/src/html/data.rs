@@ -32,6 +32,12 @@ pub(super) struct Data<'a> {
     /// What of the bench failed.
     trouble: Option<&'static str>,
     next_step: Option<&'a str>,
+    /// Earlier attempts, in words.
+    attempts: Vec<String>,
+    /// Why a failure of this scenario is known, and whether that makes this one not red.
+    quarantine: Option<String>,
+    quarantined: bool,
+    quarantine_note: Option<String>,
     must_fail: Option<&'a str>,
     negative: Option<String>,
     finished: bool,
@@ -119,6 +125,14 @@ pub(super) fn of(run: &Run) -> Data<'_> {
         reasons,
         trouble,
         next_step,
+        attempts: run
+            .attempts
+            .iter()
+            .map(|a| format!("{}: {}", a.kind.phrase(), a.message))
+            .collect(),
+        quarantine: run.quarantine.as_ref().map(crate::Quarantine::text),
+        quarantined: run.is_quarantined(),
+        quarantine_note: run.quarantine_note(),
         must_fail: run.must_fail.as_deref(),
         negative: run
             .must_fail

@@ -35,8 +35,8 @@ function renderHead() {
   const words = { pass: 'Pass', fail: 'Fail', infra: 'Bench error', skip: 'Skipped' };
   $('title').textContent = m.name;
   $('subtitle').textContent = m.title ?? '';
-  $('verdict').textContent = words[m.outcome];
-  $('verdict').className = `verdict ${m.outcome}`;
+  $('verdict').textContent = m.quarantined ? 'Known failure' : words[m.outcome];
+  $('verdict').className = `verdict ${m.quarantined ? 'quar' : m.outcome}`;
   $('verdict').hidden = false;
   const copy = el('button', { type: 'button', class: 'link', onclick: () => copyText(m.repeat) }, el('code', {}, m.repeat));
   copy.setAttribute('aria-label', `Copy: ${m.repeat}`);
@@ -49,6 +49,9 @@ function renderHead() {
   const box = (cls, name, message, more, item) => el('div', { class: `failure ${cls}` },
     el('p', { class: 'name' }, name), message ? el('p', {}, message) : null, more ? el('p', { class: 'dim mono' }, more) : null,
     item ? el('button', { type: 'button', class: 'jump', onclick: () => select(item, { span: 120e6, focus: true }) }, `Jump to ${clock(item.t)}`) : null);
+  m.attempts.forEach((text, i) => out.push(box('warn', `Attempt ${i + 1} came to nothing.`, text)));
+  if (m.quarantined) out.push(box('warn', 'A known failure, in quarantine.', m.quarantine));
+  if (m.quarantine_note) out.push(box('warn', `Quarantine: ${m.quarantine_note}.`, m.quarantine));
   if (m.negative) out.push(box('declared', m.negative));
   if (m.outcome === 'skip') out.push(box('warn', 'It did not run.', m.reasons.join('; ')));
   else if (!m.finished) out.push(box('warn', 'The run was cut off: what follows ends where it was stopped.'));

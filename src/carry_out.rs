@@ -1,0 +1,383 @@
+//! Carrying a job out: attempts, files, the snapshot, and what it all comes to.
+
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use report::files::{self, ScenarioFiles};
+use report::redact::Redactor;
+use report::{Attempt, Outcome, ReportError, Run, Trouble};
+use runner::Limits;
+use snapshot::{Checked, Mode, Tolerance};
+
+use crate::backend::{Stop, Task};
+use crate::cli::{Format, RunArgs};
+use crate::commands::snapshot as snapshots;
+use crate::job::Job;
+use crate::output::{self, Screen};
+
+/// A scenario that has run.
+pub(crate) struct Done {
+    /// What happened. Secrets are replaced wherever something of it is shown.
+    pub(crate) run: Run,
+    /// What came of comparing its log with its snapshot.
+    pub(crate) snapshot: Option<Checked>,
+    /// Nothing but its snapshot is wrong with it.
+    pub(crate) only_snapshot: bool,
+}
+
+impl Stop {
+    /// A file that cannot be read or written.
+    fn of_file(error: &ReportError) -> Stop {
+        let mut stop = Stop::broken(error);
+        if let (Stop::Broken { next_step, .. }, ReportError::Io { .. }) = (&mut stop, error) {
+            *next_step = Some("check that the directory may be written and the disk has room".to_owned());
+        }
+        stop
+    }
+}
+
+impl Job {
+    /// Runs the scenario, and again as often as `--retries` says while the bench is to blame; a failure of the
+    /// firmware is never tried again. `None`: `stop` ended it early.
+    pub(crate) fn carry_out(&self, args: &RunArgs, screen: &Screen, stop: &AtomicBool) -> Option<Done> {
+        let mut attempts = Vec::new();
+        loop {
+            let done = self.attempt(args, &attempts, screen, stop)?;
+            let Outcome::Infrastructure {
+                kind,
+                message,
+                next_step,
+            } = &done.run.outcome
+            else {
+                return Some(done);
+            };
+            if attempts.len() >= usize::from(args.retries) || stop.load(Ordering::Relaxed) {
+                return Some(done);
+            }
+            output::note(&format!(
+                "{}: attempt {} of {}: {}: {message}",
+                self.selected.id,
+                attempts.len() + 1,
+                usize::from(args.retries) + 1,
+                kind.phrase()
+            ));
+            attempts.push(Attempt {
+                kind: *kind,
+                message: message.clone(),
+                next_step: next_step.clone(),
+                wall_ms: u64::try_from(done.run.wall.as_millis()).unwrap_or(u64::MAX),
+            });
+        }
+    }
+
+    fn attempt(
+        &self,
+        args: &RunArgs,
+        before: &[Attempt],
+        screen: &Screen,
+        stop: &AtomicBool,
+    ) -> Option<Done> {
+        let started = output::wall_clock();
+        let scenario = &self.selected.scenario;
+        let mut done = Done {
+            run: Run {
+                name: self.selected.id.clone(),
+                path: scenario.path().to_owned(),
+                repeat: self.repeat(args),
+                events: Vec::new(),
+                must_fail: match &scenario.expect_verdict {
+                    scenario::ExpectVerdict::Pass => None,
+                    scenario::ExpectVerdict::Fail(name) => Some(name.value.clone()),
+                },
+                outcome: Outcome::Passed,
+                wall: Duration::ZERO,
+                backend: self.backend.name().to_owned(),
+                time_scale: self.backend.time_scale(),
+                attempts: before.to_vec(),
+                quarantine: self.quarantine.clone(),
+                scenario_sha256: self.scenario_sha256.clone(),
+                finished_unix_ms: 0,
+            },
+            snapshot: None,
+            only_snapshot: false,
+        };
+        // A bug of ours is a broken bench, not a lost nightly run.
+        let ended = catch_unwind(AssertUnwindSafe(|| {
+            self.run_and_keep(args, screen, stop, started, &mut done)
+        }));
+        let outcome = match ended {
+            Ok(Ok(())) => None,
+            Ok(Err(Stop::Interrupted)) => return None,
+            Ok(Err(Stop::Skipped { reason })) => Some(Outcome::Skipped { reason }),
+            Ok(Err(Stop::Broken {
+                kind,
+                message,
+                next_step,
+            })) => Some(Outcome::Infrastructure {
+                kind,
+                message,
+                next_step,
+            }),
+            Err(panic) => {
+                let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
+                let text = text
+                    .or_else(|| panic.downcast_ref::<String>().cloned())
+                    .unwrap_or_default();
+                Some(Outcome::Infrastructure {
+                    kind: Trouble::Bench,
+                    message: format!("a bug of oceanrig: {text}"),
+                    next_step: Some(format!("report it, with the command: {}", done.run.repeat)),
+                })
+            }
+        };
+        done.run.wall = started.elapsed();
+        if let Some(outcome) = outcome {
+            done.run.outcome = outcome;
+            done.only_snapshot = false;
+            done.run.finished_unix_ms = output::unix_ms();
+            let mut redactor = Redactor::new(&self.rules, self.scope);
+            if let Some(dir) = &self.dir {
+                // What was written so far gets its manifest. Where that cannot be written either, the outcome says
+                // already what is wrong.
+                let _ = fs::create_dir_all(dir);
+                let _ = files::write_manifest(dir, &done.run, &mut redactor);
+            }
+            done.run = done.run.redacted(&mut redactor);
+        }
+        Some(done)
+    }
+
+    fn run_and_keep(
+        &self,
+        args: &RunArgs,
+        screen: &Screen,
+        stop: &AtomicBool,
+        started: std::time::Instant,
+        done: &mut Done,
+    ) -> Result<(), Stop> {
+        let scenario = &self.selected.scenario;
+        let files = match &self.dir {
+            None => None,
+            Some(dir) => {
+                Some(ScenarioFiles::create(dir, &self.rules, self.scope).map_err(|e| Stop::of_file(&e))?)
+            }
+        };
+        let limits = Limits {
+            seed: args.seed,
+            strict: args.strict,
+            capture: self.dir.is_some() && self.backend.captures(),
+        };
+        let redactor = Redactor::new(&self.rules, self.scope);
+        let duration = scenario.duration().duration();
+        let mut watcher = screen.watch(&self.selected.id, duration, files, redactor, stop);
+        let task = Task {
+            scenario,
+            firmware: &self.firmware,
+            limits,
+        };
+        let ended = self.backend.carry_out(&task, &mut watcher);
+        // The watcher ends a run whose files can no longer be written.
+        let (files, mut redactor) = watcher.into_parts().map_err(|e| Stop::of_file(&e))?;
+        let record = ended?;
+        done.run.events = record.events;
+        let failed: Vec<String> = done
+            .run
+            .expectations()
+            .filter(|(_, r)| !r.held)
+            .map(|(_, r)| r.name.clone())
+            .collect();
+        done.run.outcome = Outcome::judge(&record.verdict, &failed, done.run.must_fail.as_deref());
+        add_reasons(&mut done.run.outcome, record.reasons);
+        if args.snapshots {
+            self.compare(args, done)?;
+        }
+        done.run.wall = started.elapsed();
+        done.run.finished_unix_ms = output::unix_ms();
+        if let Some(files) = files {
+            let capture = limits
+                .capture
+                .then(|| pcapng(&record.frames, scenario.bench.start.unix_time()));
+            redactor = files.finish(&done.run, capture).map_err(|e| Stop::of_file(&e))?.1;
+        }
+        // A pass shows nothing of its events, unless somebody asked for more.
+        let shown = self.dir.is_some() || args.format == Format::Json || done.run.outcome != Outcome::Passed;
+        if shown {
+            done.run = done.run.redacted(&mut redactor);
+        } else {
+            // What it ran on, and its end.
+            let events = &mut done.run.events;
+            let last = events.len().saturating_sub(1);
+            let mut i = 0;
+            events.retain(|_| {
+                i += 1;
+                i == 1 || i > last
+            });
+        }
+        Ok(())
+    }
+
+    fn compare(&self, args: &RunArgs, done: &mut Done) -> Result<(), Stop> {
+        let mode = if args.ci { Mode::ReadOnly } else { Mode::Write };
+        let checked = snapshots::check_run(
+            &self.selected.scenario,
+            &done.run.events,
+            &self.rules,
+            &Tolerance::default(),
+            mode,
+        )
+        .map_err(|e| Stop::broken(&e))?;
+        if checked.is_pending() {
+            done.only_snapshot = done.run.outcome == Outcome::Passed;
+            add_reasons(&mut done.run.outcome, vec![snapshots::reason(&checked)]);
+        }
+        done.snapshot = Some(checked);
+        Ok(())
+    }
+}
+
+/// Makes a failure of `outcome` when there are `more` reasons; what the bench failed by stays.
+fn add_reasons(outcome: &mut Outcome, mut more: Vec<String>) {
+    match outcome {
+        _ if more.is_empty() => {}
+        Outcome::Passed => *outcome = Outcome::Failed { reasons: more },
+        Outcome::Failed { reasons } => {
+            more.append(reasons);
+            *reasons = more;
+        }
+        Outcome::Infrastructure { .. } | Outcome::Skipped { .. } => {}
+    }
+}
+
+fn pcapng(frames: &[netsim::CapturedFrame], epoch: sim::UnixTime) -> Vec<u8> {
+    let write = || {
+        let mut writer = netsim::pcapng::Writer::new(Vec::new(), epoch)?;
+        frames.iter().try_for_each(|frame| writer.write(frame))?;
+        writer.into_inner()
+    };
+    write().expect("memory takes every frame")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use clap::Parser as _;
+    use events::Verdict;
+    use report::files::{MANIFEST, Manifest};
+    use runner::RunRecord;
+    use scenario::Scenario;
+
+    use super::*;
+    use crate::backend::Backend;
+    use crate::cli::{Cli, Command};
+    use crate::job;
+    use crate::select::Selected;
+
+    fn record(verdict: Verdict) -> Result<RunRecord, Stop> {
+        Ok(RunRecord {
+            events: Vec::new(),
+            frames: Vec::new(),
+            verdict,
+            reasons: Vec::new(),
+        })
+    }
+
+    fn trouble(kind: Trouble) -> Result<RunRecord, Stop> {
+        Err(Stop::Broken {
+            kind,
+            message: format!("{} for the test", kind.name()),
+            next_step: Some("look at the cable".into()),
+        })
+    }
+
+    /// Carries a scenario out on a backend that does what `script` says, and how much of it was left.
+    fn carry_out(script: Vec<Result<RunRecord, Stop>>, more: &[&str]) -> (Done, usize) {
+        let line = ["oceanrig", "run", "one.yaml"].iter().chain(more);
+        let Command::Run(args) = Cli::parse_from(line).command else {
+            panic!("another subcommand");
+        };
+        let text = "name: One\nversion: 1\nexpect:\n  - serial: x\n";
+        let selected = Selected {
+            id: "one".into(),
+            scenario: Scenario::parse("one.yaml", text).unwrap(),
+        };
+        let mut job = job::prepare(vec![selected], &args).unwrap().remove(0);
+        let backend = Arc::new(Backend::Scripted(Mutex::new(script.into_iter().rev().collect())));
+        job.backend = backend.clone();
+        let done = job
+            .carry_out(&args, &Screen::new(1, false), &AtomicBool::new(false))
+            .unwrap();
+        let Backend::Scripted(rest) = &*backend else {
+            panic!("another backend");
+        };
+        let rest = rest.lock().unwrap().len();
+        (done, rest)
+    }
+
+    #[test]
+    fn a_trouble_of_the_bench_is_tried_again_and_each_attempt_is_kept() {
+        let out = tempfile::tempdir().unwrap();
+        let script = vec![
+            trouble(Trouble::Flashing),
+            trouble(Trouble::PortLost),
+            record(Verdict::Pass),
+        ];
+        let dir = out.path().to_str().unwrap();
+        let (done, rest) = carry_out(script, &["--retries", "2", "--out", dir]);
+        assert_eq!((done.run.outcome.clone(), rest), (Outcome::Passed, 0));
+        let kinds: Vec<Trouble> = done.run.attempts.iter().map(|a| a.kind).collect();
+        assert_eq!(kinds, [Trouble::Flashing, Trouble::PortLost]);
+        let json = fs::read(out.path().join("one").join(MANIFEST)).unwrap();
+        let manifest: Manifest = serde_json::from_slice(&json).unwrap();
+        assert_eq!(manifest.attempts, done.run.attempts);
+        assert_eq!(
+            (manifest.backend.as_deref(), manifest.time_scale),
+            (Some("board:scripted"), 60)
+        );
+    }
+
+    #[test]
+    fn attempts_come_to_an_end() {
+        let script = vec![
+            trouble(Trouble::NoBoot),
+            trouble(Trouble::NoBoot),
+            record(Verdict::Pass),
+        ];
+        let (done, rest) = carry_out(script, &["--retries", "1"]);
+        let Outcome::Infrastructure { kind, next_step, .. } = &done.run.outcome else {
+            panic!("{:?}", done.run.outcome);
+        };
+        assert_eq!(
+            (*kind, next_step.as_deref()),
+            (Trouble::NoBoot, Some("look at the cable"))
+        );
+        assert_eq!((done.run.attempts.len(), rest), (1, 1));
+    }
+
+    #[test]
+    fn a_failure_and_a_skip_are_never_tried_again() {
+        let (done, rest) = carry_out(
+            vec![record(Verdict::Fail), record(Verdict::Pass)],
+            &["--retries", "9"],
+        );
+        assert!(matches!(done.run.outcome, Outcome::Failed { .. }));
+        assert_eq!((done.run.attempts.len(), rest), (0, 1));
+        let out = tempfile::tempdir().unwrap();
+        let skip = Err(Stop::Skipped {
+            reason: "no access point".into(),
+        });
+        let dir = out.path().to_str().unwrap();
+        let (done, rest) = carry_out(
+            vec![skip, record(Verdict::Pass)],
+            &["--retries", "9", "--out", dir],
+        );
+        let skipped = Outcome::Skipped {
+            reason: "no access point".into(),
+        };
+        assert_eq!((&done.run.outcome, rest), (&skipped, 1));
+        let read = report::load::runs(&out.path().join("one").join(files::EVENTS)).unwrap();
+        assert_eq!((&read.runs[0].outcome, read.runs[0].time_scale), (&skipped, 60));
+    }
+}
