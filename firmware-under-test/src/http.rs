@@ -267,11 +267,11 @@ impl Client {
                     self.address = Some((address, Instant::now()));
                     Ok(address)
                 }
-                (Err(_), Some((address, _))) => {
+                (Err(_), Some((address, _))) if !self.settings.defects.has(Defect::NoDnsFallback) => {
                     println!("[DNS] Server name not found, using its last address");
                     Ok(address)
                 }
-                (Err(error), None) => Err(error),
+                (Err(error), _) => Err(error),
             },
         }
     }

@@ -22,9 +22,8 @@ const CONFIRM_MS: u64 = 60_000;
 /// Pause before the confirming query, and by how much the two may differ.
 const CONFIRM_AFTER: Duration = Duration::from_secs(5);
 const AGREEMENT_MS: u64 = 5_000;
-/// The least time between two queries when the server objects to our clock.
-const AFTER_OBJECTION: Duration = Duration::from_secs(30);
-const PORT: u16 = 123;
+/// Between two queries as long as the server objects to our clock.
+const OBJECTION_MS: (u32, u32) = (30_000, 120_000);
 
 /// Keeps the clock right.
 #[embassy_executor::task]
@@ -34,21 +33,37 @@ pub async fn keep_time(stack: Stack<'static>, settings: &'static Settings) {
     }
     let rng = Rng::new();
     let mut network = Network::new();
-    let mut backoff = Backoff::new(15_000, 300_000);
+    let mut silent = Backoff::new(15_000, 300_000);
+    let mut objected = Backoff::new(OBJECTION_MS.0, OBJECTION_MS.1);
     loop {
         network.wait_up().await;
         match synchronise(stack, settings, rng).await {
             Ok(()) => {
-                backoff.reset();
-                let regular = Timer::after_millis(settings.ntp_ms.into());
+                if settings.defects.has(Defect::SyncsClockOnce) {
+                    return;
+                }
+                silent.reset();
                 let now = Instant::now();
+                let regular = Timer::after_millis(settings.ntp_ms.into());
                 let objection = async {
-                    clock::REJECTED.wait().await;
-                    Timer::at(now + AFTER_OBJECTION).await;
+                    if !clock::is_rejected() {
+                        objected.reset();
+                        clock::REJECTED.wait().await;
+                    }
+                    // The server says no more until the next request, which may be hours away: what is to be known
+                    // before that is whether the time server is right again.
+                    Timer::at(now + Duration::from_millis(objected.fail(rng.random()).into())).await;
                 };
                 select(regular, objection).await;
+                clock::REJECTED.reset();
             }
             Err(problem) => {
+                // One that the server objects to is worth asking more often.
+                let backoff = if clock::is_rejected() {
+                    &mut objected
+                } else {
+                    &mut silent
+                };
                 let pause = backoff.fail(rng.random());
                 println!(
                     "[TIME] NTP failed: {problem}, next attempt in {} s",
@@ -104,6 +119,7 @@ async fn synchronise(stack: Stack<'static>, settings: &Settings, rng: Rng) -> Re
     clock::set(unix_ms);
     println!("[TIME] Synced by NTP: {}", clock::civil(unix_ms));
     if corrected {
+        clock::correct();
         OBSTACLE_GONE.signal(());
     }
     Ok(())
@@ -122,7 +138,7 @@ async fn query(stack: Stack<'static>, settings: &Settings, rng: Rng, blind: bool
     socket.bind(0).map_err(|_| Problem::Socket)?;
     let nonce = (u64::from(rng.random()) << 32) | u64::from(rng.random());
     socket
-        .send_to(&ntp::request(nonce), (server, PORT))
+        .send_to(&ntp::request(nonce), (server, settings.ntp_port))
         .await
         .map_err(|_| Problem::Socket)?;
     let sent_at = clock::uptime_ms();

@@ -22,6 +22,8 @@ use crate::{clock, relays, watchdog, wifi};
 
 /// How long the first request waits for the clock to be set.
 const CLOCK_PATIENCE: Duration = Duration::from_secs(10);
+/// Defect `strict-clock-check`: the largest difference to the server's clock that it accepts.
+const STRICT_SKEW_S: u64 = 60;
 
 /// What identifies the device.
 pub struct Identity {
@@ -91,7 +93,11 @@ pub async fn keep_session(mut device: Device, buffers: &'static mut Buffers) {
             network.wait_up().await;
         }
         if OBSTACLE_GONE.try_take().is_some() {
-            session.obstacle_gone(clock::uptime_ms());
+            let now = clock::uptime_ms();
+            session.obstacle_gone(now);
+            if clock::take_correction() {
+                session.clock_corrected(now);
+            }
         }
         let step = session.next(clock::uptime_ms());
         device.act_on(session.take_notes());
@@ -229,7 +235,7 @@ impl Device {
         if response.status == 200 {
             return match self.accept(request, response.body) {
                 Ok(expires_in_s) => {
-                    clock::REJECTED.reset();
+                    clock::accept();
                     Outcome::Accepted { expires_in_s }
                 }
                 Err(Malformed) if self.settings.defects.has(Defect::PanicOnMalformedJson) => {
@@ -281,9 +287,9 @@ impl Device {
                     true => println!("[REG] Registered, permanent token saved"),
                     false => println!("[REG] Registered, but the permanent token is not saved"),
                 }
-                Ok(self.begin(registered.session))
+                self.begin(registered.session)
             }
-            Request::Recover | Request::Renew => Ok(self.begin(replies::new_session(body)?)),
+            Request::Recover | Request::Renew => self.begin(replies::new_session(body)?),
             Request::Update => replies::updated(body).map(|()| 0),
             Request::Poll => {
                 for command in replies::commands(body)? {
@@ -298,7 +304,15 @@ impl Device {
         }
     }
 
-    fn begin(&mut self, session: NewSession) -> u32 {
+    fn begin(&mut self, session: NewSession) -> Result<u32, Malformed> {
+        if let (Some(ours), Some(theirs), true) = (
+            clock::unix_s(),
+            session.server_time_s,
+            self.settings.defects.has(Defect::StrictClockCheck),
+        ) && ours.abs_diff(theirs) > STRICT_SKEW_S
+        {
+            return Err(Malformed);
+        }
         let shown = session.id.get(..16).unwrap_or(&session.id);
         println!("[UPDATE] Using session: {shown}");
         self.session = Some(session.id);
@@ -310,7 +324,7 @@ impl Device {
             clock::set(unix_s * 1_000);
             println!("[TIME] Set by the server: {}", clock::civil(unix_s * 1_000));
         }
-        session.expires_in_s
+        Ok(session.expires_in_s)
     }
 
     fn act_on(&mut self, notes: impl IntoIterator<Item = Note>) {
@@ -339,7 +353,7 @@ impl Device {
             },
             Note::ClockRejected => {
                 println!("[TIME] The server rejects our clock");
-                clock::REJECTED.signal(());
+                clock::reject();
             }
             Note::RelaysOff => relays::all_off(),
             Note::Restart { failures, minutes } => {

@@ -15,7 +15,7 @@ use esp_radio::wifi::{
     WifiController,
 };
 use oceanremote_logic::backoff::Backoff;
-use oceanremote_logic::defects::Defect;
+use oceanremote_logic::defects::{Defect, Defects};
 use oceanremote_logic::settings::Settings;
 
 /// The mutex behind our signals.
@@ -107,7 +107,7 @@ pub async fn keep_connected(
         match controller.connect_async().await {
             Ok(_) => {
                 backoff.reset();
-                let reason = watch(&controller, stack).await;
+                let reason = watch(&controller, stack, settings.defects).await;
                 NETWORK.sender().send(false);
                 println!("[WIFI] Disconnected, reason {reason} ({})", reason_text(reason));
                 if settings.defects.has(Defect::NoWifiReconnect) {
@@ -129,14 +129,16 @@ pub async fn keep_connected(
 }
 
 /// Follows an association until it ends, and returns the reason code.
-async fn watch(controller: &WifiController<'static>, stack: Stack<'static>) -> u16 {
+async fn watch(controller: &WifiController<'static>, stack: Stack<'static>, defects: Defects) -> u16 {
     let Ok(mut events) = controller.subscribe() else {
         return 1;
     };
     let mut address = None;
+    let mut was_lost = false;
     while controller.is_connected() {
         let address_changes = async {
             match address {
+                None if was_lost && defects.has(Defect::NoNewAddress) => core::future::pending().await,
                 None => stack.wait_config_up().await,
                 Some(_) => stack.wait_config_down().await,
             }
@@ -167,6 +169,7 @@ async fn watch(controller: &WifiController<'static>, stack: Stack<'static>) -> u
                         OBSTACLE_GONE.signal(());
                     }
                     None => {
+                        was_lost = true;
                         println!("[WIFI] IP address lost");
                         NETWORK.sender().send(false);
                     }

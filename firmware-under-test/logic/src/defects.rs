@@ -45,11 +45,21 @@ pub enum Defect {
     NoWatchdog,
     /// Commands are carried out and never acknowledged, so they are carried out again at every poll.
     IgnoreCommandsAck,
+    /// Whatever lies in the token's place in flash is taken for a token, whole or not.
+    IgnoresTokenChecksum,
+    /// NTP is asked until it has answered once, and never again.
+    SyncsClockOnce,
+    /// A session is turned down when the server's clock differs from ours by more than a minute.
+    StrictClockCheck,
+    /// A name lookup that fails ends the attempt; the address that worked before is not used.
+    NoDnsFallback,
+    /// When the lease ends, no new address is taken up before WiFi associates anew.
+    NoNewAddress,
 }
 
 impl Defect {
     /// Every defect, in the order of the documentation.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 24] = [
         Self::NoAutoRenewal,
         Self::RenewAt60Minutes,
         Self::NoRetryAfterFailedRenewal,
@@ -69,6 +79,11 @@ impl Defect {
         Self::NoDnsRetry,
         Self::NoWatchdog,
         Self::IgnoreCommandsAck,
+        Self::IgnoresTokenChecksum,
+        Self::SyncsClockOnce,
+        Self::StrictClockCheck,
+        Self::NoDnsFallback,
+        Self::NoNewAddress,
     ];
 
     /// The name used in the provisioning partition.
@@ -93,6 +108,11 @@ impl Defect {
             Self::NoDnsRetry => "no-dns-retry",
             Self::NoWatchdog => "no-watchdog",
             Self::IgnoreCommandsAck => "ignore-commands-ack",
+            Self::IgnoresTokenChecksum => "ignores-token-checksum",
+            Self::SyncsClockOnce => "syncs-clock-once",
+            Self::StrictClockCheck => "strict-clock-check",
+            Self::NoDnsFallback => "no-dns-fallback",
+            Self::NoNewAddress => "no-new-address",
         }
     }
 

@@ -120,9 +120,13 @@ const RETRY_BASE_MS: u32 = 5_000;
 const RETRY_CAP_MS: u32 = 300_000;
 /// Shortest pause after a registration that got no answer; the service takes two a minute.
 const REGISTER_RETRY_MS: u32 = 30_000;
+/// Shortest pause after a registration that was turned down for our clock; a third one within the minute is too many.
+const REGISTER_SKEW_MS: u32 = 31_000;
 /// Shortest and longest pause after a registration that was turned down.
 const REGISTER_BASE_MS: u32 = 60_000;
 const REGISTER_CAP_MS: u32 = 4 * 3_600_000;
+/// Longest pause while the server objects to our clock: each objection is a failed attempt, and twenty are a ban.
+const SKEW_CAP_MS: u32 = 4 * 3_600_000;
 /// A failed request is never repeated sooner than this.
 const BREATH_MS: u64 = 1_000;
 
@@ -151,7 +155,13 @@ pub struct Session {
     turned_down_until: u64,
     /// `Retry-After`: no request at all before this time.
     held_until: u64,
-    traffic: Backoff,
+    /// The server objects to our clock: no request at all before this time, or before the clock is corrected.
+    skewed_until: u64,
+    polls: Backoff,
+    updates: Backoff,
+    /// Of polls and updates one kind works while the other fails: each keeps to its own pauses.
+    apart: bool,
+    skew: Backoff,
     credential: Backoff,
     registering: Backoff,
     registration: Backoff,
@@ -183,7 +193,11 @@ impl Session {
             credential_at: 0,
             turned_down_until: 0,
             held_until: 0,
-            traffic: Backoff::new(RETRY_BASE_MS, RETRY_CAP_MS),
+            skewed_until: 0,
+            polls: Backoff::new(RETRY_BASE_MS, RETRY_CAP_MS),
+            updates: Backoff::new(RETRY_BASE_MS, RETRY_CAP_MS),
+            apart: false,
+            skew: Backoff::new(RETRY_BASE_MS, SKEW_CAP_MS),
             credential: Backoff::new(RETRY_BASE_MS, RETRY_CAP_MS),
             registering: Backoff::new(REGISTER_RETRY_MS, RETRY_CAP_MS),
             registration: Backoff::new(REGISTER_BASE_MS, REGISTER_CAP_MS),
@@ -212,8 +226,9 @@ impl Session {
 
     /// What is due at `now`.
     pub fn next(&mut self, now: u64) -> Step {
-        if now < self.held_until {
-            return Step::WaitUntil(self.held_until);
+        let held_until = self.held_until.max(self.skewed_until);
+        if now < held_until {
+            return Step::WaitUntil(held_until);
         }
         if matches!(self.standing, Standing::Live { ends_at } if now >= ends_at) {
             self.lose_session(now);
@@ -270,13 +285,16 @@ impl Session {
 
     fn accepted(&mut self, request: Request, expires_in_s: u32, sent_at: u64, now: u64) {
         self.polls_next = request == Request::Renew;
+        self.skew.reset();
         match request {
             Request::Poll => {
-                self.traffic.reset();
+                self.polls.reset();
+                self.apart = self.updates.failures() > 0;
                 self.poll_at = following(self.poll_at.max(sent_at), self.policy.poll_ms, now);
             }
             Request::Update => {
-                self.traffic.reset();
+                self.updates.reset();
+                self.apart = self.polls.failures() > 0;
                 self.update_at = following(self.update_at.max(sent_at), self.policy.update_ms, now);
             }
             Request::Renew => {
@@ -325,7 +343,9 @@ impl Session {
 
     /// Polls and updates start at once.
     fn traffic_at(&mut self, now: u64) {
-        self.traffic.reset();
+        self.polls.reset();
+        self.updates.reset();
+        self.apart = false;
         self.poll_at = now;
         self.update_at = now;
     }
@@ -349,7 +369,7 @@ impl Session {
         if rejection == Rejection::ClockSkew {
             // Neither the session nor the token is at fault; a right clock is what helps.
             self.note(Note::ClockRejected);
-            self.postpone(request, sent_at, now, random);
+            self.hold_for_skew(request, sent_at, now, random);
             return;
         }
         match request {
@@ -438,6 +458,18 @@ impl Session {
         }
     }
 
+    /// Puts everything off: the next request would be turned down for the same clock, whichever it is.
+    fn hold_for_skew(&mut self, request: Request, sent_at: u64, now: u64, random: u32) {
+        let pause = self.skew.fail(random);
+        let pause = if self.has(Defect::NoBackoff) { 0 } else { pause };
+        self.skewed_until = (sent_at + u64::from(pause)).max(now + BREATH_MS);
+        if request == Request::Register && !self.has(Defect::NoBackoff) {
+            // It counts among the two of a minute all the same, whenever the clock is corrected.
+            self.credential_at = sent_at + u64::from(REGISTER_SKEW_MS);
+        }
+        self.note_retry(request, now, self.skewed_until.max(self.due(request)));
+    }
+
     /// Puts a request off by the next pause of its kind.
     fn postpone(&mut self, request: Request, sent_at: u64, now: u64, random: u32) {
         let pause = u64::from(self.pause(request, false, random));
@@ -449,12 +481,33 @@ impl Session {
 
     fn pause(&mut self, request: Request, turned_down: bool, random: u32) -> u32 {
         let backoff = match request {
-            Request::Poll | Request::Update => &mut self.traffic,
+            Request::Poll | Request::Update => return self.traffic_pause(request, random),
             Request::Register if turned_down => &mut self.registration,
             Request::Register => &mut self.registering,
             Request::Renew | Request::Recover => &mut self.credential,
         };
         let pause = backoff.fail(random);
+        if self.has(Defect::NoBackoff) { 0 } else { pause }
+    }
+
+    /// The pause after a failed poll or update.
+    ///
+    /// As long as neither works they share their pauses, so that the server sees one row of growing gaps. When one of
+    /// the two works, the other's failures are its own.
+    fn traffic_pause(&mut self, request: Request, random: u32) -> u32 {
+        let (failed, other) = match request {
+            Request::Update => (&mut self.updates, &mut self.polls),
+            _ => (&mut self.polls, &mut self.updates),
+        };
+        if self.apart && other.failures() > 0 {
+            // Now neither works.
+            self.apart = false;
+            *failed = *other;
+        }
+        let pause = failed.fail(random);
+        if !self.apart {
+            *other = *failed;
+        }
         if self.has(Defect::NoBackoff) { 0 } else { pause }
     }
 
@@ -467,6 +520,8 @@ impl Session {
         match request {
             Request::Renew => self.renew_at = at,
             Request::Recover | Request::Register => self.credential_at = at,
+            Request::Poll if self.apart => self.poll_at = at,
+            Request::Update if self.apart => self.update_at = at,
             Request::Poll | Request::Update => {
                 self.poll_at = self.poll_at.max(at);
                 self.update_at = self.update_at.max(at);
@@ -483,11 +538,19 @@ impl Session {
         }
     }
 
+    /// The clock has been corrected: what waits for that is tried at once.
+    ///
+    /// The pauses go on growing from where they were until the server takes a request: a time server that is wrong again
+    /// and again must not end in a ban.
+    pub fn clock_corrected(&mut self, now: u64) {
+        self.skewed_until = self.skewed_until.min(now);
+    }
+
     /// The network is back, or the clock has been set right: what failed for that reason is tried at once.
     ///
     /// What a server asked for (`Retry-After`, a registration turned down) still holds.
     pub fn obstacle_gone(&mut self, now: u64) {
-        if self.traffic.failures() > 0 {
+        if self.polls.failures() + self.updates.failures() > 0 {
             self.traffic_at(now);
         }
         if self.credential.failures() + self.registering.failures() > 0

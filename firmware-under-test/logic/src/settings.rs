@@ -76,6 +76,8 @@ pub struct Settings {
     pub registration_token: String<80>,
     /// Name or IPv4 address of the NTP server.
     pub ntp_server: String<128>,
+    /// Its UDP port.
+    pub ntp_port: u16,
     /// Time between two polls for commands.
     pub poll_ms: u32,
     /// Time between two temperature reports.
@@ -99,6 +101,7 @@ impl Settings {
             device_id: String::new(),
             registration_token: String::new(),
             ntp_server: text("pool.ntp.org"),
+            ntp_port: 123,
             poll_ms: 5_000,
             update_ms: 60_000,
             renew_ms: 2_700_000,
@@ -142,14 +145,13 @@ impl Settings {
             Ok(number) if (low..=high).contains(&number) => Ok(number),
             _ => Err(bad),
         };
+        let port = || number(1, 65_535).and_then(|port| u16::try_from(port).map_err(|_| bad));
         match key {
             "wifi.ssid" => self.wifi_ssid = fitting(value, 1, bad)?,
             "wifi.password" if value.is_empty() => self.wifi_password.clear(),
             "wifi.password" => self.wifi_password = fitting(value, 8, bad)?,
             "server.host" => self.server_host = fitting(value, 1, bad)?,
-            "server.port" => {
-                self.server_port = number(1, 65_535).and_then(|port| u16::try_from(port).map_err(|_| bad))?;
-            }
+            "server.port" => self.server_port = port()?,
             "device.id" => {
                 let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
                 if !value.chars().all(allowed) {
@@ -159,6 +161,7 @@ impl Settings {
             }
             "device.registration_token" => self.registration_token = fitting(value, 1, bad)?,
             "ntp.server" => self.ntp_server = fitting(value, 1, bad)?,
+            "ntp.port" => self.ntp_port = port()?,
             "interval.poll_ms" => self.poll_ms = number(100, 3_600_000)?,
             "interval.update_ms" => self.update_ms = number(1_000, 86_400_000)?,
             "interval.renew_ms" => self.renew_ms = number(1_000, 86_400_000)?,
@@ -246,7 +249,10 @@ mod tests {
             (80, 5_000, 60_000)
         );
         assert_eq!((settings.renew_ms, settings.ntp_ms), (2_700_000, 3_600_000));
-        assert_eq!(settings.ntp_server, "pool.ntp.org");
+        assert_eq!(
+            (settings.ntp_server.as_str(), settings.ntp_port),
+            ("pool.ntp.org", 123)
+        );
         assert!(
             settings.wifi_password.is_empty() && settings.device_id.is_empty() && settings.defects.is_empty()
         );
@@ -256,7 +262,7 @@ mod tests {
     fn every_key() {
         let text = format!(
             "{SHORTEST}wifi.password=secret-12\nserver.port=8080\ndevice.id=oc_A-1\nntp.server=10.0.0.1\n\
-             interval.poll_ms=100\ninterval.update_ms=1000\ninterval.renew_ms=86400000\ninterval.ntp_ms=15000\n\
+             ntp.port=65535\ninterval.poll_ms=100\ninterval.update_ms=1000\ninterval.renew_ms=86400000\ninterval.ntp_ms=15000\n\
              defects=no-ntp,no-backoff\n"
         );
         let settings = Settings::parse(&image(&text), |_| panic!("all keys are known")).unwrap();
@@ -265,7 +271,10 @@ mod tests {
             (settings.server_port, settings.poll_ms, settings.renew_ms),
             (8080, 100, 86_400_000)
         );
-        assert_eq!(settings.device_id, "oc_A-1");
+        assert_eq!(
+            (settings.device_id.as_str(), settings.ntp_port),
+            ("oc_A-1", 65_535)
+        );
         assert!(settings.defects.has(Defect::NoNtp) && settings.defects.has(Defect::NoBackoff));
     }
 
@@ -287,6 +296,9 @@ mod tests {
             "wifi.ssid=123456789012345678901234567890123",
             "server.port=0",
             "server.port=65536",
+            "ntp.port=0",
+            "ntp.port=65536",
+            "ntp.port=ntp",
             "device.id=a b",
             "device.id=",
             "interval.poll_ms=99",

@@ -176,6 +176,8 @@ pub struct NetConfig {
     pub wan_latency: Duration,
     /// Civil time at [`sim::Instant::ZERO`].
     pub epoch: UnixTime,
+    /// UDP port of the time servers.
+    pub ntp_port: u16,
     /// What SNTP adds to civil time, ns.
     pub ntp_offset_ns: i128,
     /// The scenario's seed.
@@ -199,6 +201,7 @@ impl Default for NetConfig {
             latency: Duration::from_millis(2),
             wan_latency: Duration::from_millis(20),
             epoch: UnixTime::from_secs(1_767_225_600),
+            ntp_port: 123,
             ntp_offset_ns: 0,
             seed: 0,
             capture: false,

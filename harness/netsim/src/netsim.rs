@@ -19,7 +19,6 @@ use crate::{
     CapturedFrame, Direction, DropReason, NetConfig, NetError, NetNote, SntpMode, StreamEvent, StreamId, sntp,
 };
 
-const PORT_NTP: u16 = 123;
 /// Notes kept between two collections; what comes after is counted and forgotten.
 const MAX_NOTES: usize = 1 << 20;
 /// Frames under way at one time; one more is dropped.
@@ -326,11 +325,11 @@ impl Netsim {
         }
         if let Ok(Content::Ipv4(ip)) = frame::read(&bytes)
             && ip.protocol == IpProtocol::Udp
-            && ip.ports().is_some_and(|(_, to)| to == PORT_NTP)
+            && ip.ports().is_some_and(|(_, to)| to == self.config.ntp_port)
         {
             match ip.udp() {
                 Ok((ports, request)) => {
-                    let (client, server) = ((ip.src, ports.src_port), (ip.dst, PORT_NTP));
+                    let (client, server) = ((ip.src, ports.src_port), (ip.dst, self.config.ntp_port));
                     self.sntp(client, server, request);
                 }
                 Err(why) => self.drop_frame(why),

@@ -54,6 +54,7 @@ pub(crate) fn net_config(bench: &Bench, seed: u64, capture: bool) -> NetConfig {
         wan_latency: n.wan_latency.duration(),
         epoch: bench.start.unix_time(),
         ntp_offset_ns: i128::from(n.ntp_offset.0),
+        ntp_port: bench.provisioning.ntp.port.map_or(123, |port| port.value),
         seed,
         capture,
         ..NetConfig::default()

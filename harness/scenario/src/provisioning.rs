@@ -73,6 +73,9 @@ pub struct Ntp {
     /// Host name or IPv4 address; left out, the firmware's default `pool.ntp.org`.
     #[schemars(example = &"pool.ntp.org")]
     pub server: Option<Located<String>>,
+    /// 1 to 65535; left out, the firmware's default 123. The bench's time server listens there.
+    #[schemars(example = 123)]
+    pub port: Option<Located<u16>>,
 }
 
 /// How often the device does things; whole milliseconds.
@@ -134,6 +137,7 @@ impl Bench {
                 .as_ref()
                 .map(|server| ("ntp.server", server.value.clone())),
         );
+        entries.extend(p.ntp.port.map(|port| ("ntp.port", port.value.to_string())));
         for (key, span) in [
             ("interval.poll_ms", p.interval.poll),
             ("interval.update_ms", p.interval.update),
@@ -171,7 +175,11 @@ impl Bench {
         for defect in &p.defects {
             text(&Some(defect.clone()), defect_name);
         }
-        if let Some(port) = p.server.port.filter(|p| p.value == 0) {
+        for port in [p.server.port, p.ntp.port]
+            .into_iter()
+            .flatten()
+            .filter(|p| p.value == 0)
+        {
             found.push((port.span, "port 0 is not one of 1 to 65535".to_owned()));
         }
         for (value, least_ms, most_ms) in [

@@ -285,9 +285,108 @@ fn a_wrong_clock_is_not_a_lost_session() {
     device.expect(Request::Update, Outcome::Rejected(Rejection::ClockSkew));
     assert!(device.session.is_live());
     assert_eq!(device.notes()[0], Note::ClockRejected);
-    device.session.obstacle_gone(device.now);
+    device.session.clock_corrected(device.now);
     let at = device.now;
     assert_eq!(device.expect(Request::Update, DONE), at);
+}
+
+const SKEWED: Outcome = Outcome::Rejected(Rejection::ClockSkew);
+
+#[test]
+fn a_wrong_clock_holds_every_request_and_twenty_objections_take_more_than_a_day() {
+    let mut device = Device::live(&[]);
+    let mut sent = std::vec::Vec::new();
+    for _ in 0..20 {
+        let request = device.next();
+        sent.push(device.expect(request, SKEWED));
+        device.notes();
+    }
+    let gaps: std::vec::Vec<u64> = sent.windows(2).map(|two| (two[1] - two[0]) / 1_000).collect();
+    assert_eq!(gaps[..6], [5, 10, 20, 40, 80, 160]);
+    assert_eq!(gaps[12..], [14_400; 7]);
+    assert!(sent[19] - sent[0] > 24 * 60 * MINUTE);
+    // The network coming back does not correct the clock.
+    device.session.obstacle_gone(device.now);
+    assert_eq!(
+        (device.next(), device.now),
+        (Request::Recover, sent[19] + 14_400_000)
+    );
+    device.expect(Request::Recover, SESSION);
+    device.expect(Request::Update, SKEWED);
+    assert_eq!(device.now, device.session.skewed_until - 4_980);
+}
+
+#[test]
+fn a_clock_that_is_corrected_in_vain_does_not_shorten_the_pauses() {
+    let mut device = Device::live(&[]);
+    for _ in 0..4 {
+        device.expect(Request::Update, SKEWED);
+        device.session.clock_corrected(device.now);
+    }
+    let at = device.expect(Request::Update, SKEWED);
+    assert_eq!(device.next(), Request::Update);
+    assert_eq!(device.now, at + 80_000);
+}
+
+#[test]
+fn registrations_with_a_wrong_clock_stay_below_two_a_minute() {
+    let mut device = Device::new(false, &[]);
+    let first = device.expect(Request::Register, SKEWED);
+    device.session.clock_corrected(device.now);
+    let second = device.expect(Request::Register, SKEWED);
+    assert_eq!(second - first, 31_000);
+    let mut device = Device::new(false, &[Defect::NoBackoff]);
+    let first = device.expect(Request::Register, SKEWED);
+    assert_eq!(device.expect(Request::Register, SKEWED) - first, 1_020);
+}
+
+#[test]
+fn updates_that_pass_do_not_reset_the_pauses_of_polls() {
+    let mut device = Device::live(&[]);
+    let (mut polls, mut updates) = (std::vec::Vec::new(), std::vec::Vec::new());
+    while polls.len() < 9 {
+        match device.next() {
+            Request::Update => updates.push(device.expect(Request::Update, DONE)),
+            Request::Renew => _ = device.expect(Request::Renew, SESSION),
+            request => polls.push(device.expect(request, Outcome::Failed)),
+        }
+        device.notes();
+    }
+    let gaps = |sent: &[u64]| -> std::vec::Vec<u64> {
+        sent.windows(2).map(|two| (two[1] - two[0]) / 1_000).collect()
+    };
+    assert_eq!(gaps(&polls), [5, 10, 20, 40, 80, 160, 300, 300]);
+    // The first update after the failure waited with the polls; it passed, and the next ones come on time.
+    assert_eq!(gaps(&updates)[0], 75);
+    assert!(gaps(&updates)[1..].iter().all(|gap| *gap == 60), "{updates:?}");
+    // Once both fail, they share the longer pauses.
+    while device.next() != Request::Update {
+        let request = device.next();
+        device.expect(request, Outcome::Failed);
+    }
+    let at = device.expect(Request::Update, Outcome::Failed);
+    device.notes();
+    device.next();
+    assert_eq!(device.now, at + 300_000);
+}
+
+#[test]
+fn one_accepted_poll_ends_the_pauses_of_polls() {
+    let mut device = Device::live(&[]);
+    device.expect(Request::Update, DONE);
+    for _ in 0..4 {
+        device.expect(Request::Poll, Outcome::Failed);
+    }
+    device.next();
+    while device.next() != Request::Poll {
+        device.expect(Request::Update, DONE);
+    }
+    device.expect(Request::Poll, DONE);
+    let failed = device.expect(Request::Poll, Outcome::Failed);
+    while device.next() != Request::Poll {
+        device.expect(Request::Update, DONE);
+    }
+    assert_eq!(device.now - failed, 5_000);
 }
 
 #[test]

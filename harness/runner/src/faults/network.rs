@@ -13,18 +13,25 @@ const REORDER_BY: Duration = Duration::from_millis(50);
 
 /// Which frames `only` means. A file that was checked names hosts that the network knows.
 pub(crate) fn filter(only: &Only, config: &NetConfig) -> Filter {
+    let mut port = only.port.map(|port| port.value);
+    let mut protocol = |kind| match kind {
+        // The time servers of this bench may listen on another port than 123.
+        TrafficKind::Ntp if config.ntp_port != 123 => {
+            port = port.or(Some(config.ntp_port));
+            Protocol::Udp
+        }
+        TrafficKind::Arp => Protocol::Arp,
+        TrafficKind::Dhcp => Protocol::Dhcp,
+        TrafficKind::Dns => Protocol::Dns,
+        TrafficKind::Ntp => Protocol::Ntp,
+        TrafficKind::Icmp => Protocol::Icmp,
+        TrafficKind::Tcp => Protocol::Tcp,
+        TrafficKind::Udp => Protocol::Udp,
+    };
     Filter {
-        protocol: only.protocol.map(|kind| match kind {
-            TrafficKind::Arp => Protocol::Arp,
-            TrafficKind::Dhcp => Protocol::Dhcp,
-            TrafficKind::Dns => Protocol::Dns,
-            TrafficKind::Ntp => Protocol::Ntp,
-            TrafficKind::Icmp => Protocol::Icmp,
-            TrafficKind::Tcp => Protocol::Tcp,
-            TrafficKind::Udp => Protocol::Udp,
-        }),
+        protocol: only.protocol.map(&mut protocol),
         host: only.host.as_ref().and_then(|host| address(host, config)),
-        port: only.port.map(|port| port.value),
+        port,
     }
 }
 
