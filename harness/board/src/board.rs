@@ -141,7 +141,14 @@ impl Board {
 
     /// A USB device may have another number since the last time.
     fn find_port_again(&mut self) -> Result<(), BoardError> {
-        self.port = ports::find(&self.config)?;
+        self.port = ports::find(&self.config).map_err(|error| match error {
+            // It was there when it was claimed.
+            BoardError::NotConnected { .. } => BoardError::PortVanished {
+                port: self.port.name.clone(),
+                during: "nothing was done with it".to_owned(),
+            },
+            other => other,
+        })?;
         Ok(())
     }
 

@@ -5,35 +5,12 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use events::Trouble;
+
 use crate::command::CommandError;
 use crate::lock::Holder;
 use crate::mac::Mac;
 use crate::watch::Heard;
-
-/// What kind of failure it is; reports and exit codes tell them apart. None says anything about an expectation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Class {
-    /// The firmware did not get onto the chip.
-    Flashing,
-    /// The port went away and did not come back.
-    PortVanished,
-    /// The chip was flashed and did not start its firmware.
-    NoBoot,
-    /// Anything else of the bench: busy, no permission, a declared command, a disk.
-    Bench,
-}
-
-impl Class {
-    /// The name in reports: `flashing-failed`, `port-vanished`, `no-boot`, `bench`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Class::Flashing => "flashing-failed",
-            Class::PortVanished => "port-vanished",
-            Class::NoBoot => "no-boot",
-            Class::Bench => "bench",
-        }
-    }
-}
 
 /// A process that has a port open without being oceanrig's lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -213,25 +190,26 @@ fn named(users: &[PortUser]) -> String {
 }
 
 impl BoardError {
-    /// What kind of failure it is.
-    pub fn class(&self) -> Class {
+    /// What of the bench failed, for the verdict.
+    pub fn trouble(&self) -> Trouble {
         match self {
             BoardError::FlashingFailed { .. }
             | BoardError::NoAnswer { .. }
             | BoardError::OtherChip { .. }
             | BoardError::OtherBoard { .. }
             | BoardError::Image { .. }
-            | BoardError::Panicked { .. } => Class::Flashing,
-            BoardError::PortVanished { .. } | BoardError::NotConnected { .. } => Class::PortVanished,
-            BoardError::NoBoot { .. } => Class::NoBoot,
-            BoardError::NoPermission { .. }
+            | BoardError::Panicked { .. } => Trouble::Flashing,
+            BoardError::PortVanished { .. } => Trouble::PortLost,
+            BoardError::NoBoot { .. } => Trouble::NoBoot,
+            BoardError::NotConnected { .. }
+            | BoardError::NoPermission { .. }
             | BoardError::Busy { .. }
             | BoardError::PortInUse { .. }
             | BoardError::Command(_)
             | BoardError::AccessPoint { .. }
             | BoardError::Disk { .. }
             | BoardError::Port { .. }
-            | BoardError::Cancelled => Class::Bench,
+            | BoardError::Cancelled => Trouble::Bench,
         }
     }
 
@@ -240,6 +218,7 @@ impl BoardError {
         matches!(
             self,
             BoardError::PortVanished { .. }
+                | BoardError::NotConnected { .. }
                 | BoardError::NoAnswer { .. }
                 | BoardError::FlashingFailed { .. }
                 | BoardError::Busy { .. }

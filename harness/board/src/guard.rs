@@ -50,7 +50,7 @@ mod tests {
             error.to_string(),
             "espflash broke down while connecting: appdesc segment not found"
         );
-        assert_eq!(error.class(), crate::Class::Flashing);
+        assert_eq!(error.trouble(), events::Trouble::Flashing);
         assert_eq!(guarded("espflash", "connecting", || 5).unwrap(), 5);
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! [`Boards`] reads `boards.toml`; [`Board::claim`] finds a board and locks it; [`Board::flash`] puts a
 //! [`FlashPlan`] onto the chip; [`Board::start`] resets it and gives a [`SerialBoard`], which implements
-//! [`dut::Dut`] in wall time. Whatever fails on the way is a [`BoardError`] with a [`Class`] for the verdict and
-//! a next step for the person ([`BoardError::help`]). The person's page is `docs/boards.md`.
+//! [`dut::Dut`] in wall time. Whatever fails on the way is a [`BoardError`] with an [`events::Trouble`] for the
+//! verdict and a next step for the person ([`BoardError::help`]). The person's page is `docs/boards.md`.
 //!
 //! This crate is a driver: clocks, threads, files and ports come in here.
 
@@ -34,7 +34,7 @@ pub use config::{
     Secret,
 };
 pub use console::Waker;
-pub use error::{BoardError, Class, PortUser};
+pub use error::{BoardError, PortUser};
 pub use flash::{ChipInfo, FlashStep, Flashed, Progress, Unwatched};
 pub use image::{FlashPlan, Part};
 pub use lock::{BoardLock, DIR_VARIABLE, Holder, LockState, state as lock_state};

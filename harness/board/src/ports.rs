@@ -367,7 +367,7 @@ mod tests {
             error.to_string(),
             "/dev/no-such-port is not connected; no serial port is"
         );
-        assert_eq!(error.class(), crate::Class::PortVanished);
+        assert_eq!(error.trouble(), events::Trouble::Bench);
     }
 
     #[test]
