@@ -1,9 +1,12 @@
 //! A board that is claimed: found, locked, and ready to be flashed and started.
 
+use std::str::FromStr as _;
 use std::sync::Arc;
 
 use esp32c3::symbols::SymbolTable;
 use espflash::connection::Connection;
+use espflash::target::Chip;
+use serialport::SerialPort as _;
 
 use crate::clock::HostClock;
 use crate::command;
@@ -69,10 +72,7 @@ impl Board {
         self.in_download = None;
         let parts = plan.build(&self.config.chip)?;
         self.find_port_again()?;
-        let mut config = self.config.clone();
-        // The stub cannot be asked to start the firmware, the ROM can.
-        config.stub &= self.has_reset();
-        let (flashed, connection) = flash::flash(&config, &self.port, &parts, progress)?;
+        let (flashed, connection) = flash::flash(&self.config, &self.port, &parts, progress)?;
         self.in_download = Some(connection);
         self.symbols = plan.symbols();
         Ok(flashed)
@@ -99,7 +99,7 @@ impl Board {
         let mut native = match self.in_download.take() {
             Some(mut connection) => {
                 if !self.has_reset() {
-                    run_from_rom(&mut connection, &self.port)?;
+                    reset_by_watchdog(&mut connection, &self.config, &self.port)?;
                 }
                 connection.into_serial()
             }
@@ -116,7 +116,6 @@ impl Board {
                 });
             }
         };
-        use serialport::SerialPort as _;
         native
             .set_baud_rate(self.config.baud)
             .map_err(|e| self.refused("set the baud rate", &e))?;
@@ -174,23 +173,26 @@ impl Board {
     }
 }
 
-/// Asks the ROM loader to reboot (esptool, "Serial Protocol": FLASH_END with 0). There is no answer to wait for.
-fn run_from_rom(connection: &mut Connection, port: &Port) -> Result<(), BoardError> {
-    use espflash::command::Command;
-    guarded("espflash", "starting the firmware", || {
-        // FLASH_END is refused unless a FLASH_BEGIN came before.
-        connection.command(Command::FlashBegin {
-            size: 0,
-            blocks: 0,
-            block_size: 0x400,
-            offset: 0,
-            supports_encryption: true,
-        })?;
-        connection.write_command(Command::FlashEnd { reboot: true })
-    })?
-    .map_err(|e: espflash::Error| BoardError::Port {
+/// Lets the loader start the RTC watchdog, which resets the chip with its straps sampled anew: after a software reset
+/// alone it would be in download mode again (ESP32-C3 TRM, chapter "Chip Boot Control").
+fn reset_by_watchdog(
+    connection: &mut Connection,
+    config: &BoardConfig,
+    port: &Port,
+) -> Result<(), BoardError> {
+    let refused = |why: String| BoardError::Port {
         port: port.name.clone(),
-        what: "start the firmware",
-        why: crate::error::with_causes(&e),
-    })
+        what: "start the firmware by the watchdog",
+        why,
+    };
+    let chip = Chip::from_str(&config.chip).map_err(|e| refused(e.to_string()))?;
+    let done = guarded("espflash", "starting the firmware", || {
+        chip.rtc_wdt_reset(connection)
+    })?;
+    match done.map_err(|e| crate::error::with_causes(&e)) {
+        Ok(()) => Ok(()),
+        // The chip was faster than its answer.
+        Err(why) if why.contains("Timeout") => Ok(()),
+        Err(why) => Err(refused(why)),
+    }
 }

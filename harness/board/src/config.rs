@@ -129,7 +129,8 @@ pub enum After {
     /// RTS drives EN.
     #[default]
     HardReset,
-    /// Nothing on the port: `commands.reset` does it, or the ROM loader is asked to start the firmware.
+    /// Nothing on the port: `commands.reset` does it. Without that command the loader starts the chip's watchdog after
+    /// flashing, and the chip cannot be reset while its firmware runs.
     NoReset,
 }
 
