@@ -100,6 +100,10 @@ pub struct Chip {
     next_firmware: Option<Firmware>,
     /// The boot ROM's program while it runs.
     startup: Option<Startup>,
+    /// A program that the boot ROM's loader has started runs.
+    program: bool,
+    /// Until when a ROM function is at work whose caller an interrupt has taken away.
+    interrupted: Option<u64>,
     /// Levels of the strapping pins when they were last sampled, as in `GPIO_STRAP`.
     straps: u32,
     /// Rate of UART0 when it was last reported.
@@ -176,6 +180,8 @@ impl Chip {
             firmware: firmware.clone(),
             next_firmware: None,
             startup: None,
+            program: false,
+            interrupted: None,
             straps: 0,
             baud: 0,
             radio_touched: false,
@@ -222,6 +228,7 @@ impl Chip {
                 self.reset(cause);
             }
             self.serve_radio();
+            self.report_baud();
             self.collect();
             if self.attention || now >= end {
                 // Bytes of a line that is not complete yet have no deadline of their own.
@@ -265,7 +272,7 @@ impl Chip {
             self.hart.skip_to(limit);
             return;
         }
-        if now < self.busy_until {
+        if now < self.busy_until && !self.interrupt_rom() {
             self.hart.skip_to(limit.min(self.busy_until));
             return;
         }
@@ -295,7 +302,7 @@ impl Chip {
         let now = self.hart.cycle;
         self.bus.host_cycle = now;
         self.bus.host_pc = self.hart.pc;
-        if self.config.boot_rom && self.serve_rom_entry() {
+        if self.program && self.serve_rom_entry() {
             return;
         }
         let cx = Context {
@@ -526,6 +533,8 @@ impl Chip {
         let cycle = self.hart.cycle;
         self.radio_touched = false;
         self.startup = None;
+        self.program = false;
+        self.interrupted = None;
         self.waiting = false;
         self.busy_until = cycle;
         self.power_cut_at = NEVER;

@@ -8,7 +8,7 @@
 
 pub(crate) mod call;
 pub(crate) mod console;
-mod flash;
+pub(crate) mod flash;
 mod float;
 pub(crate) mod hash;
 mod inflate;

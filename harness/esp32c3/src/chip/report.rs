@@ -12,7 +12,6 @@ use crate::services::ServiceEvent;
 impl Chip {
     /// Gathers what has left, in order of time.
     pub(super) fn collect(&mut self) {
-        self.report_baud();
         for miss in std::mem::take(&mut self.bus.misses) {
             self.report_miss(miss);
         }

@@ -4,11 +4,12 @@ use super::cpu::{HartCpu, csr};
 use super::{Chip, State};
 use crate::backtrace::Backtrace;
 use crate::elf::Firmware;
-use crate::guest::{GuestCpu, GuestMemory, MSTATUS_MIE};
+use crate::guest::{GuestCpu, GuestMemory, MSTATUS_MIE, RETURN_PADS};
 use crate::output::{Exception, Output, Port};
 use crate::peripherals::interrupt_core0::source;
 use crate::reset::ResetCause;
 use crate::rom::console::UART_DEVICE;
+use crate::rom::flash;
 use crate::rom::startup::{LOOP_PC, Next, Startup, straps};
 use crate::services::Services;
 
@@ -153,12 +154,16 @@ impl Chip {
             (UART_DEVICE + 16, 1),
             (UART_DEVICE + 24, 0),
             (UART_DEVICE + 40, 1),
+            (flash::CHIP_POINTER, flash::CHIP),
             (UART_INT_ENA, 1),
             (INTERRUPT_MAP + 4 * source::UART0, UART_LINE),
             (INTERRUPT_PRIORITY + 4 * UART_LINE, 1),
             (INTERRUPT_THRESHOLD, 1),
         ] {
             // Memory and registers of the chip itself: they are there.
+            let _ = self.bus.write_u32(addr, value);
+        }
+        for (addr, value) in (flash::CHIP..).step_by(4).zip(flash::CHIP_AT_RESET) {
             let _ = self.bus.write_u32(addr, value);
         }
         self.bus.peripherals.sync(cycle);
@@ -170,12 +175,33 @@ impl Chip {
         self.hart.set_csr(csr::MTVEC, MTVEC);
         self.hart.set_csr(csr::MSTATUS, MSTATUS_MIE | csr::MPP_MACHINE);
         self.state = State::Running;
+        self.program = true;
+    }
+
+    /// Lets an interrupt into a ROM function that is at work for an uploaded program: the ROM waits for the flash with
+    /// interrupts enabled. (Firmware calls these functions with interrupts disabled, its handlers being in flash.)
+    pub(super) fn interrupt_rom(&mut self) -> bool {
+        let enabled = self.hart.csr(csr::MSTATUS).unwrap_or(0) & MSTATUS_MIE != 0;
+        let taken = self.program && enabled && self.bus.peripherals.intc.line().is_some();
+        if taken {
+            self.interrupted = Some(self.busy_until);
+            self.busy_until = self.hart.cycle;
+        }
+        taken
     }
 
     /// Serves the places of the ROM that are no functions: its vectors, and the end of a program. False elsewhere.
     pub(super) fn serve_rom_entry(&mut self) -> bool {
         let pc = self.hart.pc;
+        if RETURN_PADS.contains(&pc)
+            && let Some(until) = self.interrupted.take()
+        {
+            // The handler has ended; the function's caller waits on.
+            self.busy_until = until.max(self.hart.cycle);
+            return false;
+        }
         if pc == PROGRAM_RETURN {
+            self.program = false;
             self.startup = Some(Startup::after_program(self.hart.cycle));
             self.state = State::Rom;
             return true;

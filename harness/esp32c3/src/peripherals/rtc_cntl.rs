@@ -304,8 +304,9 @@ impl RtcCntl {
                 1 => self.raise(INT_WDT),
                 2 => reset = reset.or(Some(ResetCause::CpuRtcWdt)),
                 3 => reset = reset.or(Some(ResetCause::CoreRtcWdt)),
-                4 => reset = reset.or(Some(ResetCause::SystemRtcWdt)),
-                _ => {}
+                0 => {}
+                // The manual stops at 4; esptool resets real chips with 5.
+                _ => reset = reset.or(Some(ResetCause::SystemRtcWdt)),
             }
         }
         if self.super_at <= cycle {

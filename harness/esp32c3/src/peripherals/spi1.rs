@@ -31,6 +31,15 @@ const USR_MOSI: u32 = 1 << 27;
 const STATUS_WEL: u32 = 1 << 1;
 /// Winbond W25Q32: manufacturer EF, type 40, 2^22 bytes; the order in which the bytes come.
 const JEDEC_ID: [u8; 3] = [0xEF, 0x40, 0x16];
+/// Serial Flash Discoverable Parameters (JESD216): header, the header of the basic table, and from 0x80 on that table:
+/// 32 MBit, erase by 4, 32 and 64 KiB, dual and quad reads.
+const SFDP: [u8; 16] = *b"SFDP\x00\x01\x00\xFF\x00\x00\x01\x09\x80\x00\x00\xFF";
+const SFDP_TABLE: u32 = 0x80;
+const SFDP_BASIC: [u8; 36] = [
+    0xE5, 0x20, 0xF9, 0xFF, 0xFF, 0xFF, 0xFF, 0x01, 0x44, 0xEB, 0x08, 0x6B, 0x08, 0x3B, 0x42, 0xBB, 0xFE,
+    0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0x00, 0xFF, 0xFF, 0x40, 0xEB, 0x0C, 0x20, 0x0F, 0x52, 0x10, 0xD8,
+    0x00, 0x00,
+];
 /// The data registers hold this many bytes.
 const BUFFER: usize = 64;
 
@@ -51,6 +60,7 @@ pub(crate) const REGISTERS: &[Register] = &[
     tagged(0x038, "TX_CRC", 0xFFFF_FFFF, 0),
     tagged(0x03C, "CACHE_FCTRL", 0, 0x1FA),
     array(modelled(W0, "W", 0, 0xFFFF_FFFF), 16),
+    tagged(0x054, "FSM", 0x200, 0xF80),
     tagged(0x098, "FLASH_WAITI_CTRL", 0x14, 0xFFFE),
     tagged(0x09C, "FLASH_SUS_CTRL", 0x0800_2000, 0xFFFF_FFFF),
     tagged(0x0A0, "FLASH_SUS_CMD", 0x0005_757A, 0xFFFF_FFFF),
@@ -106,7 +116,8 @@ impl Spi1 {
             CMD_FLASH_READ => self.fetch(flash, flash_addr, length),
             CMD_FLASH_PP => self.program(flash, flash_addr, length),
             CMD_FLASH_SE => self.erase(flash, flash_addr, 0x1000),
-            CMD_FLASH_BE => self.erase(flash, flash_addr, 0x8000),
+            // The manual says 32 KiB; the ROM and its block size of 64 KiB say otherwise.
+            CMD_FLASH_BE => self.erase(flash, flash_addr, 0x1_0000),
             CMD_FLASH_WREN => self.write_enabled = true,
             CMD_FLASH_WRDI => self.write_enabled = false,
             CMD_FLASH_RDSR => self.file.set(RD_STATUS, self.status()),
@@ -143,6 +154,7 @@ impl Spi1 {
             0x04 => self.write_enabled = false,
             0x05 => self.put(&[self.status() as u8]),
             0x35 => self.put(&[0]),
+            0x5A => self.put(&parameters(addr, incoming)),
             0x9F => self.put(&JEDEC_ID),
             // Status register writes, release from power-down and reset change nothing that is modelled.
             0x01 | 0x31 | 0xAB | 0x66 | 0x99 => {}
@@ -195,6 +207,18 @@ impl Spi1 {
     }
 }
 
+/// `length` discoverable parameters from `addr` on.
+fn parameters(addr: u32, length: usize) -> Vec<u8> {
+    let at = |addr: u32| match addr.checked_sub(SFDP_TABLE) {
+        Some(offset) => SFDP_BASIC.get(offset as usize),
+        None => SFDP.get(addr as usize),
+    };
+    (addr..)
+        .take(length.min(BUFFER))
+        .map(|addr| at(addr).copied().unwrap_or(0xFF))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -234,8 +258,34 @@ mod tests {
     }
 
     #[test]
+    fn a_block_is_64_kib() {
+        let (mut spi, mut flash) = (Spi1::new(), NorFlash::new(0x2_0000));
+        flash.flash_image(0, &[0; 0x2_0000]).unwrap();
+        spi.write(ADDR, 0x1_8000, &mut flash);
+        spi.write(CMD, CMD_FLASH_WREN, &mut flash);
+        spi.write(CMD, CMD_FLASH_BE, &mut flash);
+        let erased: Vec<usize> = [0, 0xFFFF, 0x1_0000, 0x1_FFFF]
+            .into_iter()
+            .filter(|at| flash.cells()[*at] == 0xFF)
+            .collect();
+        assert_eq!(erased, [0x1_0000, 0x1_FFFF]);
+    }
+
+    #[test]
+    fn its_parameters_can_be_discovered() {
+        let (mut spi, mut flash) = (Spi1::new(), NorFlash::new(0x1_0000));
+        spi.write(USER, 1 << 31 | USR_MISO, &mut flash);
+        spi.write(MISO_DLEN, 63, &mut flash);
+        spi.write(USER1, 0x5C00_0007, &mut flash);
+        assert_eq!(command(&mut spi, &mut flash, 0x5A, 0), Written::Sync);
+        assert_eq!(spi.read(W0), Some(u32::from_le_bytes(*b"SFDP")));
+        command(&mut spi, &mut flash, 0x5A, 0x84);
+        assert_eq!(spi.read(W0), Some(0x01FF_FFFF), "2^25 bits less one");
+    }
+
+    #[test]
     fn an_unknown_command_is_reported() {
         let (mut spi, mut flash) = (Spi1::new(), NorFlash::new(0x1_0000));
-        assert_eq!(command(&mut spi, &mut flash, 0x5A, 0), Written::Unmodelled);
+        assert_eq!(command(&mut spi, &mut flash, 0x77, 0), Written::Unmodelled);
     }
 }

@@ -8,6 +8,9 @@ use std::time::Duration;
 use crate::rom::call::{Call, Reply, Served};
 use crate::rom::nor::{BLOCK, Done, NorError, SECTOR};
 
+/// SPI1 CMD (TRM chapter 27).
+const SPI1_CMD: u32 = 0x6000_2000;
+
 const OK: u32 = 0;
 const ERROR: u32 = 1;
 
@@ -17,6 +20,8 @@ pub(crate) fn serve(addr: u32, call: &mut Call<'_>) -> Option<Served> {
         0x120 | 0x1FC => erase_chip,
         0x124 | 0x1F8 => erase_block,
         0x128 | 0x20C => erase_sector,
+        0x134 => config_param,
+        0x14C => update_id,
         0x210 => write_enable,
         // Keys for encryption are not in the fuses.
         0x110 | 0x114 => refuse,
@@ -25,8 +30,8 @@ pub(crate) fn serve(addr: u32, call: &mut Call<'_>) -> Option<Served> {
         0x1E4 => erase_area,
         // Waiting for idle, parameters, pins, unlock, clock, read mode, attach, lock, dummy cycles: the model's
         // flash is always idle, unlocked and attached.
-        0x10C | 0x118 | 0x11C | 0x134 | 0x13C | 0x140 | 0x14C | 0x150 | 0x154 | 0x160 | 0x164 | 0x1E8
-        | 0x1EC | 0x1F4 | 0x214 | 0x218 | 0x21C | 0x220 | 0x224 | 0x228 => accept,
+        0x10C | 0x118 | 0x11C | 0x13C | 0x140 | 0x150 | 0x154 | 0x160 | 0x164 | 0x1E8 | 0x1EC | 0x1F4
+        | 0x214 | 0x218 | 0x21C | 0x220 | 0x224 | 0x228 => accept,
         0x158 | 0x15C => read_status,
         _ => return None,
     };
@@ -38,6 +43,37 @@ fn accept(_: &mut Call<'_>) -> Served {
     Ok(Reply::Value(OK))
 }
 
+/// `rom_spiflash_legacy_data`, which points to what the ROM knows of the flash chip.
+pub(crate) const CHIP_POINTER: u32 = 0x3FCD_FFF0;
+/// Where it points in chip revision 0.3. `esp_rom_spiflash_chip_t`: identity, size of chip, block, sector and page, mask
+/// of the status register.
+pub(crate) const CHIP: u32 = 0x3FCD_F5C0;
+/// What the ROM believes before it is told: 2 MiB.
+pub(crate) const CHIP_AT_RESET: [u32; 6] = [0x0015_40EF, 0x20_0000, BLOCK, SECTOR, 256, 0xFFFF];
+
+/// `(u32 identity, u32 chip_size, u32 block_size, u32 sector_size, u32 page_size, u32 status_mask)`: kept for those
+/// who read it; the model's flash has the size that it has.
+fn config_param(call: &mut Call<'_>) -> Served {
+    if call.load_u32(CHIP_POINTER)? == CHIP {
+        for n in 0..6 {
+            call.store_u32(CHIP + 4 * n, call.args[n as usize])?;
+        }
+    }
+    Ok(Reply::Value(OK))
+}
+
+/// Reads the chip's identity: manufacturer, type, capacity, the first in the highest byte.
+fn update_id(call: &mut Call<'_>) -> Served {
+    const SPI1_W0: u32 = 0x6000_2058;
+    const FLASH_RDID: u32 = 1 << 28;
+    call.store_u32(SPI1_CMD, FLASH_RDID)?;
+    let identity = call.load_u32(SPI1_W0)?.swap_bytes() >> 8;
+    if call.load_u32(CHIP_POINTER)? == CHIP {
+        call.store_u32(CHIP, identity)?;
+    }
+    Ok(Reply::Value(OK))
+}
+
 #[expect(clippy::unnecessary_wraps, reason = "one of a table of functions")]
 fn refuse(_: &mut Call<'_>) -> Served {
     Ok(Reply::Value(ERROR))
@@ -45,7 +81,6 @@ fn refuse(_: &mut Call<'_>) -> Served {
 
 /// The caller goes on with commands of its own through the controller's registers.
 fn write_enable(call: &mut Call<'_>) -> Served {
-    const SPI1_CMD: u32 = 0x6000_2000;
     const FLASH_WREN: u32 = 1 << 30;
     call.store_u32(SPI1_CMD, FLASH_WREN)?;
     Ok(Reply::Value(OK))

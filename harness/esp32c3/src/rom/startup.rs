@@ -14,6 +14,7 @@ use crate::download::{Answer, Loader, Then};
 use crate::guest::GuestMemory;
 use crate::peripherals::efuse::Revision;
 use crate::reset::ResetCause;
+use crate::rom::flash::CHIP_AT_RESET;
 
 const UART_FIFO: u32 = 0x6000_0000;
 const UART_CLKDIV: u32 = 0x6000_0014;
@@ -121,7 +122,7 @@ impl Startup {
         };
         if straps & STRAP_GPIO9 == 0 {
             text += "waiting for download\n";
-            startup.phase = Phase::Download(Box::new(Loader::new(bus.flash.size())));
+            startup.phase = Phase::Download(Box::new(Loader::new(CHIP_AT_RESET[1])));
             startup.watchdog_at = NEVER;
         } else {
             startup.boot_from_flash(bus, &mut text);

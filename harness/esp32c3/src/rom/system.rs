@@ -23,6 +23,9 @@ const DELAY_STEP_US: u32 = 50;
 /// The ROM's table of interrupt handlers and their arguments, 32 entries (chip revision 0.3).
 pub(crate) const INTERRUPT_HANDLERS: u32 = 0x3FCD_EF60;
 
+/// `user_code_start`, which the ROM calls after a download (chip revision 0.3).
+const USER_CODE_START: u32 = 0x3FCD_EF18;
+
 /// What these functions remember.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct System {
@@ -54,6 +57,7 @@ impl System {
             0x050 => Ok(delay_us(a0)),
             0x090 => set_bits(call, RTC_OPTIONS0, 1 << 31),
             0x094 => set_bits(call, RTC_OPTIONS0, 1 << 5),
+            0x0BC => store(call, USER_CODE_START, a0),
             0x580 => value(80_000_000),
             0x584 => value(self.ticks_per_us),
             0x588 => {
