@@ -9,7 +9,7 @@ use report::files::{self, ScenarioFiles};
 use report::redact::Redactor;
 use report::{Attempt, Outcome, ReportError, Run, Trouble};
 use runner::Limits;
-use snapshot::{Checked, Mode, Tolerance};
+use snapshot::{Checked, Mode};
 
 use crate::backend::{Stop, Task};
 use crate::cli::{Format, RunArgs};
@@ -220,14 +220,8 @@ impl Job {
 
     fn compare(&self, args: &RunArgs, done: &mut Done) -> Result<(), Stop> {
         let mode = if args.ci { Mode::ReadOnly } else { Mode::Write };
-        let checked = snapshots::check_run(
-            &self.selected.scenario,
-            &done.run.events,
-            &self.rules,
-            &Tolerance::default(),
-            mode,
-        )
-        .map_err(|e| Stop::broken(&e))?;
+        let checked = snapshots::check_run(&self.selected.scenario, &done.run.events, &self.rules, mode)
+            .map_err(|e| Stop::broken(&e))?;
         if checked.is_pending() {
             done.only_snapshot = done.run.outcome == Outcome::Passed;
             add_reasons(&mut done.run.outcome, vec![snapshots::reason(&checked)]);

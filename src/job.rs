@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use report::Quarantine;
-use report::redact::{Rules, Scope};
+use report::redact::{Rule, Rules, Scope};
 use runner::Firmware;
 use scenario::Scenario;
 use sha2::{Digest as _, Sha256};
@@ -86,10 +86,7 @@ pub(crate) fn prepare(selected: Vec<Selected>, args: &RunArgs) -> Result<Vec<Job
             quarantine: quarantine::of(&project.quarantine, &selected, now),
             scenario_sha256: sha256_of(scenario.path()),
             dir: args.out.as_ref().map(|out| out.join(dir)),
-            rules: Rules::built_in()
-                .with(&project.redact)
-                .map_err(|e| CliError::Report(e.into()))?
-                .with_value("wifi-password", &scenario.bench.network.password),
+            rules: rules_of(scenario, &project.redact)?,
             scope: if args.keep_secrets {
                 Scope::Nothing
             } else {
@@ -105,6 +102,35 @@ pub(crate) fn prepare(selected: Vec<Selected>, args: &RunArgs) -> Result<Vec<Job
         })?;
     }
     Ok(jobs)
+}
+
+/// What is replaced in all that `scenario` leaves: its own rules, those of the project, and the secrets that the
+/// bench knows by value, because nothing tells them from other text when a scenario chooses them.
+///
+/// # Errors
+/// For a rule that cannot be used.
+pub(crate) fn rules_of(scenario: &Scenario, project: &[Rule]) -> Result<Rules, CliError> {
+    let own: Vec<Rule> = scenario
+        .redact
+        .iter()
+        .map(|rule| Rule {
+            name: rule.name.value.clone(),
+            pattern: rule.pattern.value.clone(),
+            secret: rule.secret,
+            numbered: rule.numbered,
+        })
+        .collect();
+    let bench = &scenario.bench;
+    let rules = Rules::built_in()
+        .with(project)
+        .and_then(|rules| rules.with(&own))
+        .map_err(|e| CliError::Report(e.into()))?
+        .with_value("wifi-password", &bench.network.password)
+        .with_value("registration-token", &bench.cloud.registration_token);
+    Ok(match &bench.device.permanent_token {
+        Some(token) => rules.with_value("permanent-token", token),
+        None => rules,
+    })
 }
 
 /// SHA-256 of the file at `path`, which was there a moment ago; empty where it is gone.

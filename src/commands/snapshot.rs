@@ -8,7 +8,8 @@ use clap::{Args, Subcommand, ValueHint};
 use events::Event;
 use report::redact::{Redactor, Rules, Scope};
 use scenario::Scenario;
-use snapshot::{Checked, Comparison, Log, Mode, Snapshot, Tolerance};
+use scenario::log::MayDo;
+use snapshot::{Checked, Comparison, Log, May, Mode, Snapshot, Tolerance, ToleranceRule};
 
 use crate::commands::check;
 use crate::error::{CliError, stdout_failed};
@@ -73,13 +74,47 @@ pub(crate) fn check_run(
     scenario: &Scenario,
     events: &[Event],
     rules: &Rules,
-    tolerance: &Tolerance,
     mode: Mode,
 ) -> Result<Checked, CliError> {
+    let tolerance = tolerance(scenario)?;
     let log = Log::from_events(events, &mut Redactor::new(rules, Scope::All));
     let expression = format!("serial log of {}", scenario.case_name());
     let path = stored_path(scenario);
-    snapshot::check(&path, &log, tolerance, scenario.path(), &expression, mode).map_err(CliError::Snapshot)
+    snapshot::check(&path, &log, &tolerance, scenario.path(), &expression, mode).map_err(CliError::Snapshot)
+}
+
+/// What `scenario` lets its log do.
+fn tolerance(scenario: &Scenario) -> Result<Tolerance, CliError> {
+    let may = |may: MayDo| match may {
+        MayDo::Interleave => May::Interleave,
+        MayDo::Repeat => May::Repeat,
+        MayDo::InterleaveAndRepeat => May::InterleaveAndRepeat,
+    };
+    let rules: Vec<ToleranceRule> = scenario
+        .snapshot
+        .tolerate
+        .iter()
+        .map(|rule| ToleranceRule {
+            lines: rule.lines.value.clone(),
+            may: may(rule.may),
+        })
+        .collect();
+    Tolerance::new(&rules).map_err(CliError::Snapshot)
+}
+
+/// What the scenario that the snapshot at `path` belongs to lets its log do; a snapshot that belongs to none, or to a
+/// file that is not valid now, is compared strictly.
+fn tolerance_at(path: &Path) -> Tolerance {
+    let scenarios = owner(path).and_then(|file| {
+        let text = std::fs::read_to_string(&file).ok()?;
+        Scenario::parse_all(&file.display().to_string(), &text).ok()
+    });
+    let mine = scenarios
+        .into_iter()
+        .flatten()
+        .find(|scenario| stored_path(scenario) == path);
+    mine.and_then(|scenario| tolerance(&scenario).ok())
+        .unwrap_or_default()
 }
 
 /// Why a run whose snapshot is not the same fails.
@@ -197,7 +232,7 @@ fn review(stored: &[PathBuf], answers: &mut dyn BufRead) -> Result<Exit, CliErro
         } else {
             None
         };
-        let shown = match snapshot::compare(&pending.log, old.as_ref(), &Tolerance::default()) {
+        let shown = match snapshot::compare(&pending.log, old.as_ref(), &tolerance_at(path)) {
             Comparison::New => pending.log.text(),
             Comparison::Same => "only what is tolerated differs\n".to_owned(),
             Comparison::Different(diff) => snapshot::render(&diff),

@@ -111,6 +111,70 @@ fn no_token_reaches_the_terminal_or_a_file() {
     assert!(kept.stderr.contains("[TOKEN] Permanent token: oc_perm_") && kept.stdout.contains("oc_perm_"));
 }
 
+/// The same secrets without the form by which they are known.
+#[test]
+fn tokens_that_a_scenario_chooses_are_replaced_by_value() {
+    let chosen = LEAKS.replacen(
+        "bench: {",
+        "bench: {cloud: {registration-token: the-crab-sings, permanent-token-prefix: false}, ",
+        1,
+    );
+    assert_ne!(chosen, LEAKS);
+    let claimed = chosen.replacen(
+        "bench: {",
+        "bench: {device: {claimed: true, permanent-token: the-whale-answers}, ",
+        1,
+    );
+    for (text, secret) in [(&chosen, "the-crab-sings"), (&claimed, "the-whale-answers")] {
+        let rig = Rig::with(&[("a.yaml", text)]);
+        let ended = rig.oceanrig(&["run", "a.yaml", "-v", "--out", "out"]).exits(1);
+        let mut all = ended.stdout + &ended.stderr;
+        for file in [
+            "a/serial.log",
+            "a/events.jsonl",
+            "a/serial-timed.log",
+            "junit.xml",
+            "report.html",
+        ] {
+            all += &rig.read(&format!("out/{file}"));
+        }
+        let capture = std::fs::read(rig.path("out/a/capture.pcapng")).unwrap();
+        assert!(!all.contains(secret), "{secret}");
+        assert!(
+            !String::from_utf8_lossy(&capture).contains(secret),
+            "{secret} in the capture"
+        );
+        rig.oceanrig(&["run", "a.yaml", "--keep-secrets", "--out", "kept"])
+            .exits(1);
+        let kept = std::fs::read(rig.path("kept/a/capture.pcapng")).unwrap();
+        assert!(
+            String::from_utf8_lossy(&kept).contains(secret),
+            "{secret} was sent at all"
+        );
+    }
+}
+
+/// The placeholders on the terminal are those of the files.
+#[test]
+fn verbose_counts_placeholders_as_the_files_do() {
+    let two = "name: Two\nversion: 1\nbench: {duration: 3m, cloud: {session-lifetime: 1m}}\nexpect:\n  - serial: never\n";
+    let rig = Rig::with(&[("a.yaml", two)]);
+    let session_lines = |text: &str| -> Vec<String> {
+        let from = |line: &str| line.find("Using session: ").map(|at| line[at..].to_owned());
+        text.lines().filter_map(from).collect()
+    };
+    let ended = rig.oceanrig(&["run", "a.yaml", "-v", "--out", "out"]).exits(1);
+    let (shown, kept) = (
+        session_lines(&ended.stderr),
+        session_lines(&rig.read("out/a/serial.log")),
+    );
+    assert!(
+        kept.len() > 1 && kept.last().unwrap().contains("[session-"),
+        "{kept:?}"
+    );
+    assert_eq!(shown, kept);
+}
+
 #[test]
 fn a_reader_that_goes_away_changes_no_verdict() {
     let rig = Rig::with(&[("a.yaml", PASSES), ("b.yaml", FAILS), ("c.yaml", PASSES)]);

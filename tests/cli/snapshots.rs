@@ -87,3 +87,62 @@ fn a_snapshot_that_nobody_owns_is_listed_and_a_broken_one_is_a_mistake() {
         .exits(0)
         .tells(&["nothing is pending"]);
 }
+
+#[test]
+fn a_line_may_move_only_where_the_scenario_says_so() {
+    let rig = Rig::with(&[("a.yaml", PASSES)]);
+    let ci = ["run", "a.yaml", "--snapshots", "--ci"];
+    rig.oceanrig(&["run", "a.yaml", "--snapshots"]).exits(1);
+    rig.oceanrig(&["snapshot", "accept", "a.snap"]).exits(0);
+    // As if the access point had answered a little later.
+    let stored = rig.read("a.snap");
+    let (head, log) = stored.rsplit_once("---\n").unwrap();
+    let (wifi, others): (Vec<&str>, Vec<&str>) = log.lines().partition(|line| line.starts_with("[WIFI]"));
+    assert!(!wifi.is_empty(), "{stored}");
+    let moved = format!("{head}---\n{}\n{}\n", others.join("\n"), wifi.join("\n"));
+    rig.write("a.snap", moved.as_bytes());
+    rig.oceanrig(&ci)
+        .exits(5)
+        .prints(&["the serial log differs from a.snap"]);
+    rig.oceanrig(&["run", "a.yaml", "--snapshots"]).exits(1);
+    assert!(rig.path("a.snap.new").exists());
+    let review = |answer: &str| {
+        let mut child = rig
+            .command(&["snapshot", "review"])
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), answer.as_bytes()).unwrap();
+        String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap()
+    };
+    assert!(review("s\n").contains("[WIFI]"));
+    let tolerant = format!("{PASSES}snapshot: {{tolerate: [{{lines: '^\\[WIFI\\]', may: interleave}}]}}\n");
+    rig.write("a.yaml", tolerant.as_bytes());
+    let shown = review("s\n");
+    assert!(shown.contains("only what is tolerated differs"), "{shown}");
+    rig.oceanrig(&ci).exits(0).prints(&["PASS  a"]);
+    // A line that is gone is not tolerated by being allowed to move.
+    let gone = moved.replacen(&format!("{}\n", wifi[0]), "", 1);
+    rig.write("a.snap", gone.as_bytes());
+    rig.oceanrig(&ci).exits(5).prints(&["which may interleave"]);
+}
+
+#[test]
+fn a_scenario_s_own_rules_make_placeholders() {
+    let rules = "redact:\n  - {name: chip, pattern: 'OceanicRemote (?P<value>v\\S+)', secret: true, numbered: false}\n";
+    let rig = Rig::with(&[("a.yaml", &format!("{PASSES}{rules}"))]);
+    rig.oceanrig(&["run", "a.yaml", "--snapshots", "--out", "out"])
+        .exits(1);
+    for file in ["out/a/serial.log", "a.snap.new"] {
+        assert!(
+            rig.read(file).contains("OceanicRemote [chip] "),
+            "{}",
+            rig.read(file)
+        );
+    }
+    let bad = format!("{PASSES}redact:\n  - {{name: Chip, pattern: x}}\n");
+    rig.write("a.yaml", bad.as_bytes());
+    rig.oceanrig(&["run", "a.yaml"])
+        .exits(2)
+        .tells(&["`Chip` cannot name a placeholder", "use lower-case letters"]);
+}

@@ -13,6 +13,7 @@ pub mod expectation;
 pub mod fault;
 mod fault_reference;
 mod located;
+pub mod log;
 mod matrix;
 mod names;
 mod parse;

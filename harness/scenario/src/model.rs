@@ -8,6 +8,7 @@ use crate::diagnostics::{Diagnostics, Source};
 use crate::expectation::{Expectation, RawExpectation};
 use crate::fault::Fault;
 use crate::located::{Located, Span};
+use crate::log::{Redact, SnapshotSettings};
 use crate::matrix::Matrix;
 use crate::parse;
 use crate::quantity::TimeSpan;
@@ -55,6 +56,13 @@ pub(crate) struct File {
     #[serde(default)]
     #[schemars(example = serde_json::json!({"fail": "renews on time"}))]
     pub(crate) expect_verdict: ExpectVerdict,
+    /// How the serial log is compared with its snapshot.
+    #[serde(default)]
+    pub(crate) snapshot: SnapshotSettings,
+    /// Values that are replaced by named placeholders.
+    #[serde(default)]
+    #[schemars(example = serde_json::json!([{"name": "build", "pattern": r"build (?P<value>\w+)"}]))]
+    pub(crate) redact: Vec<Located<Redact>>,
 }
 
 /// What the catalogue of failures says about a scenario.
@@ -113,6 +121,10 @@ pub struct Scenario {
     pub expect: Vec<Expectation>,
     /// What the verdict must be.
     pub expect_verdict: ExpectVerdict,
+    /// How the serial log is compared with its snapshot.
+    pub snapshot: SnapshotSettings,
+    /// Values that are replaced by named placeholders.
+    pub redact: Vec<Redact>,
     pub(crate) source: Source,
 }
 

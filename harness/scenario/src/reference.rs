@@ -77,7 +77,14 @@ const SECTIONS: [(&str, &str); 66] = [
 ];
 
 /// More sections, which stand last.
-const LAST_SECTIONS: [(&str, &str); 2] = [("count", "Count"), ("expect-verdict", "ExpectVerdict")];
+const LAST_SECTIONS: [(&str, &str); 6] = [
+    ("count", "Count"),
+    ("expect-verdict", "ExpectVerdict"),
+    ("snapshot", "SnapshotSettings"),
+    ("tolerate", "Tolerate"),
+    ("may", "MayDo"),
+    ("redact", "Redact"),
+];
 
 const INTRODUCTION: &str = include_str!("reference_introduction.md");
 

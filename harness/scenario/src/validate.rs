@@ -7,13 +7,14 @@ use crate::bench::Bench;
 use crate::diagnostics::{Collector, Diagnostics, Source};
 use crate::expectation::Expectation;
 use crate::located::{Located, Span};
+use crate::log;
 use crate::matrix::Case;
 use crate::model::{ExpectVerdict, File, Scenario};
 use crate::names;
 use crate::provisioning;
 use crate::quantity::TimeSpan;
 use crate::step::{RawStep, Step, StepKind};
-use crate::validate_expect::{expectation, regex};
+use crate::validate_expect::{Engine, expectation, regex};
 use crate::validate_fault::faults;
 
 /// Highest GPIO of the chip (ESP32-C3 datasheet, pin overview).
@@ -92,6 +93,7 @@ pub(crate) fn scenario(file: File, case: Case, source: Source) -> Result<Scenari
         &mut context,
     );
     verdict(&file, &mut context);
+    log::check(&file.snapshot, &file.redact, &mut context);
     problems.finish(())?;
     Ok(Scenario {
         name: file.name.value,
@@ -104,6 +106,8 @@ pub(crate) fn scenario(file: File, case: Case, source: Source) -> Result<Scenari
         faults: file.faults.into_iter().map(|f| f.value).collect(),
         expect,
         expect_verdict: file.expect_verdict,
+        snapshot: file.snapshot,
+        redact: file.redact.into_iter().map(|r| r.value).collect(),
         source,
     })
 }
@@ -483,7 +487,7 @@ pub(crate) fn pattern(
                 );
             }
         }
-        (None, Some(expression)) => regex(expression, whole, context),
+        (None, Some(expression)) => regex(expression, whole, Engine::Stream, context),
         (None, None) => context.problem(whole, "nothing to look for", "here", "write `text` or `regex`"),
         (Some(_), Some(both)) => {
             context.problem(

@@ -432,10 +432,26 @@ fn http_status(status: u16, span: Span, context: &mut Context<'_, '_>) {
     }
 }
 
+/// What a regular expression is matched with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Engine {
+    /// A streaming automaton, while the run goes on.
+    Stream,
+    /// The crate `regex` on whole lines, after the run.
+    Lines,
+}
+
 /// Checks a regular expression and points at the character that is wrong.
-pub(crate) fn regex(expression: &Located<String>, whole: Span, context: &mut Context<'_, '_>) {
+pub(crate) fn regex(
+    expression: &Located<String>,
+    whole: Span,
+    engine: Engine,
+    context: &mut Context<'_, '_>,
+) {
     let span = expression.span.or(whole);
-    let mut parser = regex_syntax::ParserBuilder::new().utf8(false).build();
+    let mut parser = regex_syntax::ParserBuilder::new()
+        .utf8(engine == Engine::Lines)
+        .build();
     let (inside, kind) = match parser.parse(expression) {
         Ok(hir) => {
             if hir.properties().minimum_len() == Some(0) && hir.properties().look_set().is_empty() {
@@ -446,7 +462,7 @@ pub(crate) fn regex(expression: &Located<String>, whole: Span, context: &mut Con
                     "",
                 );
             }
-            if hir.properties().look_set().contains_word_unicode() {
+            if engine == Engine::Stream && hir.properties().look_set().contains_word_unicode() {
                 // A streaming automaton knows words of ASCII only.
                 let help = r"write `(?-u:\b)` instead of `\b`";
                 context.problem(span, r"`\b` of Unicode is not supported", "this expression", help);

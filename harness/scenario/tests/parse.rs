@@ -1,5 +1,6 @@
 //! Files that people write: what is read, and what is said about mistakes.
 
+use scenario::log::{MayDo, Redact};
 use scenario::quantity::CivilTime;
 use scenario::{
     Count, ExpectVerdict, ExpectationKind, Pattern, Scenario, StepKind, TimeOffset, TimeSpan, Trigger,
@@ -48,12 +49,37 @@ expect:
   - interval: {from: {request: {endpoint: renew-session}}, to: {request: {endpoint: renew-session}}, min: 44m, max: 46m}
   - pin: {gpio: 4, level: high, at: 20m}
 expect-verdict: {fail: renews on time}
+snapshot: {tolerate: [{lines: '^\\[WIFI\\]', may: interleave-and-repeat}]}
+redact:
+  - {name: build, pattern: '\\bbuild (?P<value>\\w+)', secret: true}
 ";
 
 #[test]
 fn everything_is_read() {
     let s = Scenario::parse("dir/full.yaml", FULL).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(s.case_name(), "Three hours of healthy life");
+    let [rule] = &s.snapshot.tolerate[..] else {
+        panic!("{:?}", s.snapshot);
+    };
+    assert_eq!(
+        (rule.lines.as_str(), rule.may),
+        (r"^\[WIFI\]", MayDo::InterleaveAndRepeat)
+    );
+    let [
+        Redact {
+            name,
+            pattern,
+            secret: true,
+            numbered: true,
+        },
+    ] = &s.redact[..]
+    else {
+        panic!("{:?}", s.redact);
+    };
+    assert_eq!(
+        (name.as_str(), pattern.as_str()),
+        ("build", r"\bbuild (?P<value>\w+)")
+    );
     assert_eq!(s.duration(), TimeSpan::from_secs(10_800));
     assert_eq!(
         s.bench.start,
@@ -487,4 +513,50 @@ fn a_bomb_of_aliases_does_not_go_off() {
     }
     let error = Scenario::parse_all("f", &text).unwrap_err().to_string();
     assert!(error.len() < 500, "{error}");
+}
+
+#[test]
+fn mistakes_in_what_is_said_about_the_log_are_placed() {
+    let problems = |text: &str| {
+        let file = format!("name: a\nversion: 1\nexpect: [{{serial: x}}]\n{text}\n");
+        Scenario::parse("f.yaml", &file).unwrap_err().to_string()
+    };
+    for (text, place, says) in [
+        (
+            "snapshot: {tolerate: [{lines: '(', may: repeat}]}",
+            "4:3",
+            "not a regular expression",
+        ),
+        (
+            "snapshot: {tolerate: [{lines: a, may: vanish}]}",
+            "4:",
+            "`vanish` is not known here",
+        ),
+        (
+            "snapshot: {tolerate: [{lines: a}]}",
+            "4:",
+            "the key `may` is missing",
+        ),
+        (
+            "redact: [{name: The Build, pattern: a}]",
+            "4:17",
+            "`The Build` cannot name a placeholder",
+        ),
+        (
+            "redact: [{name: b, pattern: 'a|'}]",
+            "4:2",
+            "matches an empty text",
+        ),
+        (
+            "redact: [{name: b, pattern: 'n (?P<vlaue>x)'}]",
+            "4:",
+            "the group `vlaue` means nothing here",
+        ),
+    ] {
+        let found = problems(text);
+        assert!(
+            found.starts_with(&format!("f.yaml:{place}")) && found.contains(says),
+            "{text}: {found}"
+        );
+    }
 }
