@@ -182,8 +182,8 @@ impl Emulator {
             },
             Output::RadioWithoutSymbols { pc, addr } => Observation::GuestFault {
                 message: format!(
-                    "the firmware uses the radio's register {addr:#010x} at {pc:#010x}: its ELF names no driver \
-                     function that could be stood in for"
+                    "the firmware uses the radio itself ({addr:#010x} at {pc:#010x}): its ELF names no driver function \
+                     that could be stood in for"
                 ),
                 backtrace: Vec::new(),
             },

@@ -66,12 +66,12 @@ pub enum Output {
         /// Bits in a second.
         baud: u32,
     },
-    /// The guest began to use the radio's own registers, which are not modelled: without symbols the driver's functions
-    /// cannot be found and stood in for. The guest does not come further than this. Once per reset.
+    /// The radio's driver itself began to run, on registers and ROM functions that are not modelled: without symbols its
+    /// functions cannot be found and stood in for. The guest's radio works no further than this. Once for each reset.
     RadioWithoutSymbols {
-        /// Program counter of the access.
+        /// Program counter of the access; for a ROM function the return address.
         pc: u32,
-        /// The register.
+        /// The register, or the ROM function.
         addr: u32,
     },
     /// The radio's stand-in has something to report.

@@ -65,6 +65,9 @@ impl Rom {
     }
 }
 
+/// The part of the ROM's jump table that belongs to Bluetooth, WiFi and their PHY.
+pub(crate) const RADIO: std::ops::Range<u32> = 0x4000_08DC..0x4000_1C38;
+
 /// `GetSecurityInfoProc` of the ROM's loader, which stub programs call by its address in each ROM (chip revisions
 /// 0.3 and 1.1).
 const SECURITY_INFO: [u32; 2] = [0x4004_B9DA, 0x4004_D51E];

@@ -7,6 +7,7 @@ use crate::bus::Miss;
 use crate::clock::instant_at;
 use crate::output::{Exception, Output, Unmodelled, UnmodelledKind};
 use crate::peripherals::{is_radio, name_of};
+use crate::rom;
 use crate::services::ServiceEvent;
 
 impl Chip {
@@ -43,6 +44,9 @@ impl Chip {
     fn report_service(&mut self, event: ServiceEvent) {
         match event {
             ServiceEvent::RomNotModelled { addr, name, caller } => {
+                if rom::RADIO.contains(&addr) {
+                    self.touch_radio(caller, addr);
+                }
                 let name = name.map(str::to_owned);
                 self.report_unmodelled(UnmodelledKind::RomFunction, addr, 0, caller, None, name);
             }
@@ -55,13 +59,16 @@ impl Chip {
         }
     }
 
+    /// The driver itself runs instead of its stand-in; once for each reset.
+    fn touch_radio(&mut self, pc: u32, addr: u32) {
+        if !self.has_symbols() && !std::mem::replace(&mut self.radio_touched, true) {
+            self.push(Output::RadioWithoutSymbols { pc, addr });
+        }
+    }
+
     fn report_miss(&mut self, miss: Miss) {
-        if !self.has_symbols() && !self.radio_touched && is_radio(miss.addr) {
-            self.radio_touched = true;
-            self.push(Output::RadioWithoutSymbols {
-                pc: miss.pc,
-                addr: miss.addr,
-            });
+        if is_radio(miss.addr) {
+            self.touch_radio(miss.pc, miss.addr);
         }
         let name = name_of(miss.addr).map(|(block, register)| match register {
             Some(register) => format!("{block}.{register}"),
