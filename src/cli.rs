@@ -38,6 +38,8 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Serve the mock cloud over TCP, for a board on the desk or any HTTP client.
     Serve(ServeArgs),
+    /// Be a board on a serial port: the emulated chip in wall time, for flashing tools and for tests of your own.
+    VirtualBoard(crate::commands::virtual_board::VirtualBoardArgs),
     /// List what a fault plan can wait for and do, with an example each.
     Faults(FaultsArgs),
     /// Print the catalogue of failures as Markdown: symptom, scenario, and the defect that it catches.

@@ -11,3 +11,4 @@ pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod serve;
 pub(crate) mod snapshot;
+pub(crate) mod virtual_board;

@@ -93,6 +93,10 @@ pub(crate) enum CliError {
     /// The runtime for sockets cannot start.
     #[error("cannot start the network runtime")]
     Runtime(#[source] io::Error),
+    /// A virtual board cannot be, or refuses.
+    #[cfg(unix)]
+    #[error(transparent)]
+    VirtualBoard(#[from] virtual_board::BoardError),
     /// Whoever reads the output has gone.
     #[error("the output was closed")]
     Closed,
@@ -121,6 +125,10 @@ impl CliError {
             CliError::Write { .. } | CliError::Serve(_) | CliError::Runtime(_) | CliError::Bench(_) => {
                 Exit::Bench
             }
+            #[cfg(unix)]
+            CliError::VirtualBoard(error) if error.is_usage() => Exit::Usage,
+            #[cfg(unix)]
+            CliError::VirtualBoard(_) => Exit::Bench,
             CliError::Closed => Exit::Passed,
         }
     }

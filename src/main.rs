@@ -38,6 +38,7 @@ fn main() -> ExitCode {
         Command::Snapshot(args) => commands::snapshot::snapshot(&args),
         Command::Check(args) => commands::check::check(&args),
         Command::Serve(args) => commands::serve::serve(&args),
+        Command::VirtualBoard(args) => commands::virtual_board::virtual_board(args),
         Command::Faults(args) => commands::faults::faults(&args),
         Command::Catalogue(args) => commands::catalogue::catalogue(&args),
         Command::Schema => commands::schema::schema(),

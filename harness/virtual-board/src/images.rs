@@ -1,0 +1,43 @@
+//! The ELF files that know the names of what may be flashed.
+
+use std::fs;
+use std::path::PathBuf;
+
+use esp32c3::Firmware;
+use esp32c3::rom::nor::NorFlash;
+
+use crate::error::{BoardError, on};
+
+/// An ELF file.
+#[derive(Clone, Debug)]
+pub(crate) struct Elf {
+    pub(crate) path: PathBuf,
+    pub(crate) firmware: Firmware,
+}
+
+/// All of them, in the order given.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Elfs(Vec<Elf>);
+
+impl Elfs {
+    /// Reads ELF files, plain or gzip.
+    pub(crate) fn load(paths: &[PathBuf]) -> Result<Elfs, BoardError> {
+        let read = |path: &PathBuf| {
+            let bytes = fs::read(path).map_err(on("read", path))?;
+            let firmware = Firmware::parse(&bytes).map_err(|source| BoardError::Elf {
+                path: path.clone(),
+                source,
+            })?;
+            Ok(Elf {
+                path: path.clone(),
+                firmware,
+            })
+        };
+        paths.iter().map(read).collect::<Result<_, _>>().map(Elfs)
+    }
+
+    /// The one that the application in flash was made from.
+    pub(crate) fn of(&self, flash: &NorFlash) -> Option<&Elf> {
+        self.0.iter().find(|elf| elf.firmware.matches(flash))
+    }
+}
