@@ -44,6 +44,8 @@ pub(crate) enum Command {
     Faults(FaultsArgs),
     /// Print the catalogue of failures as Markdown: symptom, scenario, and the defect that it catches.
     Catalogue(CatalogueArgs),
+    /// List the boards that are connected or declared, and why one cannot be used.
+    Boards(crate::commands::boards::BoardsArgs),
     /// Print the JSON Schema of scenario files, for editors.
     Schema,
     /// Measure the emulator on this machine.

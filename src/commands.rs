@@ -1,6 +1,7 @@
 //! The subcommands, one file each.
 
 pub(crate) mod bench;
+pub(crate) mod boards;
 pub(crate) mod catalogue;
 pub(crate) mod check;
 pub(crate) mod completions;

@@ -81,6 +81,9 @@ pub(crate) enum CliError {
     /// A scenario has several cases, or not the one that was asked for.
     #[error("choose one case of the scenario with --case: {0}")]
     Case(String),
+    /// The declared boards cannot be used.
+    #[error(transparent)]
+    Boards(board::ConfigError),
     /// A report cannot be made.
     #[error(transparent)]
     Report(ReportError),
@@ -114,6 +117,7 @@ impl CliError {
             | CliError::Invalid { .. }
             | CliError::Case(_)
             | CliError::Catalogue(_)
+            | CliError::Boards(_)
             | CliError::Read { .. }
             | CliError::NoHistory { .. }
             | CliError::NoSuchFault(_)
@@ -140,6 +144,7 @@ impl CliError {
             CliError::NoHistory { .. } => {
                 Some("give a file of `oceanrig run --history`, or a directory of `oceanrig run --out`")
             }
+            CliError::Boards(_) => Some("docs/boards.md has the reference of the file"),
             CliError::NoSuchFault(_) => Some("`oceanrig faults` lists them all"),
             CliError::NothingSelected(_) => Some("`oceanrig run --list PATH` shows the names"),
             CliError::Write { .. } => Some("check that the directory may be written and the disk has room"),

@@ -41,6 +41,7 @@ fn main() -> ExitCode {
         Command::VirtualBoard(args) => commands::virtual_board::virtual_board(args),
         Command::Faults(args) => commands::faults::faults(&args),
         Command::Catalogue(args) => commands::catalogue::catalogue(&args),
+        Command::Boards(args) => commands::boards::boards(&args),
         Command::Schema => commands::schema::schema(),
         Command::Bench(args) => commands::bench::bench(&args),
         Command::Completions { shell } => commands::completions::completions(shell),

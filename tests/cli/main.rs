@@ -1,6 +1,8 @@
 //! The command line through its binary, as people and CI use it.
 
 mod bad_input;
+#[cfg(target_os = "linux")]
+mod boards;
 mod determinism;
 mod firmware_images;
 mod flaky;

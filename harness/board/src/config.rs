@@ -245,6 +245,20 @@ pub struct BoardConfig {
     pub access_point: Option<AccessPointControl>,
 }
 
+impl BoardConfig {
+    /// A board on `port` of which nothing was declared.
+    pub fn undeclared(port: &str) -> BoardConfig {
+        let raw = RawBoard {
+            port: Some(Spanned::new(0..0, port.to_owned())),
+            ..RawBoard::default()
+        };
+        match raw.check(port, 0..0) {
+            Ok(config) => config,
+            Err(_) => unreachable!("the defaults are valid"),
+        }
+    }
+}
+
 /// All boards of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Boards {
@@ -382,7 +396,7 @@ struct RawFile {
     board: BTreeMap<Spanned<String>, RawBoard>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct RawBoard {
     port: Option<Spanned<String>>,

@@ -120,7 +120,10 @@ impl Bench {
                     text: "the connection to the device was lost".to_owned(),
                 },
                 Observation::PortBack { gap } => Kind::Note {
-                    text: format!("the connection to the device is back after {} ms", gap.as_millis()),
+                    text: format!(
+                        "the connection to the device is back after {} ms",
+                        gap.as_millis()
+                    ),
                 },
                 Observation::Remark { text, help } => Kind::Note {
                     text: format!("{text}: {help}"),

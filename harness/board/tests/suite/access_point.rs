@@ -92,3 +92,41 @@ fn declared_commands_do_it_too_and_what_is_not_declared_is_told() {
         "{error}"
     );
 }
+
+/// The real hostapd, with a driver that has no radio.
+#[test]
+#[ignore = "needs hostapd on the machine"]
+fn the_real_hostapd_understands() {
+    let dir = tempfile::tempdir().unwrap();
+    let control = dir.path().join("ctrl");
+    let file = dir.path().join("hostapd.conf");
+    let text = format!(
+        "interface=wlan0\ndriver=none\nctrl_interface={}\nssid=bench\nhw_mode=g\nchannel=6\n",
+        control.display()
+    );
+    std::fs::write(&file, text).unwrap();
+    let mut hostapd = std::process::Command::new("hostapd")
+        .arg(&file)
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let path = control.join("wlan0");
+    let ap = AccessPoint::new(AccessPointControl::Hostapd(path.clone()));
+    let mut waited = 0;
+    while ap.check().is_err() && waited < 100 {
+        std::thread::sleep(Duration::from_millis(50));
+        waited += 1;
+    }
+    let told = [
+        ap.check(),
+        ap.switch(false),
+        ap.switch(true),
+        ap.deauthenticate(STATION, 7),
+    ];
+    hostapd.kill().unwrap();
+    hostapd.wait().unwrap();
+    for done in told {
+        done.unwrap();
+    }
+    assert!(ap.check().is_err());
+}
