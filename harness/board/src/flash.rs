@@ -8,6 +8,7 @@ use espflash::connection::{Connection, Port as NativePort, ResetAfterOperation, 
 use espflash::flasher::{Flasher, SpiAttachParams};
 use espflash::image_format::Segment;
 use espflash::target::{Chip, ProgressCallbacks};
+use md5::{Digest as _, Md5};
 use serialport::UsbPortInfo;
 
 use crate::clock;
@@ -29,7 +30,7 @@ pub enum FlashStep<'a> {
     Connecting,
     /// It answered.
     Connected(&'a ChipInfo),
-    /// A part is compared with what is on the chip, and written when it differs.
+    /// A part differs from what is on the chip, and is written.
     Part {
         /// Its name.
         name: &'a str,
@@ -120,7 +121,6 @@ struct Stage<'a> {
     before: u64,
     done: u64,
     total: u64,
-    skipped: bool,
 }
 
 impl<'a> Stage<'a> {
@@ -134,7 +134,6 @@ impl<'a> Stage<'a> {
             before: 0,
             done: 0,
             total,
-            skipped: false,
         }
     }
 
@@ -155,7 +154,6 @@ impl<'a> Stage<'a> {
         self.before = self.done;
         self.part_bytes = part.bytes.len() as u64;
         self.part.clone_from(&part.name);
-        self.skipped = false;
         self.progress.step(FlashStep::Part {
             name: &part.name,
             bytes: part.bytes.len(),
@@ -197,12 +195,7 @@ impl ProgressCallbacks for Stage<'_> {
         self.progress.step(FlashStep::Verifying { name: &self.part });
     }
 
-    fn finish(&mut self, skipped: bool) {
-        self.skipped = skipped;
-        if skipped {
-            self.progress.step(FlashStep::Unchanged { name: &self.part });
-        }
-    }
+    fn finish(&mut self, _: bool) {}
 }
 
 /// Brings the chip into download mode and writes `parts` where they differ. The connection stays open: the chip is
@@ -279,6 +272,10 @@ fn open(config: &BoardConfig, port: &Port) -> Result<Connection, BoardError> {
         )?;
         before = ResetBeforeOperation::NoReset;
     }
+    Ok(connect(serial, port, before))
+}
+
+fn connect(serial: NativePort, port: &Port, before: ResetBeforeOperation) -> Connection {
     let (vid, pid) = port.usb.unwrap_or_default();
     let info = UsbPortInfo {
         vid,
@@ -287,13 +284,7 @@ fn open(config: &BoardConfig, port: &Port) -> Result<Connection, BoardError> {
         manufacturer: None,
         product: port.product.clone(),
     };
-    Ok(Connection::new(
-        serial,
-        info,
-        ResetAfterOperation::NoReset,
-        before,
-        ROM_BAUD,
-    ))
+    Connection::new(serial, info, ResetAfterOperation::NoReset, before, ROM_BAUD)
 }
 
 /// Opens the port itself.
@@ -304,6 +295,9 @@ pub(crate) fn open_native(port: &Port, baud: u32) -> Result<NativePort, BoardErr
         .map_err(|e| ports::open_failed_by(port, &e))
 }
 
+/// Fewer bytes than this the ROM writes sooner than the stub is loaded.
+const WORTH_A_STUB: usize = 64 << 10;
+
 fn write(
     config: &BoardConfig,
     port: &Port,
@@ -313,14 +307,7 @@ fn write(
     flashed: &mut Flashed,
 ) -> Result<Connection, Failure> {
     let wanted = Chip::from_str(&config.chip).ok();
-    let mut flasher = Flasher::connect(
-        connection,
-        config.stub,
-        true,
-        true,
-        wanted,
-        Some(config.flash_baud),
-    )?;
+    let mut flasher = Flasher::connect(connection, false, true, false, wanted, None)?;
     if flasher.secure_download_mode() {
         return Err(Failure::Refused(
             "the chip is in secure download mode, which forbids it",
@@ -350,28 +337,61 @@ fn write(
             "the flash of the chip is smaller than the partition table says",
         ));
     }
+    // The watchdog of a chip on its own USB runs in download mode, and comparing takes its time.
+    flasher.disable_watchdog()?;
+    let differ = compare(&mut flasher, parts, stage)?;
+    let bytes: usize = differ.iter().map(|p| p.bytes.len()).sum();
+    flashed.written = bytes as u64;
+    flashed.unchanged = stage.total - flashed.written;
+    flashed.parts = differ.iter().map(|p| p.name.clone()).collect();
+    if differ.is_empty() {
+        return Ok(flasher.into_connection());
+    }
+    let stub = config.stub && bytes > WORTH_A_STUB;
+    if stub {
+        let serial = flasher.into_connection().into_serial();
+        let connection = connect(serial, port, ResetBeforeOperation::NoReset);
+        flasher = Flasher::connect(connection, true, true, false, wanted, Some(config.flash_baud))?;
+    } else if config.flash_baud != ROM_BAUD {
+        flasher.change_baud(config.flash_baud)?;
+    }
     // Parameters other than the default are those of an ESP32-PICO-D4.
     let mut target = flasher
         .chip()
-        .flash_target(SpiAttachParams::default(), config.stub, true, true);
+        .flash_target(SpiAttachParams::default(), stub, true, false);
     target.begin(flasher.connection())?;
-    for part in parts {
+    for part in differ {
         stage.part(part);
         let segment = Segment {
             addr: part.offset,
             data: Cow::Borrowed(&part.bytes),
         };
         target.write_segment(flasher.connection(), segment, stage)?;
-        if stage.skipped {
-            flashed.unchanged += part.bytes.len() as u64;
-        } else {
-            flashed.written += part.bytes.len() as u64;
-            flashed.parts.push(part.name.clone());
-        }
         stage.part_done();
     }
     // Nothing like `target.finish`: it would start the firmware before anybody listens.
     Ok(flasher.into_connection())
+}
+
+/// The parts that are not on the chip yet.
+fn compare<'p>(
+    flasher: &mut Flasher,
+    parts: &'p [Part],
+    stage: &mut Stage<'_>,
+) -> Result<Vec<&'p Part>, espflash::Error> {
+    let mut differ = Vec::new();
+    for part in parts {
+        stage.check();
+        let found = flasher.checksum_md5(part.offset, part.bytes.len() as u32)?;
+        if found == u128::from_be_bytes(Md5::digest(&part.bytes).into()) {
+            stage.done += part.bytes.len() as u64;
+            stage.progress.step(FlashStep::Unchanged { name: &part.name });
+            stage.tell();
+        } else {
+            differ.push(part);
+        }
+    }
+    Ok(differ)
 }
 
 /// What goes wrong while flashing, before it is told for people.
@@ -468,7 +488,6 @@ mod tests {
             bytes: vec![0; len],
         };
         stage.part(&part(100));
-        stage.finish(true);
         stage.part_done();
         assert_eq!(stage.percent(), 25);
         stage.part(&part(300));
