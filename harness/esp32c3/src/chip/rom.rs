@@ -228,8 +228,11 @@ impl Chip {
 
     /// Reports the rate of UART0 if it has changed.
     pub(super) fn report_baud(&mut self) {
+        if !self.config.boot_rom {
+            return;
+        }
         let baud = self.bus.peripherals.uart[0].baud();
-        if self.config.boot_rom && baud != self.baud {
+        if baud != self.baud {
             self.baud = baud;
             self.push(Output::Baud {
                 port: Port::Uart0,
