@@ -33,6 +33,10 @@ pub struct Bench {
     /// Whether an access that the chip model does not implement fails the run.
     #[schemars(example = true)]
     pub strict: bool,
+    /// What a board must have beside it, by the names of its `fixtures` in boards.toml; a scenario is skipped on one
+    /// that lacks it. The emulator has everything that a scenario can speak of.
+    #[schemars(example = serde_json::json!(["relays"]))]
+    pub requires: Vec<Located<String>>,
     /// The device.
     pub device: Device,
     /// The mock OceanRemote cloud.
@@ -58,6 +62,7 @@ impl Default for Bench {
             },
             instruction_budget: Located::unwritten(Amount(5_000_000_000)),
             strict: false,
+            requires: Vec::new(),
             device: Device::default(),
             cloud: Cloud::default(),
             network: Network::default(),

@@ -28,6 +28,7 @@ mod validate;
 mod validate_action;
 mod validate_expect;
 mod validate_fault;
+mod wall_time;
 
 mod model;
 
@@ -46,3 +47,4 @@ pub use reference::reference;
 pub use schema::schema;
 pub use step::{Step, StepKind};
 pub use trigger::{Level, Pattern, Trigger};
+pub use wall_time::{Pace, SHORTEST_FAULT, SHORTEST_SESSION, ScaleTooLarge};
