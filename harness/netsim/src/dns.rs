@@ -31,13 +31,13 @@ pub enum DnsMode {
 
 /// What a query led to.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Outcome {
+pub struct Outcome {
     /// The name asked for, lower case; empty if it could not be read.
-    pub(crate) name: String,
+    pub name: String,
     /// What was decided.
-    pub(crate) answer: DnsAnswer,
+    pub answer: DnsAnswer,
     /// The message to send, if any.
-    pub(crate) reply: Option<Vec<u8>>,
+    pub reply: Option<Vec<u8>>,
 }
 
 struct Question {
@@ -80,7 +80,7 @@ fn question(message: &[u8]) -> Option<Question> {
 }
 
 /// Answers `query` from `records`, whose names are lower case. A message that is no query at all gets nothing.
-pub(crate) fn answer(query: &[u8], records: &BTreeMap<String, Ipv4Addr>, mode: DnsMode) -> Option<Outcome> {
+pub fn answer(query: &[u8], records: &BTreeMap<String, Ipv4Addr>, mode: DnsMode) -> Option<Outcome> {
     if query.len() < HEADER || query[2] & 0x80 != 0 {
         return None;
     }

@@ -34,7 +34,7 @@ pub mod capture;
 mod config;
 mod controls;
 mod dhcp;
-mod dns;
+pub mod dns;
 mod frame;
 mod gateway;
 mod hosting;
@@ -43,7 +43,7 @@ mod netsim;
 mod note;
 pub mod pcapng;
 mod radio;
-mod sntp;
+pub mod sntp;
 mod wan;
 
 pub use capture::{CapturedFrame, Direction};

@@ -49,7 +49,7 @@ pub(crate) fn timestamp(time: UnixTime) -> [u8; 8] {
 
 /// The answer to `request` that came at `time`; none if the request is not a client's or the server is
 /// silent.
-pub(crate) fn answer(request: &[u8], time: UnixTime, mode: SntpMode) -> Option<Vec<u8>> {
+pub fn answer(request: &[u8], time: UnixTime, mode: SntpMode) -> Option<Vec<u8>> {
     if request.len() < HEADER || mode == SntpMode::Silent {
         return None;
     }

@@ -19,6 +19,7 @@ use sim::air::{Reason, ToAir};
 use crate::faults::{self, Do};
 use crate::hub::{AtTheCloud, SharedHub};
 use crate::portal::Portal;
+use crate::run::{RunError, Stage};
 use crate::setup::SetupError;
 use crate::translate;
 
@@ -27,7 +28,7 @@ const MOST_ROUNDS: usize = 10_000;
 
 /// A bench.
 pub(crate) struct Bench {
-    pub(crate) dut: Box<dyn Dut>,
+    dut: Box<dyn Dut>,
     net: Netsim,
     net_config: NetConfig,
     origin: Shared,
@@ -85,51 +86,22 @@ impl Bench {
         dues.into_iter().flatten().chain(connections).min()
     }
 
-    /// Lets the device run until `until` at most, and lets the others follow. Afterwards the time is that of
-    /// the device, which may have stopped early to be heard.
-    pub(crate) fn turn(&mut self, until: Instant) -> Result<Instant, DutError> {
-        let until = self.next_due().map_or(until, |due| due.min(until)).max(self.now);
-        self.dut.run_until(until)?;
-        self.now = self.dut.now().max(self.now);
-        self.hear_the_device();
-        self.settle()?;
-        Ok(self.now)
-    }
-
     fn hear_the_device(&mut self) {
         let mut seen = std::mem::take(&mut self.seen);
         self.dut.take_observations(&mut seen);
         for (at, observation) in seen.drain(..) {
-            let kind = match observation {
-                Observation::Air(message) => {
-                    self.air_message(at, message);
-                    continue;
-                }
-                Observation::PowerLost => {
-                    let mut hub = self.hub.borrow_mut();
-                    hub.tell(at, Kind::Power { on: false });
-                    hub.power_lost(at);
-                    continue;
-                }
-                Observation::Serial { port, bytes } => Kind::SerialChunk { port, bytes },
-                Observation::Pin { gpio, level } => Kind::Pin { gpio, level },
-                Observation::Reset(cause) => Kind::Reset { cause },
-                Observation::GuestFault { message, backtrace } => Kind::GuestFault { message, backtrace },
-                Observation::Unmodelled(access) => Kind::Unmodelled(access),
-                Observation::PortLost => Kind::Note {
-                    text: "the connection to the device was lost".to_owned(),
-                },
-                Observation::PortBack { gap } => Kind::Note {
-                    text: format!(
-                        "the connection to the device is back after {} ms",
-                        gap.as_millis()
-                    ),
-                },
-                Observation::Remark { text, help } => Kind::Note {
-                    text: format!("{text}: {help}"),
-                },
-            };
-            self.hub.borrow_mut().tell(at, kind);
+            if let Observation::Air(message) = observation {
+                self.air_message(at, message);
+                continue;
+            }
+            let power_lost = observation == Observation::PowerLost;
+            let mut hub = self.hub.borrow_mut();
+            if let Some(kind) = translate::observation(observation) {
+                hub.tell(at, kind);
+            }
+            if power_lost {
+                hub.power_lost(at);
+            }
         }
         self.seen = seen;
     }
@@ -421,9 +393,25 @@ impl Bench {
             self.net.stream_abort(id);
         }
     }
+}
 
-    /// Takes the frames captured since the last call.
-    pub(crate) fn take_frames(&mut self) -> Vec<CapturedFrame> {
+impl Stage for Bench {
+    /// Lets the device run until `until` at most, and lets the others follow. Afterwards the time is that of
+    /// the device, which may have stopped early to be heard.
+    fn turn(&mut self, until: Instant) -> Result<Instant, RunError> {
+        let until = self.next_due().map_or(until, |due| due.min(until)).max(self.now);
+        self.dut.run_until(until)?;
+        self.now = self.dut.now().max(self.now);
+        self.hear_the_device();
+        self.settle()?;
+        Ok(self.now)
+    }
+
+    fn dut(&mut self) -> &mut dyn Dut {
+        self.dut.as_mut()
+    }
+
+    fn take_frames(&mut self) -> Vec<CapturedFrame> {
         std::mem::take(&mut self.frames)
     }
 }

@@ -3,16 +3,15 @@
 //! The plan and the hub are those of a bench. There is no device, no radio and no network here: what is done to
 //! them is refused before it is planned.
 
-use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use cloud::{Cloud, Directive, Interposer, Phase};
 use events::{Event, Kind};
-use scenario::action::{Only, TrafficKind};
 use scenario::{Action, Fault, Nature, Trigger};
 use sim::Instant;
 
+use crate::door::{self, Door, Doorkeeper};
 use crate::faults::{Do, FaultPlan, Turn};
 use crate::hub::{AtTheCloud, Hub, SharedHub};
 
@@ -30,18 +29,6 @@ pub struct Served {
     pub port: u16,
     /// Decides what probability decides.
     pub seed: u64,
-}
-
-/// What becomes of new connections.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Door {
-    /// They are served.
-    #[default]
-    Open,
-    /// They are reset.
-    Refuses,
-    /// They are taken, and never answered.
-    Swallows,
 }
 
 /// Where a fault stands.
@@ -63,9 +50,7 @@ pub struct LiveFaults {
     names: RefCell<Vec<Option<String>>>,
     /// The same in the order in which they were added.
     order: RefCell<Vec<usize>>,
-    refusing: RefCell<BTreeSet<usize>>,
-    swallowing: RefCell<BTreeSet<usize>>,
-    door: Cell<Door>,
+    keeper: Doorkeeper,
 }
 
 /// [`LiveFaults`] in the hands of the server and of whoever adds faults, all in one thread.
@@ -80,9 +65,7 @@ impl LiveFaults {
             served,
             names: RefCell::default(),
             order: RefCell::default(),
-            refusing: RefCell::default(),
-            swallowing: RefCell::default(),
-            door: Cell::default(),
+            keeper: Doorkeeper::default(),
         })
     }
 
@@ -100,7 +83,9 @@ impl LiveFaults {
         };
         match action {
             _ if action.nature(fault.endpoint.is_some()) == Nature::OnRequests => Ok(()),
-            Action::Refuse(only) | Action::Blackhole(only) => self.meant(only),
+            Action::Refuse(only) | Action::Blackhole(only) => {
+                door::meant(only, &self.served.host, self.served.port)
+            }
             _ if todo.is_for_the_cloud() => Ok(()),
             _ => {
                 let name = action.name();
@@ -109,25 +94,6 @@ impl LiveFaults {
                 ))
             }
         }
-    }
-
-    /// Whether it is this server that is meant.
-    fn meant(&self, only: &Only) -> Result<(), String> {
-        let host = only
-            .host
-            .as_ref()
-            .is_none_or(|host| host.eq_ignore_ascii_case(&self.served.host));
-        let port = only
-            .port
-            .as_ref()
-            .is_none_or(|port| port.value == self.served.port);
-        if host && port && only.protocol.is_none_or(|protocol| protocol == TrafficKind::Tcp) {
-            return Ok(());
-        }
-        let Served { host, port, .. } = &self.served;
-        Err(format!(
-            "it means other traffic than TCP to {host}, port {port}, which is all that a server sees"
-        ))
     }
 
     /// Arms a fault; from now on its trigger counts.
@@ -191,16 +157,10 @@ impl LiveFaults {
                 break;
             }
             for todo in wanted {
-                let done = match &todo.action {
-                    Action::Refuse(_) => {
-                        self.shut(&self.refusing, &todo);
-                        Ok(())
-                    }
-                    Action::Blackhole(_) => {
-                        self.shut(&self.swallowing, &todo);
-                        Ok(())
-                    }
-                    _ => todo.at_the_cloud(now, cloud, &self.served.device),
+                let done = if self.keeper.act(&todo) {
+                    Ok(())
+                } else {
+                    todo.at_the_cloud(now, cloud, &self.served.device)
                 };
                 match done {
                     Ok(()) => hub.confirm(&todo, now),
@@ -211,28 +171,9 @@ impl LiveFaults {
         }
     }
 
-    /// Shuts the door for a fault, or opens it.
-    fn shut(&self, by: &RefCell<BTreeSet<usize>>, todo: &Do) {
-        if todo.on() {
-            by.borrow_mut().insert(todo.fault);
-        } else {
-            by.borrow_mut().remove(&todo.fault);
-        }
-        self.door.set(
-            match (
-                self.swallowing.borrow().is_empty(),
-                self.refusing.borrow().is_empty(),
-            ) {
-                (false, _) => Door::Swallows,
-                (true, false) => Door::Refuses,
-                (true, true) => Door::Open,
-            },
-        );
-    }
-
     /// What becomes of new connections.
     pub fn door(&self) -> Door {
-        self.door.get()
+        self.keeper.door()
     }
 
     /// When [`LiveFaults::advance`] has something to do next.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cloud::Cloud;
-use dut::{DutError, Emulator, EmulatorConfig, Image};
+use dut::{Dut, DutError, Emulator, EmulatorConfig, Image};
 use events::{Event, Kind, SCHEMA_VERSION, StepState, Verdict};
 use expect::{Checker, Command, LineAssembler, StepRunner};
 use netsim::CapturedFrame;
@@ -50,6 +50,17 @@ pub enum RunError {
     /// The device failed.
     #[error(transparent)]
     Dut(#[from] DutError),
+    /// What stands around a device in wall time failed: a port, an access point, a command.
+    #[error("{0}")]
+    Site(String),
+    /// The device does not boot.
+    #[error("the device does not boot: {why}")]
+    NoBoot {
+        /// What was seen of it.
+        why: String,
+        /// What a person can do.
+        next_step: &'static str,
+    },
     /// The caller asked to stop.
     #[error("stopped")]
     Stopped,
@@ -107,14 +118,40 @@ pub fn run(
         hub.clone(),
         scenario.bench.device_id(),
     )?;
+    judge_on(bench, hub, scenario, &firmware.sha256, seed, strict, progress)
+}
+
+/// What a run needs of a bench, whatever its time.
+pub(crate) trait Stage {
+    /// Lets time pass until `until` at most; afterwards the time is the one returned.
+    fn turn(&mut self, until: Instant) -> Result<Instant, RunError>;
+
+    /// The device.
+    fn dut(&mut self) -> &mut dyn Dut;
+
+    /// Takes the frames captured since the last call.
+    fn take_frames(&mut self) -> Vec<CapturedFrame>;
+}
+
+/// Runs `scenario` on a bench that stands, from its time zero to the verdict.
+pub(crate) fn judge_on(
+    bench: impl Stage,
+    hub: SharedHub,
+    scenario: &Scenario,
+    firmware_sha256: &str,
+    seed: u64,
+    strict: bool,
+    progress: &mut dyn Progress,
+) -> Result<RunRecord, RunError> {
+    let mut bench = bench;
     hub.borrow_mut().tell(
         Instant::ZERO,
         Kind::ScenarioStarted {
             schema: SCHEMA_VERSION,
             name: scenario.name.clone(),
             seed,
-            firmware_sha256: firmware.sha256.clone(),
-            backend: bench.dut.backend().to_owned(),
+            firmware_sha256: firmware_sha256.to_owned(),
+            backend: bench.dut().backend().to_owned(),
             epoch_unix_s: scenario.bench.start.unix_s,
             time_scale: 1,
         },
@@ -137,8 +174,8 @@ pub fn run(
     Ok(run.record)
 }
 
-struct Run<'a> {
-    bench: Bench,
+struct Run<'a, B> {
+    bench: B,
     hub: SharedHub,
     checker: Checker,
     steps: StepRunner,
@@ -147,7 +184,7 @@ struct Run<'a> {
     progress: &'a mut dyn Progress,
 }
 
-impl Run<'_> {
+impl<B: Stage> Run<'_, B> {
     fn until_the_end(&mut self, scenario: &Scenario, strict: bool) -> Result<(), RunError> {
         let end = Instant::ZERO + setup::duration(&scenario.bench);
         let budget = scenario.bench.instruction_budget.value.0;
@@ -165,7 +202,7 @@ impl Run<'_> {
             if !self.progress.at(now) {
                 return Err(RunError::Stopped);
             }
-            let spent = self.bench.dut.instructions();
+            let spent = self.bench.dut().instructions();
             if spent > budget {
                 self.record.reasons.push(format!(
                     "the firmware executed {spent} instructions by {now}, more than the budget of {budget}: it never \
@@ -202,14 +239,14 @@ impl Run<'_> {
             for command in commands {
                 match command {
                     Command::WriteSerial(bytes) => {
-                        self.bench.dut.serial_input(&bytes)?;
+                        self.bench.dut().serial_input(&bytes)?;
                         let text = String::from_utf8_lossy(&bytes).into_owned();
                         self.keep(Event {
                             at: now,
                             kind: Kind::SerialInput { text },
                         });
                     }
-                    Command::SetPin { gpio, level } => self.bench.dut.set_pin(gpio, Some(level))?,
+                    Command::SetPin { gpio, level } => self.bench.dut().set_pin(gpio, Some(level))?,
                 }
             }
         }
@@ -274,7 +311,7 @@ impl Run<'_> {
                 kind: Kind::Fault { name, state },
             });
         }
-        let unmodelled = self.bench.dut.unmodelled();
+        let unmodelled = self.bench.dut().unmodelled();
         if strict && unmodelled > 0 {
             self.record.reasons.push(format!(
                 "strict: the firmware touched what the chip model does not implement, {unmodelled} times"
@@ -302,7 +339,7 @@ impl Run<'_> {
         }
         self.record.verdict = if failed { Verdict::Fail } else { Verdict::Pass };
         let verdict = self.record.verdict.clone();
-        let instructions = self.bench.dut.instructions();
+        let instructions = self.bench.dut().instructions();
         self.show(Event {
             at: now,
             kind: Kind::ScenarioFinished {

@@ -1,8 +1,31 @@
-//! From the notes of network and cloud to events.
+//! From what is seen of the device, and the notes of network and cloud, to events.
 
 use cloud::{Effect, SessionEnd, SessionOrigin};
+use dut::Observation;
 use events::{DeviceStatus, Endpoint, Exchange, Kind, LinkEvent, Phase, SessionChange, TcpChange, WifiEvent};
 use netsim::{DnsAnswer, DropReason, NetConfig, NetNote, ResetBy};
+
+/// The event that an observation is; the air is the network's affair.
+pub(crate) fn observation(seen: Observation) -> Option<Kind> {
+    Some(match seen {
+        Observation::Air(_) => return None,
+        Observation::PowerLost => Kind::Power { on: false },
+        Observation::Serial { port, bytes } => Kind::SerialChunk { port, bytes },
+        Observation::Pin { gpio, level } => Kind::Pin { gpio, level },
+        Observation::Reset(cause) => Kind::Reset { cause },
+        Observation::GuestFault { message, backtrace } => Kind::GuestFault { message, backtrace },
+        Observation::Unmodelled(access) => Kind::Unmodelled(access),
+        Observation::PortLost => Kind::Note {
+            text: "the connection to the device was lost".to_owned(),
+        },
+        Observation::PortBack { gap } => Kind::Note {
+            text: format!("the connection to the device is back after {} ms", gap.as_millis()),
+        },
+        Observation::Remark { text, help } => Kind::Note {
+            text: format!("{text}: {help}"),
+        },
+    })
+}
 
 /// The event that a note of the network is, if it is worth one.
 pub(crate) fn net_note(note: &NetNote, config: &NetConfig) -> Option<Kind> {
@@ -55,7 +78,7 @@ pub(crate) fn net_note(note: &NetNote, config: &NetConfig) -> Option<Kind> {
     })
 }
 
-fn dns_answer(answer: DnsAnswer) -> String {
+pub(crate) fn dns_answer(answer: DnsAnswer) -> String {
     match answer {
         DnsAnswer::Address(ip) => format!("A {ip}"),
         DnsAnswer::NoData => "no record of that type".to_owned(),
