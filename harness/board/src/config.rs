@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
 use std::io;
-use std::net::IpAddr;
+use std::net::Ipv4Addr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -228,7 +228,15 @@ pub struct BoardConfig {
     /// How long the port may be away while a scenario runs.
     pub reconnect: Duration,
     /// The address of this machine as the board sees it.
-    pub host: Option<IpAddr>,
+    pub host: Option<Ipv4Addr>,
+    /// The address that the servers for the board listen on; `None`: `host`.
+    pub listen: Option<Ipv4Addr>,
+    /// Port of the cloud; 0 takes a free one.
+    pub cloud_port: u16,
+    /// Port of SNTP; 0 takes a free one.
+    pub ntp_port: u16,
+    /// Port of DNS, where `dns` is true.
+    pub dns_port: u16,
     /// Name of the WiFi network at the bench.
     pub ssid: Option<String>,
     /// Its password.
@@ -411,7 +419,13 @@ struct RawBoard {
     stub: Option<bool>,
     console: Option<Console>,
     reconnect: Option<Time>,
-    host: Option<IpAddr>,
+    host: Option<Ipv4Addr>,
+    listen: Option<Ipv4Addr>,
+    #[serde(default)]
+    cloud_port: u16,
+    #[serde(default)]
+    ntp_port: u16,
+    dns_port: Option<u16>,
     ssid: Option<Spanned<String>>,
     password: Option<Secret>,
     password_env: Option<Spanned<String>>,
@@ -532,6 +546,10 @@ impl RawBoard {
             console: self.console,
             reconnect: self.reconnect.map_or(Duration::from_secs(10), |t| t.0),
             host: self.host,
+            listen: self.listen,
+            cloud_port: self.cloud_port,
+            ntp_port: self.ntp_port,
+            dns_port: self.dns_port.unwrap_or(53),
             ssid: self.ssid.map(Spanned::into_inner),
             password,
             dns: self.dns,

@@ -22,6 +22,13 @@ use crate::watch::{Heard, Watch};
 /// How long [`Dut::run_until`] sleeps at most before it looks whether a printed panic is complete.
 const LOOK: Duration = Duration::from_millis(250);
 
+/// How long a board may be silent after its start.
+const BOOT_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a boot into the firmware may look like one into something else.
+const ROM_PATIENCE: Duration = Duration::from_secs(2);
+/// Garbage among so many first bytes is a wrong baud rate; later it is the firmware's own affair.
+const FIRST_BYTES: u64 = 4096;
+
 /// A board that runs, in wall time. Dropping it ends its thread and closes the port.
 pub struct SerialBoard {
     name: String,
@@ -34,6 +41,8 @@ pub struct SerialBoard {
     seen: Vec<(Instant, Observation)>,
     gone: bool,
     away: bool,
+    /// The port was away for so long, for no reset's sake: what the device said meanwhile is lost.
+    hole: Option<Duration>,
 }
 
 impl SerialBoard {
@@ -72,6 +81,7 @@ impl SerialBoard {
             seen: Vec::new(),
             gone: false,
             away: false,
+            hole: None,
         })
     }
 
@@ -100,15 +110,21 @@ impl SerialBoard {
         self.away
     }
 
-    /// The error, once the port has been away for too long.
+    /// The error, once the port has been away for too long, or came back with a hole in the log.
     pub fn lost(&self) -> Option<BoardError> {
-        self.gone.then(|| BoardError::PortVanished {
-            port: self.port.name.clone(),
-            during: format!(
+        let during = match self.hole {
+            Some(gap) => format!(
+                "running, and came back after {}.{} s; what the device said meanwhile is lost, and so is a verdict",
+                gap.as_secs(),
+                gap.subsec_millis() / 100
+            ),
+            None if self.gone => format!(
                 "running, and did not come back within {} s",
                 self.config.reconnect.as_secs()
             ),
-        })
+            None => return None,
+        };
+        Some(self.vanished(&during))
     }
 
     /// Resets the chip; what the console shows of the time before is forgotten.
@@ -178,6 +194,10 @@ impl SerialBoard {
             }
             Sign::Back(gap) => {
                 self.away = false;
+                // The chip's own USB controller leaves the bus at every reset; a bridge does not.
+                if self.port.kind != PortKind::UsbSerialJtag {
+                    self.hole = Some(gap);
+                }
                 self.seen.push((at, Observation::PortBack { gap }));
             }
             Sign::Gone => self.gone = true,
@@ -290,6 +310,14 @@ impl Dut for SerialBoard {
             );
         };
         self.command(name, &argv).map_err(failed)
+    }
+
+    fn not_running(&mut self, waited: Duration) -> Option<DutError> {
+        let heard = self.heard();
+        let silent = heard.bytes == 0 && waited >= BOOT_PATIENCE && !self.away;
+        let garbage = heard.garbage && heard.bytes <= FIRST_BYTES;
+        let elsewhere = (heard.in_download_mode || heard.no_application) && waited >= ROM_PATIENCE;
+        (silent || garbage || elsewhere || heard.boot_loop).then(|| failed(self.no_boot(waited)))
     }
 
     fn instructions(&self) -> u64 {

@@ -184,6 +184,13 @@ pub trait Dut {
     /// Switches the supply. Without it nothing runs; RAM is lost and flash is kept.
     fn set_power(&mut self, on: bool) -> Result<(), DutError>;
 
+    /// Why the firmware does not run, as far as the backend can tell: a silent console, garbage, a boot loop. Asked again
+    /// and again while a run goes on; `waited` is the time since the device was started.
+    fn not_running(&mut self, waited: Duration) -> Option<DutError> {
+        let _ = waited;
+        None
+    }
+
     /// Instructions executed so far; 0 where the backend cannot count.
     fn instructions(&self) -> u64;
 

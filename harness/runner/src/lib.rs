@@ -28,4 +28,4 @@ pub use door::Door;
 pub use live::{FaultsAtTheServer, LiveFaults, Served, SharedFaults, Standing};
 pub use run::{Firmware, Limits, Progress, RunError, RunRecord, run};
 pub use setup::{SetupError, cloud_config};
-pub use wall::{Abilities, AccessPoint, Site, WallBench, impossible};
+pub use wall::{Abilities, AccessPoint, Site, Start, WallBench, impossible};

@@ -53,14 +53,6 @@ pub enum RunError {
     /// What stands around a device in wall time failed: a port, an access point, a command.
     #[error("{0}")]
     Site(String),
-    /// The device does not boot.
-    #[error("the device does not boot: {why}")]
-    NoBoot {
-        /// What was seen of it.
-        why: String,
-        /// What a person can do.
-        next_step: &'static str,
-    },
     /// The caller asked to stop.
     #[error("stopped")]
     Stopped,

@@ -19,7 +19,10 @@ pub(crate) fn observation(seen: Observation) -> Option<Kind> {
             text: "the connection to the device was lost".to_owned(),
         },
         Observation::PortBack { gap } => Kind::Note {
-            text: format!("the connection to the device is back after {} ms", gap.as_millis()),
+            text: format!(
+                "the connection to the device is back after {} ms",
+                gap.as_millis()
+            ),
         },
         Observation::Remark { text, help } => Kind::Note {
             text: format!("{text}: {help}"),

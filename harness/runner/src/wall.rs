@@ -5,12 +5,10 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `boot` | tells a device that does not boot from one that misbehaves |
 //! | `impossible` | what a scenario needs and this bench cannot do |
 //! | `names_and_time` | DNS and SNTP on UDP |
 //! | `servers` | the cloud on TCP, with its door |
 
-mod boot;
 mod impossible;
 mod names_and_time;
 mod servers;
@@ -38,7 +36,6 @@ use crate::hub::{Hub, SharedHub};
 use crate::run::{Limits, Progress, RunError, RunRecord, Stage, judge_on};
 use crate::setup::{self, SetupError};
 use crate::translate;
-use boot::BootWatch;
 use names_and_time::{NamesAndTime, Settings};
 use servers::Servers;
 
@@ -76,13 +73,12 @@ pub struct Site {
     pub dns_port: Option<u16>,
     /// The network that the device joins, and its password.
     pub network: Option<(String, String)>,
-    /// The device's MAC address.
-    pub mac: Mac,
     /// The access point, where the bench controls one.
     pub access_point: Option<Box<dyn AccessPoint>>,
-    /// How long the device may stay silent after a reset.
-    pub boot_patience: Duration,
 }
+
+/// Starts the device, whose time counts from the moment given.
+pub type Start<'a> = &'a mut dyn FnMut(std::time::Instant) -> Result<Box<dyn Dut>, RunError>;
 
 /// A bench whose servers listen and whose device has not been started.
 pub struct WallBench {
@@ -128,49 +124,58 @@ impl WallBench {
         Ok(setup::flash_image(&self.scenario.bench, self.seed)?)
     }
 
-    /// Resets the device, which is time zero, and runs the scenario to its verdict.
+    /// Starts the device, which is time zero, and runs the scenario to its verdict. `mac` is the device's.
     ///
     /// # Errors
     /// When the bench fails: a port that vanished, a device that does not boot, a command that fails; or the caller
     /// stops the run.
     pub fn run(
         self,
-        dut: Box<dyn Dut>,
+        mac: Mac,
+        start: Start<'_>,
         firmware_sha256: &str,
         limits: Limits,
         progress: &mut dyn Progress,
     ) -> Result<RunRecord, RunError> {
         let WallBench {
-            scenario,
+            mut scenario,
             seed,
             site,
             runtime,
             servers,
             names_and_time,
         } = self;
+        scenario.bench.device.mac.0 = mac;
         let device = scenario.bench.device_id();
         let hub = Hub::shared(FaultPlan::new(&scenario.faults, seed), device.clone());
         let cloud = Cloud::new(setup::cloud_config(&scenario.bench, seed)).map_err(SetupError::from)?;
         let keeper = Rc::new(Doorkeeper::default());
         let origin = Origin::shared(cloud, servers::AtTheServer::new(hub.clone(), keeper.clone()));
+        let settings = Rc::new(Settings::new(&scenario.bench, &site));
+        let server = runtime.block_on(servers.open())?;
+        let started = tokio::time::Instant::now();
+        let dut = start(started.into_std())?;
+        let clock = move || Instant::ZERO + started.elapsed();
         let sockets = LocalSet::new();
-        let mut bench = Running {
-            started: tokio::time::Instant::now(),
-            dut_zero: Instant::ZERO,
-            now: Instant::ZERO,
-            boot: BootWatch::new(site.boot_patience),
-            settings: Rc::new(Settings::new(&scenario.bench, &site)),
+        let for_cloud = (keeper.clone(), origin.clone());
+        sockets.spawn_local(async move { server.serve(for_cloud.0, for_cloud.1, clock).await });
+        let for_names = (settings.clone(), hub.clone());
+        sockets.spawn_local(async move { names_and_time.serve(for_names.0, for_names.1, clock).await });
+        let bench = Running {
             dut,
             site,
+            mac,
             device,
             hub: hub.clone(),
             origin,
             keeper,
-            runtime,
+            settings,
             sockets,
+            runtime,
+            started,
+            now: Instant::ZERO,
             seen: Vec::new(),
         };
-        bench.begin(servers, names_and_time)?;
         judge_on(
             bench,
             hub,
@@ -186,7 +191,6 @@ impl WallBench {
 /// Makes the scenario's bench the one that stands here: its network, its servers, its device.
 fn adapt(scenario: &mut Scenario, site: &Site) {
     let bench = &mut scenario.bench;
-    bench.device.mac.0 = site.mac;
     let provisioning = &mut bench.provisioning;
     if let Some((ssid, password)) = &site.network {
         bench.network.ssid.value.clone_from(ssid);
@@ -211,60 +215,33 @@ fn adapt(scenario: &mut Scenario, site: &Site) {
 struct Running {
     dut: Box<dyn Dut>,
     site: Site,
+    mac: Mac,
     device: String,
     hub: SharedHub,
     origin: Shared,
     keeper: Rc<Doorkeeper>,
     settings: Rc<Settings>,
-    boot: BootWatch,
     sockets: LocalSet,
     runtime: Runtime,
     started: tokio::time::Instant,
-    /// The device's clock at the bench's time zero.
-    dut_zero: Instant,
     now: Instant,
     seen: Vec<(Instant, Observation)>,
 }
 
 impl Running {
-    /// Opens the doors and starts the device.
-    fn begin(&mut self, servers: Servers, names_and_time: NamesAndTime) -> Result<(), RunError> {
-        self.dut.reset()?;
-        self.dut.run_until(self.dut.now())?;
-        // What the device said before belongs to no scenario.
-        self.dut.take_observations(&mut self.seen);
-        self.dut_zero = self.dut.now();
-        self.started = tokio::time::Instant::now();
-        let started = self.started;
-        let clock = move || Instant::ZERO + started.elapsed();
-        let (origin, keeper) = (self.origin.clone(), self.keeper.clone());
-        let (settings, hub) = (self.settings.clone(), self.hub.clone());
-        let zero = self.dut_zero;
-        self.seen.retain(|(at, _)| *at >= zero);
-        let server = self.runtime.block_on(servers.open())?;
-        self.sockets
-            .spawn_local(async move { server.serve(keeper, origin, clock).await });
-        self.sockets
-            .spawn_local(async move { names_and_time.serve(settings, hub, clock).await });
-        Ok(())
-    }
-
     fn clock(&self) -> Instant {
         Instant::ZERO + self.started.elapsed()
     }
 
-    fn hear_the_device(&mut self) -> Result<(), RunError> {
+    fn hear_the_device(&mut self) {
         let mut seen = std::mem::take(&mut self.seen);
         self.dut.take_observations(&mut seen);
         for (at, observation) in seen.drain(..) {
-            let at = Instant::ZERO + at.since(self.dut_zero);
-            self.boot.observe(at, &observation)?;
             if let Some(kind) = translate::observation(observation) {
                 self.hub.borrow_mut().tell(at.min(self.now), kind);
             }
         }
         self.seen = seen;
-        Ok(())
     }
 
     /// Lets cloud and fault plan do all that is due now.
@@ -310,7 +287,7 @@ impl Running {
         match &wanted.action {
             Action::AccessPointGone => self.access_point()?.set_on(!on).map_err(RunError::Site)?,
             Action::Deauthenticate(d) => {
-                let mac = self.site.mac;
+                let mac = self.mac;
                 let reason = d.reason.value;
                 self.access_point()?
                     .deauthenticate(mac, reason)
@@ -365,8 +342,10 @@ impl Stage for Running {
             .block_on(&self.runtime, async { tokio::time::sleep(rest).await });
         self.dut.run_until(self.dut.now())?;
         self.now = self.clock().max(self.now);
-        self.hear_the_device()?;
-        self.boot.advance(self.now)?;
+        self.hear_the_device();
+        if let Some(error) = self.dut.not_running(self.now.since(Instant::ZERO)) {
+            return Err(error.into());
+        }
         self.settle()?;
         Ok(self.now)
     }

@@ -111,12 +111,12 @@ struct Board {
     off: Arc<AtomicBool>,
     program: Option<JoinHandle<()>>,
     console: (Sender<Vec<u8>>, Receiver<Vec<u8>>),
-    started: std::time::Instant,
+    zero: std::time::Instant,
+    bytes: usize,
 }
 
 impl Board {
-    #[expect(clippy::disallowed_methods, reason = "a device in wall time")]
-    fn new(life: Life, provisioning: &[u8]) -> Board {
+    fn new(life: Life, provisioning: &[u8], zero: std::time::Instant) -> Board {
         let len = u32::from_le_bytes(provisioning[8..12].try_into().unwrap()) as usize;
         let text = std::str::from_utf8(&provisioning[16..16 + len]).unwrap();
         let entries = text.lines().map(|line| line.split_once('=').unwrap());
@@ -126,7 +126,8 @@ impl Board {
             off: Arc::default(),
             program: None,
             console: channel(),
-            started: std::time::Instant::now(),
+            zero,
+            bytes: 0,
         }
     }
 
@@ -160,7 +161,7 @@ impl Dut for Board {
     }
 
     fn now(&self) -> Instant {
-        Instant::ZERO + self.started.elapsed()
+        Instant::ZERO + self.zero.elapsed()
     }
 
     fn run_until(&mut self, _: Instant) -> Result<(), DutError> {
@@ -169,10 +170,11 @@ impl Dut for Board {
 
     fn take_observations(&mut self, out: &mut Vec<(Instant, Observation)>) {
         let at = self.now();
-        out.extend(self.console.1.try_iter().map(|bytes| {
+        for bytes in self.console.1.try_iter() {
+            self.bytes += bytes.len();
             let port = SerialPort::Uart0;
-            (at, Observation::Serial { port, bytes })
-        }));
+            out.push((at, Observation::Serial { port, bytes }));
+        }
     }
 
     fn serial_input(&mut self, _: &[u8]) -> Result<(), DutError> {
@@ -205,6 +207,11 @@ impl Dut for Board {
         unreachable!("no scenario here cuts the power")
     }
 
+    fn not_running(&mut self, waited: Duration) -> Option<DutError> {
+        let silent = self.bytes == 0 && waited > Duration::from_secs(1);
+        silent.then(|| DutError::Backend("not one byte".into()))
+    }
+
     fn instructions(&self) -> u64 {
         0
     }
@@ -232,9 +239,7 @@ fn site() -> Site {
         ntp_port: 0,
         dns_port: None,
         network: None,
-        mac: MAC,
         access_point: None,
-        boot_patience: Duration::from_secs(1),
     }
 }
 
@@ -244,8 +249,13 @@ fn run(text: &str, life: Life) -> Result<RunRecord, RunError> {
     let bench = WallBench::open(&scenario, site(), None).expect("free ports");
     let flash = bench.flash_image().unwrap();
     let (at, len) = flash.partition("provision").unwrap();
-    let board = Board::new(life, &flash.into_bytes()[at..at + len]);
-    bench.run(Box::new(board), "", Limits::default(), &mut Unwatched)
+    let provisioning = &flash.into_bytes()[at..at + len];
+    let mut start = |zero| -> Result<Box<dyn Dut>, RunError> {
+        let mut board = Board::new(life, provisioning, zero);
+        board.reset()?;
+        Ok(Box::new(board))
+    };
+    bench.run(MAC, &mut start, "", Limits::default(), &mut Unwatched)
 }
 
 const RENEWS: &str = "
@@ -321,8 +331,8 @@ expect:
 #[test]
 fn a_device_that_says_nothing_does_not_boot() {
     let error = run(&format!("expect:{RENEWS}"), |_| {}).unwrap_err();
-    assert!(matches!(error, RunError::NoBoot { .. }), "{error}");
-    assert!(error.to_string().contains("not one byte"), "{error}");
+    assert!(matches!(error, RunError::Dut(DutError::Backend(_))), "{error}");
+    assert_eq!(error.to_string(), "not one byte");
 }
 
 #[test]
