@@ -153,11 +153,11 @@ impl Spi1 {
             0x06 => self.write_enabled = true,
             0x04 => self.write_enabled = false,
             0x05 => self.put(&[self.status() as u8]),
-            0x35 => self.put(&[0]),
+            0x35 | 0x15 => self.put(&[0]),
             0x5A => self.put(&parameters(addr, incoming)),
             0x9F => self.put(&JEDEC_ID),
-            // Status register writes, release from power-down and reset change nothing that is modelled.
-            0x01 | 0x31 | 0xAB | 0x66 | 0x99 => {}
+            // Status register writes, power-down and release from it, and reset change nothing that is modelled.
+            0x01 | 0x31 | 0x11 | 0x50 | 0xB9 | 0x79 | 0xAB | 0x66 | 0x99 | 0xFF => {}
             _ => return false,
         }
         true
