@@ -9,7 +9,6 @@ use espflash::target::Chip;
 use serialport::SerialPort as _;
 
 use crate::clock::HostClock;
-use crate::command;
 use crate::config::{After, BoardConfig};
 use crate::error::BoardError;
 use crate::flash::{self, ChipInfo, Flashed, Progress};
@@ -157,19 +156,6 @@ impl Board {
             what,
             why: error.to_string(),
         }
-    }
-
-    /// Runs a declared command of this board.
-    ///
-    /// # Errors
-    /// Those of the command.
-    pub fn run(&self, name: &str, argv: &crate::config::Argv) -> Result<(), BoardError> {
-        let values = [
-            ("port", self.port.name.as_str()),
-            ("name", self.config.name.as_str()),
-        ];
-        command::run(name, argv, &values, self.config.commands.timeout)?;
-        Ok(())
     }
 }
 

@@ -312,3 +312,25 @@ pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_from_a_directory_that_is_missing() {
+        let error = |kind: io::ErrorKind| BoardError::Disk {
+            what: "write",
+            path: PathBuf::from("/run/lock/oceanrig/dev-ttyUSB0.lock"),
+            source: kind.into(),
+        };
+        let full = error(io::ErrorKind::StorageFull);
+        assert_eq!(full.help(), "make room on the disk");
+        assert_eq!(full.trouble(), Trouble::Bench);
+        assert!(
+            full.to_string()
+                .starts_with("cannot write /run/lock/oceanrig/dev-ttyUSB0.lock: ")
+        );
+        assert!(error(io::ErrorKind::NotFound).help().contains("exists"));
+    }
+}

@@ -450,11 +450,20 @@ impl Failure {
         } else {
             BoardError::NoAnswer {
                 port: name(),
-                why,
+                why: innermost(&error),
                 modem_lines: port.kind.has_modem_lines(),
             }
         }
     }
+}
+
+/// The last cause, which says most.
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
 }
 
 /// Whether the text is what the system says of a device that was unplugged. espflash's own errors are private and
