@@ -298,6 +298,29 @@ fn straps_are_latched_until_the_chip_is_reset_as_a_whole() {
 }
 
 #[test]
+fn software_can_ask_for_the_loader() {
+    // RTC_CNTL OPTION1, FORCE_DOWNLOAD_BOOT; then OPTIONS0, SW_SYS_RST.
+    let poke = |addr, value| [&li(T0, addr)[..], &li(T1, value), &[STORE]].concat();
+    let restart = [poke(0x6000_80F4, 1), poke(0x6000_8000, 1 << 31), vec![STAY]].concat();
+    let mut bench = Bench::new(flash(&restart));
+    bench.run_ms(200);
+    assert_eq!(bench.resets(), [ResetCause::CoreSoftware]);
+    assert!(bench.chip.is_downloading(), "{}", bench.text());
+    bench.strap_and_reset(None);
+    assert!(!bench.chip.is_downloading(), "power-on forgets it");
+}
+
+#[test]
+fn a_loader_that_waits_lets_its_driver_sleep() {
+    let mut bench = Bench::download(Vec::new());
+    bench.run_ms(50);
+    let now = bench.chip.now();
+    assert!(bench.chip.next_due() > Instant::from_nanos(now.as_nanos() + 100_000_000));
+    bench.chip.serial_in(Port::Uart0, b"x");
+    assert!(bench.chip.next_due() < Instant::from_nanos(now.as_nanos() + 100_000));
+}
+
+#[test]
 fn the_rate_follows_the_host() {
     let mut bench = Bench::new(Vec::new());
     assert!(!bench.chip.offer_baud(460_800), "the loader does not run");

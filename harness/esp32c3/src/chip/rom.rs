@@ -81,7 +81,13 @@ impl Chip {
         let saved_pc = reset
             .filter(|(cause, _)| *cause != ResetCause::PowerOn)
             .map(|(_, pc)| pc);
-        self.bus.peripherals.gpio.set_straps(self.straps);
+        let forced = self.bus.peripherals.rtc_cntl.forces_download();
+        let straps = if forced {
+            straps(None, Some(false))
+        } else {
+            self.straps
+        };
+        self.bus.peripherals.gpio.set_straps(straps);
         self.bus.peripherals.rtc_cntl.quiet_watchdogs(cycle);
         self.bus.host_pc = LOOP_PC;
         let mut startup = Startup::after_reset(&mut self.bus, cause, saved_pc, cycle);

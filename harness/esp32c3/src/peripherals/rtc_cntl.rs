@@ -31,6 +31,7 @@ const INT_CLR: u32 = 0x4C;
 const STORE0: u32 = 0x50;
 const CLK_CONF: u32 = 0x70;
 const DIG_PWC: u32 = 0x88;
+const OPTION1: u32 = 0xF4;
 const WDTCONFIG0: u32 = 0x90;
 const WDTCONFIG1: u32 = 0x94;
 const WDTFEED: u32 = 0xA4;
@@ -119,7 +120,7 @@ pub(crate) const REGISTERS: &[Register] = &[
     tagged(0x0E8, "XTAL32K_CONF", 0x0FF0_0000, 0xFFFF_FFFF),
     tagged(0x0EC, "USB_CONF", 0, 0x0004_0000),
     tagged(0x0F0, "SLP_REJECT_CAUSE", 0, 0),
-    tagged(0x0F4, "OPTION1", 0, 0x1),
+    modelled(OPTION1, "OPTION1", 0, 0x1),
     modelled(SLP_WAKEUP_CAUSE, "SLP_WAKEUP_CAUSE", 0, 0),
     tagged(0x0FC, "ULP_CP_TIMER_1", 0xC800, 0xFFFF_FF00),
     modelled(INT_ENA_W1TS, "INT_ENA_RTC_W1TS", 0, 0),
@@ -389,6 +390,11 @@ impl RtcCntl {
         self.file.set(WDTCONFIG0, WDT_EN | 4 << 28 | 0x0001_2214);
         self.watchdog.feed(cycle);
         self.reschedule(cycle);
+    }
+
+    /// Whether software has asked that the next boot be a download (`FORCE_DOWNLOAD_BOOT`).
+    pub(crate) fn forces_download(&self) -> bool {
+        self.file.get(OPTION1) & 1 != 0
     }
 
     /// Neither watchdog strikes while the boot ROM's own program runs.
