@@ -238,7 +238,9 @@ impl Startup {
         if cycle >= self.watchdog_at {
             return Next::Reset(ResetCause::CoreMwdt0);
         }
-        self.receive(bus);
+        if self.is_download() {
+            self.receive(bus);
+        }
         if cycle < self.busy_until {
             return Next::Wait(self.busy_until);
         }
@@ -286,11 +288,12 @@ impl Startup {
         self.answer.is_some() || matches!(self.phase, Phase::Launch | Phase::Restart)
     }
 
-    /// Empties the receive FIFO.
+    /// Empties the receive FIFO, as the loader's interrupt handler does. Without the loader bytes stay there for the
+    /// application.
     fn receive(&mut self, bus: &mut SystemBus) {
         while bus.read_u32(UART_STATUS).unwrap_or(0) & 0x3FF != 0 {
             let byte = bus.read_u32(UART_FIFO).unwrap_or(0) as u8;
-            if self.is_download() && self.ring.len() < RING {
+            if self.ring.len() < RING {
                 self.ring.push_back(byte);
             }
         }
