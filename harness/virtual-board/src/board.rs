@@ -25,6 +25,8 @@ use crate::servers::Servers;
 const BOOT_PIN: u8 = 9;
 /// How often chip, network and servers may answer each other within one moment.
 const MOST_ROUNDS: usize = 1000;
+/// News that wait to be said at one time; what comes after is forgotten.
+const MOST_NEWS: usize = 16;
 /// Pins of the chip.
 const PINS: u8 = 22;
 
@@ -60,6 +62,9 @@ pub struct Board {
     resets: u64,
     boot_error: Option<String>,
     sha256: Option<(u64, String)>,
+    /// What a person should know, not said yet.
+    pub(crate) news: Vec<String>,
+    told: Option<String>,
 }
 
 impl Board {
@@ -133,6 +138,8 @@ impl Board {
             resets: 0,
             boot_error: None,
             sha256: None,
+            news: Vec::new(),
+            told: None,
             options,
         };
         let boot = !board.options.download;
@@ -205,6 +212,14 @@ impl Board {
         }
     }
 
+    /// Says something on behalf of the board, unless it was the last thing said.
+    fn tell(&mut self, news: String) {
+        if self.told.as_ref() != Some(&news) && self.news.len() < MOST_NEWS {
+            self.told = Some(news.clone());
+            self.news.push(news);
+        }
+    }
+
     fn hear_the_chip(&mut self) {
         for (at, output) in self.chip.take_outputs() {
             match output {
@@ -222,7 +237,21 @@ impl Board {
                     self.boot_error = None;
                     self.choose_symbols();
                 }
-                Output::BootFailed(error) => self.boot_error = Some(error.to_string()),
+                Output::BootFailed(error) => {
+                    let why = error.to_string();
+                    self.tell(format!("the board does not boot: {why}"));
+                    self.boot_error = Some(why);
+                }
+                Output::RadioWithoutSymbols { .. } => self.tell(
+                    "the firmware uses the radio, and no --elf matches what is flashed: without symbols the WiFi \
+                     driver cannot be found, and the firmware does not come further"
+                        .to_owned(),
+                ),
+                Output::Exception(exception) => self.tell(format!(
+                    "the firmware took exception {} at {:#010x}, value {:#010x}",
+                    exception.cause, exception.pc, exception.value
+                )),
+                Output::Unmodelled(access) => self.tell(format!("{access:x?}")),
                 _ => {}
             }
         }

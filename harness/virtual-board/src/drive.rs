@@ -35,6 +35,9 @@ impl Board {
             let clock = self.clock;
             self.advance(self.now(), || clock.now().since(began) < TURN);
             self.keep_up(&mut told_behind, &mut tell);
+            for news in std::mem::take(&mut self.news) {
+                tell(&news);
+            }
             let now = self.clock.now();
             if let Some(file) = &mut self.flash
                 && let Some(news) = file.look(self.chip.flash(), now)
