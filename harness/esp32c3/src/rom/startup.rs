@@ -20,6 +20,8 @@ const UART_FIFO: u32 = 0x6000_0000;
 const UART_CLKDIV: u32 = 0x6000_0014;
 const UART_STATUS: u32 = 0x6000_001C;
 const UART_CONF1: u32 = 0x6000_0024;
+/// A flasher stub relies on it for the last byte of a frame: with a threshold of one, two bytes make an interrupt.
+const UART_RX_TOUT_EN: u32 = 1 << 21;
 const UART_CLK_CONF: u32 = 0x6000_0078;
 const GPIO_STRAP: u32 = 0x6000_4038;
 /// The ROM waits while this many bytes wait in the transmit FIFO.
@@ -95,7 +97,7 @@ impl Startup {
         for (register, value) in [
             (UART_CLK_CONF, 0x0370_0000),
             (UART_CLKDIV, 347 | 3 << 20),
-            (UART_CONF1, 1),
+            (UART_CONF1, UART_RX_TOUT_EN | 1),
         ] {
             // The registers are there: the chip has a UART.
             let _ = bus.write_u32(register, value);
