@@ -18,6 +18,9 @@ pub(crate) const UART_DEVICE: u32 = 0x3FCD_F064;
 const TX_FULL: u32 = 126;
 /// How long to spin before looking again: one character at 115200 baud.
 const CHARACTER: Duration = Duration::from_micros(87);
+/// How long a look at an empty receiver takes. Longer than on the chip, so that a program that looks in a loop does not
+/// keep the host busy; shorter than a character at 3 Mbaud, the fastest that tools use.
+const LOOK: Duration = Duration::from_micros(2);
 /// `ets_printf` output beyond this is cut off.
 const LONGEST: usize = 4096;
 
@@ -85,7 +88,7 @@ fn tx_one_char(call: &mut Call<'_>) -> Served {
 fn rx_one_char(call: &mut Call<'_>) -> Served {
     let to = call.args[0];
     if call.load_u32(UART_STATUS)? & 0x3FF == 0 {
-        return Ok(Reply::Value(1));
+        return Ok(Reply::After(LOOK, 1));
     }
     let byte = call.load_u32(UART_FIFO)?;
     call.store_u8(to, byte as u8)?;
