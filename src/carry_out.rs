@@ -5,10 +5,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use events::{Event, FaultState, Kind};
+use netsim::CapturedFrame;
+use netsim::pcapng::Writer;
 use report::files::{self, ScenarioFiles};
 use report::redact::Redactor;
 use report::{Attempt, Outcome, ReportError, Run, Trouble};
 use runner::Limits;
+use sim::UnixTime;
 use snapshot::{Checked, Mode};
 
 use crate::backend::{Stop, Task};
@@ -198,7 +202,7 @@ impl Job {
         if let Some(files) = files {
             let capture = limits
                 .capture
-                .then(|| pcapng(&record.frames, scenario.bench.start.unix_time()));
+                .then(|| pcapng(&record.frames, &done.run.events, scenario.bench.start.unix_time()));
             redactor = files.finish(&done.run, capture).map_err(|e| Stop::of_file(&e))?.1;
         }
         // A pass shows nothing of its events, unless somebody asked for more.
@@ -244,10 +248,31 @@ fn add_reasons(outcome: &mut Outcome, mut more: Vec<String>) {
     }
 }
 
-fn pcapng(frames: &[netsim::CapturedFrame], epoch: sim::UnixTime) -> Vec<u8> {
-    let write = || {
-        let mut writer = netsim::pcapng::Writer::new(Vec::new(), epoch)?;
-        frames.iter().try_for_each(|frame| writer.write(frame))?;
+/// The capture, with a comment where a fault begins or ends: at the first frame from that moment on, or at the last
+/// one where none follows.
+fn pcapng(frames: &[CapturedFrame], events: &[Event], epoch: UnixTime) -> Vec<u8> {
+    let mut faults = events
+        .iter()
+        .filter_map(|event| match &event.kind {
+            Kind::Fault { name, state } => Some((event.at, name, *state)),
+            _ => None,
+        })
+        .filter_map(|(at, name, state)| match state {
+            FaultState::Fired => Some((at, format!("fault `{name}` begins at {at}"))),
+            FaultState::Ended => Some((at, format!("fault `{name}` ends at {at}"))),
+            FaultState::NeverFired => None,
+        })
+        .peekable();
+    let mut write = || {
+        let mut writer = Writer::new(Vec::new(), epoch)?;
+        for (i, frame) in frames.iter().enumerate() {
+            let last = i + 1 == frames.len();
+            let mut comments = Vec::new();
+            while let Some((_, text)) = faults.next_if(|(at, _)| last || *at <= frame.at) {
+                comments.push(text);
+            }
+            writer.write_with(frame, &comments)?;
+        }
         writer.into_inner()
     };
     write().expect("memory takes every frame")

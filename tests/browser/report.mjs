@@ -1,4 +1,4 @@
-// Opens the HTML report from disk in headless Chromium and uses it as a person would.
+// Opens the HTML report of made-up runs from disk in headless Chromium and uses it as a person would.
 //
 //   cargo run --release -p oceanrig-report --features synthetic --example synthetic -- DIR
 //   npm ci && node report.mjs DIR
@@ -6,62 +6,21 @@
 // Screenshots land in DIR/shots. CHROMIUM names another browser than /usr/bin/chromium.
 
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, statSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { mkdirSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { chromium } from 'playwright-core';
+import { accessible, firstPaint, open, painted, range, run, selected } from './browser.mjs';
 
 const dir = resolve(process.argv[2] ?? '.');
+const at = (file) => resolve(dir, file);
 const shots = resolve(dir, 'shots');
 mkdirSync(shots, { recursive: true });
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-});
-
-// A page on `file`, with everything that must not happen gathered.
-async function open(file, options = {}) {
-  const context = await browser.newContext({ viewport: { width: 1440, height: 1000 }, ...options });
-  // axe is brought in from outside the page, whose policy allows nothing foreign.
-  await context.addInitScript(axe);
-  const page = await context.newPage();
-  const bad = [];
-  page.on('console', (m) => { if (['error', 'warning'].includes(m.type())) bad.push(`console: ${m.text()}`); });
-  page.on('pageerror', (e) => bad.push(`error: ${e}`));
-  page.on('request', (r) => { if (!/^(file|data):/.test(r.url())) bad.push(`request: ${r.url()}`); });
-  await page.goto(pathToFileURL(resolve(dir, file)).href + (options.hash ?? ''));
-  await page.waitForFunction(() => document.querySelector('#range').textContent);
-  return { page, bad, close: () => context.close() };
-}
-
-const range = (page) => page.textContent('#range');
-const selected = (page) => page.textContent('#detail-body');
-
-// Whether the canvas shows more than one colour within the lane area.
-const painted = (page) => page.evaluate(() => {
-  const c = document.querySelector('#canvas');
-  const data = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
-  const seen = new Set();
-  for (let i = 0; i < data.length; i += 4) if (data[i + 3] > 200) seen.add((data[i] << 16) | (data[i + 1] << 8) | data[i + 2]);
-  return seen.size;
-});
-
-async function accessible(page, what) {
-  const { violations } = await page.evaluate(() => axe.run(document, { resultTypes: ['violations'] }));
-  const text = violations.map((v) => `${v.id} (${v.impact}): ${v.nodes.map((n) => n.target.join(' ')).slice(0, 4).join('; ')}`).join('\n');
-  assert.equal(violations.length, 0, `axe, ${what}:\n${text}`);
-}
 
 const tests = {
   async 'is small and paints fast'() {
     const size = statSync(resolve(dir, 'single.html')).size;
     assert.ok(size < 2_000_000, `${size} bytes`);
-    const { page, bad, close } = await open('single.html');
-    const paint = await page.waitForFunction(() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime);
-    const ms = await paint.jsonValue();
+    const { page, bad, close } = await open(at('single.html'));
+    const ms = await firstPaint(page);
     assert.ok(ms < 1000, `first paint after ${ms} ms`);
     console.log(`    ${(size / 1000).toFixed(0)} kB, first paint ${ms.toFixed(0)} ms`);
     assert.deepEqual(bad, []);
@@ -69,7 +28,7 @@ const tests = {
   },
 
   async 'draws and zooms, by buttons, wheel, keys and drag'() {
-    const { page, bad, close } = await open('single.html');
+    const { page, bad, close } = await open(at('single.html'));
     assert.ok(await painted(page) > 12, 'the canvas has colours');
     const whole = await range(page);
     assert.match(whole, /^0:00:00\.000 – 3:00:00\.000/);
@@ -96,7 +55,7 @@ const tests = {
   },
 
   async 'stays fluid over three hours'() {
-    const { page, close } = await open('single.html');
+    const { page, close } = await open(at('single.html'));
     const ms = await page.evaluate(async () => {
       const stage = document.querySelector('#stage');
       const r = stage.getBoundingClientRect();
@@ -116,7 +75,7 @@ const tests = {
   },
 
   async 'jumps from the failed expectation to its moment'() {
-    const { page, bad, close } = await open('single.html');
+    const { page, bad, close } = await open(at('single.html'));
     await page.click('.failure .jump');
     assert.match(await selected(page), /2:16:00\.000.*Expectation failed.*recovers within a minute/s);
     assert.match(await range(page), /2:15:00\.000 – 2:17:00\.000/);
@@ -127,7 +86,7 @@ const tests = {
   },
 
   async 'shows a request whole when it is clicked on the timeline'() {
-    const { page, bad, close } = await open('single.html', { hash: '#s=0&t=3000000' });
+    const { page, bad, close } = await open(at('single.html'), { hash: '#s=0&t=3000000' });
     for (let i = 0; i < 6; i++) await page.click('#zoom-in');
     await page.waitForTimeout(100);
     const box = await page.locator('#stage').boundingBox();
@@ -142,7 +101,7 @@ const tests = {
   },
 
   async 'finds text in log, requests and events'() {
-    const { page, bad, close } = await open('single.html');
+    const { page, bad, close } = await open(at('single.html'));
     await page.keyboard.press('/');
     await page.keyboard.type('renew-session');
     await page.waitForFunction(() => /found/.test(document.querySelector('#hits').textContent));
@@ -159,7 +118,7 @@ const tests = {
   },
 
   async 'has every moment in tables, by keyboard alone'() {
-    const { page, bad, close } = await open('single.html');
+    const { page, bad, close } = await open(at('single.html'));
     await page.focus('#tab-log');
     await page.keyboard.press('ArrowRight');
     assert.equal(await page.getAttribute('#tab-requests', 'aria-selected'), 'true');
@@ -177,7 +136,7 @@ const tests = {
   },
 
   async 'compares two runs and shows where they first differ'() {
-    const { page, bad, close } = await open('report.html');
+    const { page, bad, close } = await open(at('report.html'));
     assert.equal(await page.locator('#runs li').count(), 2);
     await page.click('#tab-compare');
     const text = await page.textContent('#panel');
@@ -193,7 +152,7 @@ const tests = {
   async 'passes axe in light and dark, wide and narrow'() {
     for (const colorScheme of ['light', 'dark']) {
       for (const [name, viewport] of [['wide', { width: 1440, height: 1000 }], ['phone', { width: 390, height: 844 }]]) {
-        const { page, bad, close } = await open('report.html', { colorScheme, viewport, hash: '#s=1' });
+        const { page, bad, close } = await open(at('report.html'), { colorScheme, viewport, hash: '#s=1' });
         await accessible(page, `${colorScheme} ${name}, at first`);
         await page.screenshot({ path: resolve(shots, `${colorScheme}-${name}.png`), fullPage: true });
         await page.click('.failure .jump');
@@ -212,16 +171,4 @@ const tests = {
   },
 };
 
-let failed = 0;
-for (const [name, test] of Object.entries(tests)) {
-  try {
-    await test();
-    console.log(`ok   ${name}`);
-  } catch (error) {
-    failed++;
-    console.log(`FAIL ${name}\n     ${error.message.replaceAll('\n', '\n     ')}`);
-  }
-}
-await browser.close();
-console.log(`${Object.keys(tests).length - failed} passed, ${failed} failed`);
-process.exit(failed ? 1 : 0);
+await run(tests);

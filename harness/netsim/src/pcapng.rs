@@ -64,6 +64,14 @@ impl<W: Write> Writer<W> {
     /// # Errors
     /// Those of `out`.
     pub fn write(&mut self, frame: &CapturedFrame) -> io::Result<()> {
+        self.write_with(frame, &[])
+    }
+
+    /// Writes one frame with `comments` before its own: what else happened just then.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write_with(&mut self, frame: &CapturedFrame, comments: &[String]) -> io::Result<()> {
         let time = self
             .epoch
             .offset_nanos(i128::from(frame.at.as_nanos()))
@@ -83,8 +91,8 @@ impl<W: Write> Writer<W> {
             Direction::FromStation => 2,
         };
         option(body, EPB_FLAGS, &direction.to_le_bytes());
-        if let Some(comment) = frame.comment {
-            option(body, OPT_COMMENT, comment.as_bytes());
+        for comment in comments.iter().map(String::as_str).chain(frame.comment) {
+            option(body, OPT_COMMENT, clipped(comment).as_bytes());
         }
         option(body, OPT_END, &[]);
         self.finish(BLOCK_ENHANCED_PACKET)
@@ -109,6 +117,11 @@ impl<W: Write> Writer<W> {
         self.block.clear();
         Ok(())
     }
+}
+
+/// An option holds at most 65,535 bytes.
+fn clipped(text: &str) -> &str {
+    &text[..text.floor_char_boundary(usize::from(u16::MAX))]
 }
 
 fn option(body: &mut Vec<u8>, code: u16, value: &[u8]) {
@@ -160,6 +173,28 @@ mod tests {
             2, 0, 4, 0, 2, 0, 0, 0, 1, 0, 4, 0, b'l', b'o', b's', b't', 0, 0, 0, 0, 60, 0, 0, 0,
         ];
         assert_eq!(rest[8..], *tail);
+    }
+
+    #[test]
+    fn a_frame_carries_several_comments() {
+        let mut writer = Writer::new(Vec::new(), UnixTime::EPOCH).unwrap();
+        let head = writer.out.len();
+        let frame = CapturedFrame {
+            at: Instant::from_secs(1),
+            direction: Direction::ToStation,
+            bytes: vec![0; 4],
+            comment: Some("lost"),
+        };
+        let long = "ä".repeat(40_000);
+        writer
+            .write_with(&frame, &["drop begins".to_owned(), long])
+            .unwrap();
+        let written = writer.into_inner().unwrap();
+        // Type, length, interface, stamp, two lengths, data, flags.
+        let comments = &written[head + 28 + 4 + 8..];
+        assert_eq!(comments[..16], *b"\x01\0\x0b\0drop begins\0");
+        assert_eq!(comments[16..20], [1, 0, 0xfe, 0xff], "cut between characters");
+        assert_eq!(comments[20 + 65_536..][..8], *b"\x01\0\x04\0lost");
     }
 
     #[test]

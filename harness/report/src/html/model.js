@@ -64,9 +64,12 @@ function decode(raw) {
     t += dt;
     const item = { t, kind, a, b, text: S[text], n: marks.length };
     describe(item, raw, S);
+    // An expectation stands where it was decided, which may be told later: at the end of the run, for what must never happen.
+    if (kind === 'x') item.t = item.expectation.at_us;
     marks.push(item);
     (m.by[kind] ??= []).push(item);
   }
+  m.by.x?.sort((x, y) => x.t - y.t);
   m.frames = [];
   let bin = 0;
   for (let i = 0; i < raw.bins.length; i += 3) {
