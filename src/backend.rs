@@ -1,16 +1,20 @@
 //! What carries a scenario out, behind one seam: a job knows nothing of how.
 
 use events::Trouble;
-use runner::{Firmware, Limits, Progress, RunError, RunRecord};
+use runner::{Limits, Progress, RunError, RunRecord};
 use scenario::Scenario;
 
+use crate::board_bench::BoardBench;
 use crate::error::with_causes;
+use crate::firmware::Elf;
 
 /// What carries scenarios out.
 #[derive(Debug)]
 pub(crate) enum Backend {
     /// The built-in chip, in virtual time.
     Emulator,
+    /// A board, in wall time.
+    Board(BoardBench),
     /// What a test wants to happen, from the last to the first.
     #[cfg(test)]
     Scripted(std::sync::Mutex<Vec<Result<RunRecord, Stop>>>),
@@ -19,7 +23,7 @@ pub(crate) enum Backend {
 /// What is to be carried out.
 pub(crate) struct Task<'a> {
     pub(crate) scenario: &'a Scenario,
-    pub(crate) firmware: &'a Firmware,
+    pub(crate) elf: &'a Elf,
     pub(crate) limits: Limits,
 }
 
@@ -29,10 +33,6 @@ pub(crate) enum Stop {
     /// The caller wanted it to end.
     Interrupted,
     /// The backend cannot do what the scenario needs.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the emulator can do all that a scenario may need")
-    )]
     Skipped { reason: String },
     /// The bench failed.
     Broken {
@@ -59,6 +59,7 @@ impl Backend {
     pub(crate) fn name(&self) -> &str {
         match self {
             Backend::Emulator => "emulator",
+            Backend::Board(bench) => bench.name(),
             #[cfg(test)]
             Backend::Scripted(_) => "board:scripted",
         }
@@ -68,6 +69,7 @@ impl Backend {
     pub(crate) fn time_scale(&self) -> u32 {
         match self {
             Backend::Emulator => 1,
+            Backend::Board(bench) => bench.pace.scale,
             #[cfg(test)]
             Backend::Scripted(_) => 60,
         }
@@ -77,6 +79,7 @@ impl Backend {
     pub(crate) fn captures(&self) -> bool {
         match self {
             Backend::Emulator => true,
+            Backend::Board(_) => false,
             #[cfg(test)]
             Backend::Scripted(_) => false,
         }
@@ -90,12 +93,22 @@ impl Backend {
         match self {
             #[cfg(test)]
             Backend::Scripted(script) => script.lock().unwrap().pop().unwrap(),
-            Backend::Emulator => runner::run(task.scenario, task.firmware, task.limits, progress).map_err(
-                |error| match error {
+            Backend::Board(bench) => bench.carry_out(task, progress),
+            Backend::Emulator => {
+                let firmware = task.elf.for_emulator().map_err(|e| Stop::broken(&e))?;
+                runner::run(task.scenario, &firmware, task.limits, progress).map_err(|error| match error {
                     RunError::Stopped => Stop::Interrupted,
                     error => Stop::broken(&error),
-                },
-            ),
+                })
+            }
+        }
+    }
+
+    /// How many scenarios it carries out at the same time; `None`: as many as there are cores.
+    pub(crate) fn width(&self) -> Option<usize> {
+        match self {
+            Backend::Emulator => None,
+            _ => Some(1),
         }
     }
 }

@@ -172,13 +172,19 @@ impl Job {
             seed: args.seed,
             strict: args.strict,
             capture: self.dir.is_some() && self.backend.captures(),
+            time_scale: self.backend.time_scale(),
         };
         let redactor = Redactor::new(&self.rules, self.scope);
         let duration = scenario.duration().duration();
         let mut watcher = screen.watch(&self.selected.id, duration, files, redactor, stop);
+        if let Some(reason) = &self.impossible {
+            return Err(Stop::Skipped {
+                reason: reason.clone(),
+            });
+        }
         let task = Task {
             scenario,
-            firmware: &self.firmware,
+            elf: &self.elf,
             limits,
         };
         let ended = self.backend.carry_out(&task, &mut watcher);

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand, ValueEnum, ValueHint};
 
+use crate::board_bench::DutName;
 use crate::exit;
 
 /// Runs real ESP32 firmware against a simulated network and a mock cloud that breaks things on purpose.
@@ -75,6 +76,18 @@ pub(crate) struct RunArgs {
     /// Run this firmware instead of the one that the scenarios name.
     #[arg(long, value_name = "ELF", value_hint = ValueHint::FilePath)]
     pub firmware: Option<PathBuf>,
+
+    /// Run on this device: `emulator`, or `board:NAME` with a name from boards.toml.
+    #[arg(long, value_name = "DUT", default_value = "emulator")]
+    pub dut: DutName,
+
+    /// Read the names of boards from this file [default: boards.toml].
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub boards: Option<PathBuf>,
+
+    /// On a board, divide the session's hour and all that belongs to its schedule by N, on the device and at the cloud.
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub time_scale: u32,
 
     /// Use this seed instead of the scenarios' own.
     #[arg(long, value_name = "N")]

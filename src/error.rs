@@ -18,6 +18,9 @@ pub(crate) enum CliError {
     /// A path cannot be searched.
     #[error(transparent)]
     Discover(#[from] DiscoverError),
+    /// Arguments that do not go together.
+    #[error("{0}")]
+    Usage(&'static str),
     /// A directory holds no scenario.
     #[error("no scenario file (*.yaml, *.yml) in {0}")]
     NoFiles(String),
@@ -113,6 +116,7 @@ impl CliError {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             CliError::Discover(_)
+            | CliError::Usage(_)
             | CliError::NoFiles(_)
             | CliError::Invalid { .. }
             | CliError::Case(_)

@@ -1,10 +1,10 @@
-//! Loads firmware images, each once.
+//! Reads firmware files, each once.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use dut::Image;
 use flate2::read::GzDecoder;
@@ -18,35 +18,78 @@ const BUILT_IN: &[u8] = include_bytes!("../fixtures/oceanremote-device.elf.gz");
 /// How messages call it.
 const BUILT_IN_NAME: &str = "fixtures/oceanremote-device.elf.gz (built in)";
 
-/// The images loaded so far.
+/// A firmware file.
+pub(crate) struct Elf {
+    /// As it was read, perhaps compressed.
+    pub(crate) file: Vec<u8>,
+    /// SHA-256 of the ELF itself, hexadecimal.
+    pub(crate) sha256: String,
+    path: PathBuf,
+    image: OnceLock<Image>,
+}
+
+impl Elf {
+    fn new(file: Vec<u8>, path: &Path) -> Elf {
+        let sha256 = Sha256::digest(plain(&file))
+            .iter()
+            .map(|b| format!("{b:02x}"))
+            .collect();
+        Elf {
+            file,
+            sha256,
+            path: path.to_owned(),
+            image: OnceLock::new(),
+        }
+    }
+
+    /// The firmware for the emulator.
+    ///
+    /// # Errors
+    /// When it is none for the chip, or stripped.
+    pub(crate) fn for_emulator(&self) -> Result<Firmware, CliError> {
+        let image = match self.image.get() {
+            Some(image) => image.clone(),
+            None => {
+                let image = Image::load(&self.file).map_err(|source| CliError::Firmware {
+                    path: self.path.clone(),
+                    source,
+                })?;
+                self.image.get_or_init(|| image).clone()
+            }
+        };
+        Ok(Firmware {
+            image,
+            sha256: self.sha256.clone(),
+        })
+    }
+}
+
+/// The files read so far.
 #[derive(Default)]
 pub(crate) struct Images {
-    loaded: BTreeMap<PathBuf, Arc<Firmware>>,
+    read: BTreeMap<PathBuf, Arc<Elf>>,
 }
 
 impl Images {
-    /// The image at `path`, or the built-in one.
+    /// The file at `path`, or the built-in one.
     ///
     /// # Errors
-    /// When the file cannot be read or is no firmware for the chip.
-    pub(crate) fn get(&mut self, path: Option<&Path>) -> Result<Arc<Firmware>, CliError> {
+    /// When it cannot be read.
+    pub(crate) fn get(&mut self, path: Option<&Path>) -> Result<Arc<Elf>, CliError> {
         let key = path.unwrap_or(Path::new(BUILT_IN_NAME));
-        if let Some(firmware) = self.loaded.get(key) {
-            return Ok(firmware.clone());
+        if let Some(elf) = self.read.get(key) {
+            return Ok(elf.clone());
         }
-        let firmware = match path {
-            None => load(BUILT_IN, key)?,
-            Some(path) => {
-                let bytes = fs::read(path).map_err(|source| CliError::Read {
-                    path: path.to_owned(),
-                    source,
-                })?;
-                load(&bytes, key)?
-            }
+        let file = match path {
+            None => BUILT_IN.to_owned(),
+            Some(path) => fs::read(path).map_err(|source| CliError::Read {
+                path: path.to_owned(),
+                source,
+            })?,
         };
-        let firmware = Arc::new(firmware);
-        self.loaded.insert(key.to_owned(), firmware.clone());
-        Ok(firmware)
+        let elf = Arc::new(Elf::new(file, key));
+        self.read.insert(key.to_owned(), elf.clone());
+        Ok(elf)
     }
 }
 
@@ -57,16 +100,4 @@ fn plain(bytes: &[u8]) -> Vec<u8> {
         Ok(_) => elf,
         Err(_) => bytes.to_owned(),
     }
-}
-
-fn load(bytes: &[u8], path: &Path) -> Result<Firmware, CliError> {
-    let image = Image::load(bytes).map_err(|source| CliError::Firmware {
-        path: path.to_owned(),
-        source,
-    })?;
-    let sha256 = Sha256::digest(plain(bytes))
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect();
-    Ok(Firmware { image, sha256 })
 }

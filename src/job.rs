@@ -7,15 +7,15 @@ use std::sync::Arc;
 
 use report::Quarantine;
 use report::redact::{Rule, Rules, Scope};
-use runner::Firmware;
 use scenario::Scenario;
 use sha2::{Digest as _, Sha256};
 
 use crate::backend::Backend;
+use crate::board_bench::{BoardBench, DutName};
 use crate::cli::RunArgs;
 use crate::commands::snapshot as snapshots;
 use crate::error::CliError;
-use crate::firmware::Images;
+use crate::firmware::{Elf, Images};
 use crate::output;
 use crate::quarantine;
 use crate::select::Selected;
@@ -26,7 +26,9 @@ pub(crate) struct Job {
     pub(crate) selected: Selected,
     /// Where its firmware lies; `None` is the built-in one.
     pub(crate) firmware_path: Option<PathBuf>,
-    pub(crate) firmware: Arc<Firmware>,
+    pub(crate) elf: Arc<Elf>,
+    /// Why it cannot run at the pace that was asked for.
+    pub(crate) impossible: Option<String>,
     /// What carries it out.
     pub(crate) backend: Arc<Backend>,
     /// Where its files go.
@@ -47,7 +49,7 @@ pub(crate) struct Job {
 /// When a firmware or the project file cannot be used, or the directory of `--out` not be made.
 pub(crate) fn prepare(selected: Vec<Selected>, args: &RunArgs) -> Result<Vec<Job>, CliError> {
     let mut images = Images::default();
-    let backend = Arc::new(Backend::Emulator);
+    let backend = Arc::new(backend(args)?);
     let project = report::project::Project::load(Path::new(".")).map_err(CliError::Report)?;
     let names: Vec<&str> = selected.iter().map(|s| s.id.as_str()).collect();
     let dirs = report::files::dir_names(&names);
@@ -63,7 +65,7 @@ pub(crate) fn prepare(selected: Vec<Selected>, args: &RunArgs) -> Result<Vec<Job
     }
     let now = output::unix_ms();
     let mut jobs = Vec::with_capacity(selected.len());
-    for (selected, dir) in selected.into_iter().zip(dirs) {
+    for (mut selected, dir) in selected.into_iter().zip(dirs) {
         let scenario = &selected.scenario;
         let named = scenario
             .bench
@@ -71,16 +73,30 @@ pub(crate) fn prepare(selected: Vec<Selected>, args: &RunArgs) -> Result<Vec<Job
             .as_ref()
             .map(|f| beside(scenario, &f.value));
         let firmware_path = args.firmware.clone().or(named);
-        let firmware = images.get(firmware_path.as_deref());
-        let firmware = match &scenario.bench.firmware {
-            Some(name) if args.firmware.is_none() => firmware.map_err(|error| CliError::FirmwareOf {
+        let mut elf = images.get(firmware_path.as_deref());
+        if let (Backend::Emulator, Ok(read)) = (&*backend, &elf)
+            && let Err(error) = read.for_emulator()
+        {
+            elf = Err(error);
+        }
+        let elf = match &scenario.bench.firmware {
+            Some(name) if args.firmware.is_none() => elf.map_err(|error| CliError::FirmwareOf {
                 position: scenario.position(name.span),
                 source: Box::new(error),
             }),
-            _ => firmware,
-        };
+            _ => elf,
+        }?;
+        let mut impossible = None;
+        if let Backend::Board(bench) = &*backend {
+            match scenario.at_pace(bench.pace) {
+                Ok(paced) => selected.scenario = paced,
+                Err(error) => impossible = Some(error.to_string()),
+            }
+        }
+        let scenario = &selected.scenario;
         jobs.push(Job {
-            firmware: firmware?,
+            elf,
+            impossible,
             backend: backend.clone(),
             firmware_path,
             quarantine: quarantine::of(&project.quarantine, &selected, now),
@@ -133,6 +149,17 @@ pub(crate) fn rules_of(scenario: &Scenario, project: &[Rule]) -> Result<Rules, C
     })
 }
 
+/// What `--dut` names.
+fn backend(args: &RunArgs) -> Result<Backend, CliError> {
+    match &args.dut {
+        DutName::Board(name) => BoardBench::find(name, args).map(Backend::Board),
+        DutName::Emulator if args.time_scale != 1 => Err(CliError::Usage(
+            "--time-scale is for boards: the emulator's time is virtual, and an hour takes it a moment",
+        )),
+        DutName::Emulator => Ok(Backend::Emulator),
+    }
+}
+
 /// SHA-256 of the file at `path`, which was there a moment ago; empty where it is gone.
 fn sha256_of(path: &str) -> String {
     let Ok(bytes) = fs::read(path) else {
@@ -171,6 +198,15 @@ impl Job {
         command += &format!(" --seed {}", args.seed.unwrap_or(scenario.bench.seed));
         if let Some(firmware) = &args.firmware {
             command += &format!(" --firmware {}", quoted(&firmware.display().to_string()));
+        }
+        if let DutName::Board(name) = &args.dut {
+            command += &format!(" --dut {}", quoted(&format!("board:{name}")));
+            if let Some(boards) = &args.boards {
+                command += &format!(" --boards {}", quoted(&boards.display().to_string()));
+            }
+            if args.time_scale != 1 {
+                command += &format!(" --time-scale {}", args.time_scale);
+            }
         }
         for (given, flag) in [
             (args.strict, " --strict"),

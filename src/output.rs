@@ -146,6 +146,11 @@ impl Progress for Watcher<'_> {
         self.failed.is_none() && !self.stop.load(Ordering::Relaxed)
     }
 
+    fn preparing(&mut self, what: &str, percent: u8) -> bool {
+        self.bar.set_message(format!("{} {what} {percent} %", self.id));
+        !self.stop.load(Ordering::Relaxed)
+    }
+
     fn event(&mut self, event: &Event) {
         if let Some(files) = &mut self.files
             && let Err(error) = files.event(event)

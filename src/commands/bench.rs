@@ -99,7 +99,7 @@ fn scenario() -> Result<Scenario, CliError> {
 }
 
 fn healthy() -> Result<Taken, CliError> {
-    let (scenario, firmware) = (scenario()?, Images::default().get(None)?);
+    let (scenario, firmware) = (scenario()?, Images::default().get(None)?.for_emulator()?);
     let started = wall_clock();
     let record = runner::run(&scenario, &firmware, Limits::default(), &mut Silent)
         .map_err(|e| CliError::Bench(e.to_string()))?;

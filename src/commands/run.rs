@@ -70,7 +70,8 @@ struct Verdict {
 fn round(jobs: &[Job], args: &RunArgs) -> Result<Exit, CliError> {
     let started = output::wall_clock();
     let screen = Screen::new(jobs.len(), args.verbose);
-    let width = args.jobs.map_or_else(pool::default_width, usize::from);
+    let asked = args.jobs.map_or_else(pool::default_width, usize::from);
+    let width = jobs.first().and_then(|job| job.backend.width()).unwrap_or(asked);
     let mut printer = Printer::new(args, &screen);
     let mut history = args.history.as_deref().map(HistoryFile::open).transpose()?;
     let mut reports = args.out.as_deref().map(Reports::new);

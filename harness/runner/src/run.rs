@@ -36,6 +36,8 @@ pub struct Limits {
     pub strict: bool,
     /// Keep every frame.
     pub capture: bool,
+    /// By how much the scenario's schedule was divided, for its record; 0 means 1. It is the caller who divides it.
+    pub time_scale: u32,
 }
 
 /// Why a run could not be carried out.
@@ -78,6 +80,12 @@ pub trait Progress {
 
     /// Something happened.
     fn event(&mut self, event: &Event);
+
+    /// The device is being prepared, by flashing for instance, and has come this far; false gives it up.
+    fn preparing(&mut self, what: &str, percent: u8) -> bool {
+        let _ = (what, percent);
+        true
+    }
 }
 
 /// Runs `scenario` on the emulator.
@@ -110,7 +118,21 @@ pub fn run(
         hub.clone(),
         scenario.bench.device_id(),
     )?;
-    judge_on(bench, hub, scenario, &firmware.sha256, seed, strict, progress)
+    let terms = Terms {
+        firmware_sha256: &firmware.sha256,
+        seed,
+        strict,
+        time_scale: 1,
+    };
+    judge_on(bench, hub, scenario, &terms, progress)
+}
+
+/// What a run is carried out with beside its scenario.
+pub(crate) struct Terms<'a> {
+    pub(crate) firmware_sha256: &'a str,
+    pub(crate) seed: u64,
+    pub(crate) strict: bool,
+    pub(crate) time_scale: u32,
 }
 
 /// What a run needs of a bench, whatever its time.
@@ -127,25 +149,22 @@ pub(crate) trait Stage {
 
 /// Runs `scenario` on a bench that stands, from its time zero to the verdict.
 pub(crate) fn judge_on(
-    bench: impl Stage,
+    mut bench: impl Stage,
     hub: SharedHub,
     scenario: &Scenario,
-    firmware_sha256: &str,
-    seed: u64,
-    strict: bool,
+    terms: &Terms<'_>,
     progress: &mut dyn Progress,
 ) -> Result<RunRecord, RunError> {
-    let mut bench = bench;
     hub.borrow_mut().tell(
         Instant::ZERO,
         Kind::ScenarioStarted {
             schema: SCHEMA_VERSION,
             name: scenario.name.clone(),
-            seed,
-            firmware_sha256: firmware_sha256.to_owned(),
+            seed: terms.seed,
+            firmware_sha256: terms.firmware_sha256.to_owned(),
             backend: bench.dut().backend().to_owned(),
             epoch_unix_s: scenario.bench.start.unix_s,
-            time_scale: 1,
+            time_scale: terms.time_scale,
         },
     );
     let mut run = Run {
@@ -162,7 +181,7 @@ pub(crate) fn judge_on(
         hub,
         progress,
     };
-    run.until_the_end(scenario, strict)?;
+    run.until_the_end(scenario, terms.strict)?;
     Ok(run.record)
 }
 

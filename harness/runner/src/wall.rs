@@ -33,7 +33,7 @@ pub use impossible::{Abilities, impossible};
 use crate::door::Doorkeeper;
 use crate::faults::{self, Do, FaultPlan};
 use crate::hub::{Hub, SharedHub};
-use crate::run::{Limits, Progress, RunError, RunRecord, Stage, judge_on};
+use crate::run::{Limits, Progress, RunError, RunRecord, Stage, Terms, judge_on};
 use crate::setup::{self, SetupError};
 use crate::translate;
 use names_and_time::{NamesAndTime, Settings};
@@ -83,7 +83,6 @@ pub type Start<'a> = &'a mut dyn FnMut(std::time::Instant) -> Result<Box<dyn Dut
 /// A bench whose servers listen and whose device has not been started.
 pub struct WallBench {
     scenario: Scenario,
-    seed: u64,
     site: Site,
     runtime: Runtime,
     servers: Servers,
@@ -95,7 +94,7 @@ impl WallBench {
     ///
     /// # Errors
     /// When a port is taken or needs privileges.
-    pub fn open(scenario: &Scenario, mut site: Site, seed: Option<u64>) -> Result<WallBench, RunError> {
+    pub fn open(scenario: &Scenario, mut site: Site) -> Result<WallBench, RunError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -107,7 +106,6 @@ impl WallBench {
         let mut scenario = scenario.clone();
         adapt(&mut scenario, &site);
         Ok(WallBench {
-            seed: seed.unwrap_or(scenario.bench.seed),
             scenario,
             site,
             runtime,
@@ -120,8 +118,9 @@ impl WallBench {
     ///
     /// # Errors
     /// When the settings do not fit.
-    pub fn flash_image(&self) -> Result<FlashImage, RunError> {
-        Ok(setup::flash_image(&self.scenario.bench, self.seed)?)
+    pub fn flash_image(&self, limits: Limits) -> Result<FlashImage, RunError> {
+        let bench = &self.scenario.bench;
+        Ok(setup::flash_image(bench, limits.seed.unwrap_or(bench.seed))?)
     }
 
     /// Starts the device, which is time zero, and runs the scenario to its verdict. `mac` is the device's.
@@ -139,13 +138,13 @@ impl WallBench {
     ) -> Result<RunRecord, RunError> {
         let WallBench {
             mut scenario,
-            seed,
             site,
             runtime,
             servers,
             names_and_time,
         } = self;
         scenario.bench.device.mac.0 = mac;
+        let seed = limits.seed.unwrap_or(scenario.bench.seed);
         let device = scenario.bench.device_id();
         let hub = Hub::shared(FaultPlan::new(&scenario.faults, seed), device.clone());
         let cloud = Cloud::new(setup::cloud_config(&scenario.bench, seed)).map_err(SetupError::from)?;
@@ -176,15 +175,13 @@ impl WallBench {
             now: Instant::ZERO,
             seen: Vec::new(),
         };
-        judge_on(
-            bench,
-            hub,
-            &scenario,
+        let terms = Terms {
             firmware_sha256,
             seed,
-            limits.strict,
-            progress,
-        )
+            strict: limits.strict,
+            time_scale: limits.time_scale.max(1),
+        };
+        judge_on(bench, hub, &scenario, &terms, progress)
     }
 }
 

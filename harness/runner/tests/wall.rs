@@ -246,8 +246,8 @@ fn site() -> Site {
 fn run(text: &str, life: Life) -> Result<RunRecord, RunError> {
     let text = format!("name: a\nversion: 1\nbench: {{ duration: 2500ms }}\n{text}");
     let scenario = Scenario::parse("f", &text).unwrap_or_else(|e| panic!("{e}"));
-    let bench = WallBench::open(&scenario, site(), None).expect("free ports");
-    let flash = bench.flash_image().unwrap();
+    let bench = WallBench::open(&scenario, site()).expect("free ports");
+    let flash = bench.flash_image(Limits::default()).unwrap();
     let (at, len) = flash.partition("provision").unwrap();
     let provisioning = &flash.into_bytes()[at..at + len];
     let mut start = |zero| -> Result<Box<dyn Dut>, RunError> {
@@ -344,7 +344,7 @@ fn a_port_that_is_taken_is_named() {
         cloud_port: port,
         ..site()
     };
-    let error = WallBench::open(&scenario, busy, None).err().unwrap().to_string();
+    let error = WallBench::open(&scenario, busy).err().unwrap().to_string();
     assert!(
         error.contains(&port.to_string()) && error.contains("another program listens"),
         "{error}"
