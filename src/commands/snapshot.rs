@@ -89,6 +89,7 @@ fn tolerance(scenario: &Scenario) -> Result<Tolerance, CliError> {
         MayDo::Interleave => May::Interleave,
         MayDo::Repeat => May::Repeat,
         MayDo::InterleaveAndRepeat => May::InterleaveAndRepeat,
+        MayDo::BeAbsent => May::BeAbsent,
     };
     let rules: Vec<ToleranceRule> = scenario
         .snapshot

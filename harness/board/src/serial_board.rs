@@ -182,11 +182,15 @@ impl SerialBoard {
     fn sign(&mut self, at: Instant, sign: Sign) {
         match sign {
             Sign::Bytes(bytes) => {
-                let mut meant = Vec::new();
-                self.watch.read(at, &bytes, &mut meant);
                 let port = self.which;
-                self.seen.push((at, Observation::Serial { port, bytes }));
-                self.seen.append(&mut meant);
+                // What a line means comes right after it, and not in the middle of the next one.
+                for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+                    let mut meant = Vec::new();
+                    self.watch.read(at, line, &mut meant);
+                    let bytes = line.to_owned();
+                    self.seen.push((at, Observation::Serial { port, bytes }));
+                    self.seen.append(&mut meant);
+                }
             }
             Sign::Lost => {
                 self.away = true;

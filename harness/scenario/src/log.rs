@@ -40,6 +40,8 @@ pub enum MayDo {
     Repeat,
     /// Both: come more than once, with other lines in between.
     InterleaveAndRepeat,
+    /// Come or not: what one backend prints and another does not, such as the greeting of the boot ROM.
+    BeAbsent,
 }
 
 /// A value that is replaced by a named placeholder: `[name-1]`, and the same value by the same placeholder

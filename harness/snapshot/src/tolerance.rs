@@ -16,6 +16,8 @@ pub enum May {
     Repeat,
     /// Both: repeated with other lines in between.
     InterleaveAndRepeat,
+    /// Come or not: what one backend prints and another does not, such as the greeting of the boot ROM.
+    BeAbsent,
 }
 
 /// One declaration, as people write it.
@@ -65,7 +67,7 @@ impl Tolerance {
     /// The first stream is that of all other lines.
     pub(crate) fn split(&self, log: &Log) -> Vec<Stream> {
         let title = |(regex, may): &(Regex, May)| match may {
-            May::Repeat => None,
+            May::Repeat | May::BeAbsent => None,
             May::Interleave | May::InterleaveAndRepeat => {
                 Some(format!("lines like `{regex}`, which may interleave"))
             }
@@ -82,6 +84,7 @@ impl Tolerance {
             let rule = self.0.iter().position(|(regex, _)| regex.is_match(&line.text));
             let (stream, repeats) = match rule.map(|i| (i, self.0[i].1)) {
                 None => (0, false),
+                Some((_, May::BeAbsent)) => continue,
                 Some((_, May::Repeat)) => (0, true),
                 Some((i, May::Interleave)) => (i + 1, false),
                 Some((i, May::InterleaveAndRepeat)) => (i + 1, true),
@@ -110,6 +113,19 @@ mod tests {
             Tolerance::new(&[rule]).unwrap_err().to_string(),
             "`(` is not a regular expression"
         );
+    }
+
+    #[test]
+    fn what_may_be_absent_is_no_difference_and_the_rest_is() {
+        let rule = ToleranceRule {
+            lines: "^rst:".into(),
+            may: May::BeAbsent,
+        };
+        let tolerance = Tolerance::new(&[rule]).unwrap();
+        let with = Log::from_text("rst:0x1\nboot\nrst:0xc\nboot");
+        let compared = |other| crate::compare(&with, Some(&Log::from_text(other)), &tolerance);
+        assert_eq!(compared("boot\nboot"), crate::Comparison::Same);
+        assert!(matches!(compared("boot"), crate::Comparison::Different(_)));
     }
 
     #[test]
