@@ -57,7 +57,35 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, CliError> {
 /// # Errors
 /// When a file is not valid or nothing is selected.
 pub(crate) fn jobs(args: &RunArgs) -> Result<Vec<Job>, CliError> {
-    job::prepare(select::select(check::read(&args.paths)?, &args.select)?, args)
+    let selected = select::select(check::read(&args.paths)?, &args.select)?;
+    refuse_tls(&selected)?;
+    job::prepare(selected, args)
+}
+
+/// Faults of TLS cannot strike a device that speaks plain HTTP; a run without them would prove nothing.
+fn refuse_tls(selected: &[select::Selected]) -> Result<(), CliError> {
+    let mut files = std::collections::BTreeSet::new();
+    for scenario in selected.iter().map(|s| &s.scenario) {
+        if let Some(fault) = scenario.needs_tls()
+            && files.insert(scenario.path())
+        {
+            output::note(&format!(
+                "{}: the fault `{}` can never strike: the device of a run speaks plain HTTP, and `tls` is for the cloud \
+                 that `oceanrig serve --tls --scenario {}` serves",
+                scenario.position(fault.action.span),
+                fault.name.value,
+                scenario.path()
+            ));
+        }
+    }
+    if files.is_empty() {
+        return Ok(());
+    }
+    let all: std::collections::BTreeSet<&str> = selected.iter().map(|s| s.scenario.path()).collect();
+    Err(CliError::Invalid {
+        invalid: files.len(),
+        all: all.len(),
+    })
 }
 
 /// What a run leaves in memory when its events are dropped: the last of them.

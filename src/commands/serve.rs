@@ -92,6 +92,7 @@ fn options(args: &ServeArgs, scenario: Option<&Scenario>) -> Options {
             device: bench.device_id(),
             host: bench.cloud.host.value.clone(),
             port: bench.cloud.port.value,
+            tls: args.tls,
             seed: bench.seed,
         },
         faults: scenario

@@ -133,3 +133,87 @@ fn what_is_no_run_cannot_be_reported() {
         .tells(&["cannot read gone"]);
     assert!(!rig.path("report.html").exists());
 }
+
+/// A fault plan of which something is wrong, at this line and column.
+#[track_caller]
+fn refused_plan(plan: &str, message: &str, place: &str) {
+    let text =
+        format!("name: X\nversion: 1\nbench: {{duration: 10m}}\nfaults:\n{plan}\nexpect: [{{serial: x}}]\n");
+    refused(&text, &[message, place]);
+}
+
+#[test]
+fn a_plan_that_cannot_be_carried_out_is_refused_with_line_and_column() {
+    refused_plan(
+        "  - {name: a, when: {request: {endpoint: renew-sesion}}, do: half-open}",
+        "did you mean `renew-session`?",
+        "bad.yaml:5:43",
+    );
+    refused_plan(
+        "  - {name: a, when: 11m, do: reset}",
+        "11m is after the end of the run at 10m",
+        "bad.yaml:5:21",
+    );
+    refused_plan(
+        "  - {name: a, when: {serial: {text: boot, nth: 0}}, do: reset}",
+        "0",
+        "bad.yaml:5:",
+    );
+    refused_plan(
+        "  - {name: a, when: {request: {endpoint: commands, status: 200}}, do: {respond: 500}}",
+        "it can never come",
+        "bad.yaml:5:21",
+    );
+    refused_plan(
+        "  - {name: a, when: {fault: {name: b, state: ended}}, do: reset}\n  - {name: b, when: 1m, do: access-point-gone}",
+        "it can never come: `b` lasts to the end of the run",
+        "bad.yaml:5:36",
+    );
+    refused_plan(
+        "  - {name: a, when: {fault: {name: a, state: fired}}, do: reset}",
+        "the fault can never fire: it waits for itself",
+        "bad.yaml:5:21",
+    );
+    refused_plan(
+        "  - {name: a, when: 1m, do: reset, probability: 0%}",
+        "the fault can never fire: its probability is 0 %",
+        "bad.yaml:5:5",
+    );
+    refused_plan(
+        "  - {name: a, when: 1m, do: {dns: silent}, for: 2m}\n  - {name: b, when: 2m, do: {dns: nxdomain}, for: 2m}",
+        "`b` contradicts `a`: both set what DNS answers at the same time",
+        "bad.yaml:6:31",
+    );
+    refused_plan(
+        "  - {name: a, when: 1m, do: {respond: 500}, endpoint: commands}",
+        "how long requests are struck is missing",
+        "bad.yaml:5:5",
+    );
+    refused_plan(
+        "  - {name: a, when: 1m, do: expire-session, for: 1m}",
+        "`expire-session` happens once; it has no length",
+        "bad.yaml:5:50",
+    );
+    refused_plan(
+        "  - {name: a, when: {request: {endpoint: update}}, do: {truncate: {after-byte: 9, of: request}}}",
+        "`truncate` comes too late: the request has been received by then",
+        "bad.yaml:5:21",
+    );
+}
+
+#[test]
+fn faults_of_tls_are_for_a_server_and_not_for_a_run() {
+    let tls = "name: X\nversion: 1\nbench: {duration: 1m}\nfaults:\n  - {name: old, when: 1s, do: {tls: expired}}\n\
+               expect: [{serial: x}]\n";
+    let rig = Rig::with(&[("good.yaml", PASSES), ("tls.yaml", tls)]);
+    rig.oceanrig(&["check", "tls.yaml"]).exits(0);
+    let ended = rig.oceanrig(&["run", "good.yaml", "tls.yaml"]).exits(2).tells(&[
+        "tls.yaml:5:31: the fault `old` can never strike: the device of a run speaks plain HTTP",
+        "`oceanrig serve --tls --scenario tls.yaml`",
+        "1 of 2 scenario files is not valid; nothing ran",
+    ]);
+    assert_eq!(ended.stdout, "");
+    // What is not selected does not matter.
+    rig.oceanrig(&["run", "good.yaml", "tls.yaml", "-k", "good"])
+        .exits(0);
+}

@@ -1,5 +1,6 @@
 //! The command line through its binary, as people and CI use it.
 
+mod actions;
 mod bad_input;
 #[cfg(target_os = "linux")]
 mod boards;

@@ -228,3 +228,21 @@ fn a_plain_wokwi_file_runs_as_it_is() {
         "Never",
     ]);
 }
+
+#[test]
+fn a_fault_that_never_fired_fails_the_run_unless_it_is_optional() {
+    let file = |rest: &str| {
+        format!(
+            "name: X\nversion: 1\nbench: {{duration: 5s}}\nfaults:\n  - {{name: late, when: {{serial: no such line}}, \
+             do: reset{rest}}}\nexpect: [{{serial: \"[REG] Registered\"}}]\n"
+        )
+    };
+    let rig = Rig::with(&[
+        ("never.yaml", &file("")),
+        ("perhaps.yaml", &file(", optional: true")),
+    ]);
+    rig.oceanrig(&["run", "never.yaml"])
+        .exits(1)
+        .prints(&["FAIL", "the fault `late` was planned and never fired"]);
+    rig.oceanrig(&["run", "perhaps.yaml"]).exits(0).prints(&["PASS"]);
+}

@@ -365,7 +365,8 @@ impl Shape {
             | Directive::Delay(_)
             | Directive::Silence
             | Directive::Close
-            | Directive::Abort => {}
+            | Directive::Abort
+            | Directive::CutRequest(_) => {}
         }
     }
 }

@@ -70,6 +70,8 @@ pub enum Directive {
     Abort,
     /// The reply breaks off.
     Cut(Cut),
+    /// At the first byte: the request is received so far, at most to before its last byte, and never takes effect.
+    CutRequest(Cut),
     /// The reply trickles.
     Dribble(Pace),
     /// These bytes leave in place of the reply's.
@@ -81,7 +83,7 @@ pub enum Directive {
 /// Where a reply breaks off and what follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cut {
-    /// How many bytes of the reply leave, head included.
+    /// How many bytes of the reply leave, or of the request are received, head included.
     pub after: usize,
     /// What follows; `None` is silence.
     pub then: Option<Ending>,

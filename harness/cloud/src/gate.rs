@@ -27,6 +27,8 @@ struct Address {
 pub(crate) struct Gate {
     limits: Limits,
     addresses: BTreeMap<IpAddr, Address>,
+    /// Addresses that come for the first time are banned until then.
+    strangers_until: Option<Instant>,
     /// Open connections, and whether each is within the limit.
     connections: BTreeMap<ConnId, (IpAddr, bool)>,
 }
@@ -36,6 +38,7 @@ impl Gate {
         Gate {
             limits,
             addresses: BTreeMap::new(),
+            strangers_until: None,
             connections: BTreeMap::new(),
         }
     }
@@ -125,6 +128,11 @@ impl Gate {
         self.address(now, peer).banned_until = Some(until);
     }
 
+    /// Bans addresses that nobody has heard of, or no longer does.
+    pub(crate) fn ban_strangers(&mut self, until: Option<Instant>) {
+        self.strangers_until = until;
+    }
+
     pub(crate) fn unban(&mut self, now: Instant, peer: IpAddr) {
         let address = self.address(now, peer);
         address.banned_until = None;
@@ -148,7 +156,11 @@ impl Gate {
                 victim.and_then(|ip| self.addresses.remove(&ip));
             }
         }
-        self.addresses.entry(peer).or_default()
+        let stranger = Address {
+            banned_until: self.strangers_until.filter(|until| now < *until),
+            ..Address::default()
+        };
+        self.addresses.entry(peer).or_insert(stranger)
     }
 }
 

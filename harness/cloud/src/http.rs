@@ -18,7 +18,7 @@ use hyper::server::conn::http1;
 use sim::Instant;
 
 use crate::exchange::{Arrived, Exchanges, Link, Stop, endpoint_of, journal};
-use crate::fault::{Directive, Exchange, Phase, Shared};
+use crate::fault::{Cut, Directive, Exchange, Phase, Shared};
 use crate::framing::{Framer, Mark};
 use crate::journal::Event;
 use crate::wire::{Pipe, Wire};
@@ -58,6 +58,10 @@ pub struct Connection {
     waker: Waker,
     conn: ConnId,
     receiving: Option<Receiving>,
+    /// Bytes of the request that is being received.
+    request_len: usize,
+    /// After how many of them the server stops, and how.
+    cut: Option<Cut>,
     /// Received bytes are held back until then.
     hold_until: Instant,
     idle_since: Instant,
@@ -91,6 +95,8 @@ impl Connection {
             flag,
             conn,
             receiving: None,
+            request_len: 0,
+            cut: None,
             hold_until: Instant::ZERO,
             idle_since: now,
             closed: false,
@@ -105,9 +111,15 @@ impl Connection {
         while self.hyper.is_some() && !rest.is_empty() {
             let (used, mark) = self.framer.next(rest);
             let done = mark.is_none();
+            if matches!(mark, Some(Mark::Start)) {
+                self.request_len = 0;
+            }
+            self.request_len += used;
+            let whole = matches!(mark, Some(Mark::End));
             if let Some(mark) = mark {
                 self.mark(now, mark);
             }
+            self.cut_request(whole);
             if self.hyper.is_some() {
                 self.wire
                     .borrow_mut()
@@ -122,7 +134,16 @@ impl Connection {
         if self.receiving.is_some()
             && let (_, Some(mark)) = self.framer.next(&[])
         {
+            self.cut_request(matches!(mark, Mark::End));
             self.mark(now, mark);
+        }
+    }
+
+    /// Stops where a fault has cut the request: hyper, which would answer it, has not been polled since it came.
+    fn cut_request(&mut self, whole: bool) {
+        if let Some(cut) = self.cut.take_if(|cut| whole || self.request_len >= cut.after) {
+            self.link.borrow_mut().stop = Some(cut.then.map_or(Stop::Silence, Stop::End));
+            self.obey_stop();
         }
     }
 
@@ -307,6 +328,7 @@ impl Connection {
                 Directive::Silence => self.link.borrow_mut().stop = Some(Stop::Silence),
                 Directive::Close => self.link.borrow_mut().stop = Some(Stop::End(Ending::Close)),
                 Directive::Abort => self.link.borrow_mut().stop = Some(Stop::End(Ending::Abort)),
+                Directive::CutRequest(cut) => self.cut = Some(cut),
                 on_the_wire => arrived.shape.add(on_the_wire),
             }
         }

@@ -268,6 +268,12 @@ impl Cloud {
         self.note(now, Event::Banned { peer, until });
     }
 
+    /// Bans every address that comes for the first time from now on, for `lasting`; `None` lifts that again, for those
+    /// that have not come yet.
+    pub fn ban_strangers(&mut self, now: Instant, lasting: Option<Duration>) {
+        self.gate.ban_strangers(lasting.map(|lasting| now + lasting));
+    }
+
     /// Lifts a ban and forgets the failures that led to it.
     pub fn unban(&mut self, now: Instant, peer: IpAddr) {
         self.gate.unban(now, peer);

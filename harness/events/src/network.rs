@@ -60,6 +60,8 @@ pub enum LinkEvent {
         /// `A 192.0.2.1`, `NXDOMAIN`, `no answer`, …
         answer: String,
     },
+    /// An SNTP request has come; the answer, if there is one, follows.
+    SntpAsked,
     /// An SNTP request was answered, or not.
     Sntp {
         /// The time given, RFC 3339, or why there was none.
@@ -69,7 +71,7 @@ pub enum LinkEvent {
     Tcp {
         /// Number of the connection within the run, from 1.
         id: u64,
-        /// Destination as `address:port`.
+        /// Destination as `address:port`; of a reset, by whom, such as `by the device`.
         to: String,
         /// What changed.
         change: TcpChange,

@@ -110,7 +110,7 @@ impl Subject {
             (Subject::Dns(wanted), Kind::Link(LinkEvent::Dns { name, .. })) => wanted
                 .as_ref()
                 .is_none_or(|wanted| wanted.eq_ignore_ascii_case(name.trim_end_matches('.'))),
-            (Subject::Sntp, Kind::Link(LinkEvent::Sntp { .. })) => true,
+            (Subject::Sntp, Kind::Link(LinkEvent::SntpAsked)) => true,
             (Subject::Pin { gpio, high }, Kind::Pin { gpio: pin, level }) => {
                 gpio == pin && *level == Some(*high)
             }

@@ -24,6 +24,9 @@ const MAX_NOTES: usize = 1 << 20;
 /// Frames under way at one time; one more is dropped.
 const MAX_UNDER_WAY: usize = 4096;
 
+/// How long a time server thinks, so that what happens at the poll can happen before the answer.
+const SNTP_THOUGHT: Duration = Duration::from_micros(10);
+
 /// A frame under way, by where it arrives next.
 #[derive(Debug)]
 enum Arrival {
@@ -32,6 +35,8 @@ enum Arrival {
     AccessPoint(Mac, Vec<u8>),
     /// At a server.
     Server(Vec<u8>),
+    /// An SNTP request in the hands of a server: client, server, what was asked.
+    TimeServer((Ipv4Addr, u16), (Ipv4Addr, u16), Vec<u8>),
     /// At the gateway, on its way to the station.
     Gateway(Vec<u8>),
     /// At the station, if it still has the association with this number.
@@ -239,6 +244,7 @@ impl Netsim {
             None => (),
             Some(Arrival::AccessPoint(mac, bytes)) => self.at_access_point(mac, bytes),
             Some(Arrival::Server(bytes)) => self.at_server(bytes),
+            Some(Arrival::TimeServer(client, server, request)) => self.sntp(client, server, &request),
             Some(Arrival::Gateway(bytes)) => self.send_to_station(bytes),
             Some(Arrival::Station(generation, bytes)) => self.at_station(generation, bytes),
         }
@@ -330,13 +336,24 @@ impl Netsim {
             match ip.udp() {
                 Ok((ports, request)) => {
                     let (client, server) = ((ip.src, ports.src_port), (ip.dst, self.config.ntp_port));
-                    self.sntp(client, server, request);
+                    let asked = NetNote::SntpAsked { client: client.0 };
+                    self.notes.push(self.now, asked);
+                    let request = Arrival::TimeServer(client, server, request.to_vec());
+                    self.launch(self.now + SNTP_THOUGHT, request);
                 }
                 Err(why) => self.drop_frame(why),
             }
             return;
         }
-        self.for_a_server(bytes, false);
+        // Behind an address that no name has, there is nobody.
+        let nobody = match frame::read(&bytes) {
+            Ok(Content::Ipv4(ip)) => {
+                ip.dst != self.config.gateway_ip
+                    && !self.config.dns_records.values().any(|known| *known == ip.dst)
+            }
+            _ => false,
+        };
+        self.for_a_server(bytes, nobody);
     }
 
     /// Hands a frame to the servers. `refuse` turns a new connection away, as a rule may.

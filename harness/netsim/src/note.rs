@@ -121,6 +121,10 @@ pub enum NetNote {
     Associated {
         /// The station.
         mac: Mac,
+        /// The channel on which.
+        channel: u8,
+        /// The signal at that moment, dBm.
+        rssi_dbm: i8,
     },
     /// An attempt to associate failed.
     AssociationRefused {
@@ -180,6 +184,11 @@ pub enum NetNote {
         name: String,
         /// The answer.
         answer: DnsAnswer,
+    },
+    /// An SNTP poll has reached a server, which has not answered it.
+    SntpAsked {
+        /// Who asks.
+        client: Ipv4Addr,
     },
     /// An SNTP poll was answered, or left unanswered.
     SntpPoll {

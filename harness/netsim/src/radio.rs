@@ -338,7 +338,11 @@ impl Radio {
             ap: ap.clone(),
             lost_since: None,
         });
-        notes(NetNote::Associated { mac });
+        notes(NetNote::Associated {
+            mac,
+            channel: ap.channel,
+            rssi_dbm: ap.rssi_dbm,
+        });
         out.push(FromAir::Connected { ap, aid: 1 });
     }
 }

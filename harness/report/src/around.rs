@@ -108,12 +108,14 @@ fn words(kind: &Kind) -> Option<(&'static str, String)> {
                     )
                 }
                 LinkEvent::Dns { name, answer } => format!("DNS {name}: {answer}"),
+                // What came of it is told by the next one.
+                LinkEvent::SntpAsked => return None,
                 LinkEvent::Sntp { answer } => format!("SNTP {answer}"),
                 LinkEvent::Tcp {
                     id,
                     to,
                     change: TcpChange::Reset,
-                } => format!("TCP {id} to {to} reset"),
+                } => format!("TCP {id} reset {to}"),
                 LinkEvent::Tcp {
                     id,
                     to,

@@ -114,6 +114,7 @@ impl Armed {
             lasts,
             endpoint: f.endpoint.or(request.and_then(|r| r.endpoint)),
             phase: match request {
+                _ if f.action.is_on_the_way_in() => Phase::FirstByte,
                 Some(request) => request.at.unwrap_or(Phase::BeforeEffect),
                 None => requests::phase(&f.action.value),
             },

@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use cloud::{Cloud, Directive, Interposer, Phase};
 use events::{Event, Kind};
+use scenario::action::TlsFault;
 use scenario::{Action, Fault, Nature, Trigger};
 use sim::Instant;
 
@@ -27,6 +28,8 @@ pub struct Served {
     pub host: String,
     /// The cloud's port in the scenario.
     pub port: u16,
+    /// Whether it is served with TLS.
+    pub tls: bool,
     /// Decides what probability decides.
     pub seed: u64,
 }
@@ -51,6 +54,7 @@ pub struct LiveFaults {
     /// The same in the order in which they were added.
     order: RefCell<Vec<usize>>,
     keeper: Doorkeeper,
+    tls: Cell<Option<TlsFault>>,
 }
 
 /// [`LiveFaults`] in the hands of the server and of whoever adds faults, all in one thread.
@@ -66,6 +70,7 @@ impl LiveFaults {
             names: RefCell::default(),
             order: RefCell::default(),
             keeper: Doorkeeper::default(),
+            tls: Cell::default(),
         })
     }
 
@@ -86,6 +91,8 @@ impl LiveFaults {
             Action::Refuse(only) | Action::Blackhole(only) => {
                 door::meant(only, &self.served.host, self.served.port)
             }
+            Action::Tls(_) if self.served.tls => Ok(()),
+            Action::Tls(_) => Err("`tls` needs a server that was started with --tls".to_owned()),
             _ if todo.is_for_the_cloud() => Ok(()),
             _ => {
                 let name = action.name();
@@ -159,6 +166,9 @@ impl LiveFaults {
             for todo in wanted {
                 let done = if self.keeper.act(&todo) {
                     Ok(())
+                } else if let Action::Tls(fault) = &todo.action {
+                    self.tls.set(todo.value(*fault));
+                    Ok(())
                 } else {
                     todo.at_the_cloud(now, cloud, &self.served.device)
                 };
@@ -174,6 +184,11 @@ impl LiveFaults {
     /// What becomes of new connections.
     pub fn door(&self) -> Door {
         self.keeper.door()
+    }
+
+    /// What is wrong with new TLS handshakes, if anything.
+    pub fn tls(&self) -> Option<TlsFault> {
+        self.tls.get()
     }
 
     /// When [`LiveFaults::advance`] has something to do next.

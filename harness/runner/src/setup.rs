@@ -59,11 +59,9 @@ pub(crate) fn net_config(bench: &Bench, seed: u64, capture: bool) -> NetConfig {
         capture,
         ..NetConfig::default()
     };
-    if bench.cloud.host.parse::<Ipv4Addr>().is_err() {
-        config
-            .dns_records
-            .insert(bench.cloud.host.value.clone(), CLOUD_ADDR);
-    }
+    // A cloud that is called by its address is there, too.
+    let cloud = bench.cloud.host.parse().unwrap_or(CLOUD_ADDR);
+    config.dns_records.insert(bench.cloud.host.value.clone(), cloud);
     if let Some(server) = &bench.provisioning.ntp.server
         && server.parse::<Ipv4Addr>().is_err()
     {

@@ -41,10 +41,12 @@ pub(crate) fn net_note(note: &NetNote, config: &NetConfig) -> Option<Kind> {
     let tcp = |id: u64, to: String, change| Kind::Link(LinkEvent::Tcp { id, to, change });
     Some(match note {
         NetNote::ScanAsked { .. } => Kind::Wifi(WifiEvent::Scan),
-        NetNote::Associated { .. } => Kind::Wifi(WifiEvent::Associated {
+        NetNote::Associated {
+            channel, rssi_dbm, ..
+        } => Kind::Wifi(WifiEvent::Associated {
             ssid: config.ap.ssid.clone(),
-            channel: config.ap.channel,
-            rssi_dbm: config.ap.rssi_dbm,
+            channel: *channel,
+            rssi_dbm: *rssi_dbm,
         }),
         NetNote::AssociationRefused { reason } => Kind::Wifi(WifiEvent::Refused { reason: *reason }),
         NetNote::Disassociated { reason } => Kind::Wifi(WifiEvent::Disassociated { reason: *reason }),
@@ -60,6 +62,7 @@ pub(crate) fn net_note(note: &NetNote, config: &NetConfig) -> Option<Kind> {
             name: name.clone(),
             answer: dns_answer(*answer),
         }),
+        NetNote::SntpAsked { .. } => Kind::Link(LinkEvent::SntpAsked),
         NetNote::SntpPoll { answered, .. } => Kind::Link(LinkEvent::Sntp {
             answer: answered.map_or_else(|| "no time".to_owned(), |time| time.to_string()),
         }),

@@ -95,6 +95,21 @@ fn radio() {
         !refused.is_empty() && refused.iter().all(|s| (21..45).contains(s)),
         "{refused:?}"
     );
+    let r = run(
+        "  - {name: weak, when: 20s, do: {rssi: -85}}\n  - {name: moves, when: 20s, do: {channel: 11}}\n  - {name: out, when: 21s, do: {deauthenticate: {reason: 8}}}",
+    );
+    passed(&r);
+    let joined: Vec<(u8, i8)> = r
+        .events
+        .iter()
+        .filter_map(|e| match &e.kind {
+            Kind::Wifi(WifiEvent::Associated {
+                channel, rssi_dbm, ..
+            }) => Some((*channel, *rssi_dbm)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(joined, [(6, -52), (11, -85)]);
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub use clock::{ClockError, Leap, NtpFault, ServerClockFault};
 pub use device::{CorruptFlash, DrivePin, PowerCut, ResetFault};
 pub use network::{Deauthenticate, DhcpFault, DnsFault, Only, TrafficDirection, TrafficKind};
 pub use service::{CommandRelay, LimitsFault, LoseReply, LostReply, Respond, RetryAfter};
-pub use tcp::{Dribble, ResetConnection, SlowBody, Truncate};
+pub use tcp::{Dribble, Message, ResetConnection, SlowBody, TlsFault, Truncate};
 pub use wire::LinkFault;
 
 /// What a fault does. One key, or the bare name where there is nothing to say.
@@ -71,19 +71,26 @@ pub enum Action {
     /// `endpoint`, only requests to it, of which the cloud never learns more than the first byte. Lasts.
     #[schemars(example = serde_json::json!({"host": "cloud.oceanremote.test", "port": 80}))]
     Blackhole(Only),
-    /// The server tears the connection down (RST): at once, or after so many bytes of the reply. On requests.
+    /// The server tears the connection down (RST): at once, or after so many bytes of the reply, or of the request. On
+    /// requests.
     #[schemars(example = serde_json::json!({"after-byte": 40}))]
     ResetConnection(ResetConnection),
     /// The server ends the connection in order (FIN) and gives no reply. On requests.
     CloseConnection,
     /// The server falls silent, and the connection stays open on the device's side only: no reply, no end. On requests.
     HalfOpen,
-    /// The reply breaks off after so many bytes, head included, and the connection ends in order. On requests.
+    /// The reply, or the request, breaks off after so many bytes, head included, and the connection ends in order. On
+    /// requests.
     #[schemars(example = serde_json::json!({"after-byte": 120}))]
     Truncate(Truncate),
     /// The reply trickles. On requests.
     #[schemars(example = serde_json::json!({"bytes": 1, "every": "500ms"}))]
     Dribble(Dribble),
+
+    /// New TLS handshakes go wrong. Only where the cloud is served with TLS (`oceanrig serve --tls --scenario`); the
+    /// device of a bench speaks plain HTTP. Lasts.
+    #[schemars(example = &"expired")]
+    Tls(TlsFault),
 
     /// The request is answered this and has no effect; at `after-effect` it has its effect and is answered this all
     /// the same. A bare number is the status. On requests.
@@ -180,7 +187,7 @@ pub enum Nature {
 }
 
 /// Layers with their actions, in the order of the reference.
-pub(crate) const LAYERS: [(&str, &[&str]); 8] = [
+pub(crate) const LAYERS: [(&str, &[&str]); 9] = [
     (
         "radio",
         &[
@@ -206,6 +213,7 @@ pub(crate) const LAYERS: [(&str, &[&str]); 8] = [
             "dribble",
         ],
     ),
+    ("TLS", &["tls"]),
     (
         "HTTP",
         &[
@@ -264,6 +272,7 @@ impl Action {
             Action::HalfOpen => "half-open",
             Action::Truncate(_) => "truncate",
             Action::Dribble(_) => "dribble",
+            Action::Tls(_) => "tls",
             Action::Respond(_) => "respond",
             Action::Delay(_) => "delay",
             Action::WrongContentLength(_) => "wrong-content-length",
@@ -342,6 +351,7 @@ impl Action {
             | Action::CaptivePortal
             | Action::Refuse(_)
             | Action::Blackhole(_)
+            | Action::Tls(_)
             | Action::Ban
             | Action::Limits(_)
             | Action::ServerClock(_)
@@ -376,6 +386,7 @@ impl Action {
             | Action::Truncate(_)
             | Action::LoseReply(_) => "how the reply ends".to_owned(),
             Action::Dribble(_) | Action::SlowBody(_) => "the pace of the reply".to_owned(),
+            Action::Tls(_) => "the TLS handshake".to_owned(),
             Action::Ban => "the ban".to_owned(),
             Action::Limits(_) => "the limits".to_owned(),
             Action::ServerClock(ServerClockFault::Offset(_)) => "the server's clock".to_owned(),
@@ -388,6 +399,17 @@ impl Action {
             Action::DrivePin(pin) => format!("GPIO{}", pin.gpio.value),
             _ => return None,
         })
+    }
+
+    /// Whether it cuts a request and not a reply, so that it must strike at the first byte.
+    pub fn is_on_the_way_in(&self) -> bool {
+        match self {
+            Action::ResetConnection(reset) => {
+                reset.after_byte.is_some() && reset.of.value == Message::Request
+            }
+            Action::Truncate(cut) => cut.of.value == Message::Request,
+            _ => false,
+        }
     }
 
     /// The action that a bare name stands for.

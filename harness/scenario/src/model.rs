@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::action::Action;
 use crate::bench::Bench;
 use crate::diagnostics::{Diagnostics, Source};
 use crate::expectation::{Expectation, RawExpectation};
@@ -158,6 +159,13 @@ impl Scenario {
     /// A place in the file, `path:line:column`.
     pub fn position(&self, span: Span) -> String {
         self.source.position(span)
+    }
+
+    /// The first fault that only a server with TLS can bring about, if there is one: no device on a bench meets it.
+    pub fn needs_tls(&self) -> Option<&Fault> {
+        self.faults
+            .iter()
+            .find(|fault| matches!(fault.action.value, Action::Tls(_)))
     }
 
     /// How long the run lasts at most.

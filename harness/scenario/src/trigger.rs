@@ -37,7 +37,7 @@ pub enum Trigger {
     /// A DNS query.
     #[schemars(example = &"cloud.oceanremote.test")]
     Dns(DnsTrigger),
-    /// An SNTP poll.
+    /// An SNTP poll, before it is answered.
     #[schemars(example = serde_json::json!({"nth": 2}))]
     Sntp(SntpTrigger),
     /// An edge of a pin.
@@ -298,7 +298,7 @@ impl ShortForm for DnsTrigger {
 
 short_form!(DnsTrigger);
 
-/// An SNTP poll.
+/// An SNTP poll, before it is answered.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SntpTrigger {

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use events::ResetCause;
 
 use crate::action::{
-    Action, CorruptFlash, DhcpFault, DnsFault, LinkFault, NtpFault, Only, Respond, ServerClockFault,
+    Action, CorruptFlash, DhcpFault, DnsFault, LinkFault, Message, NtpFault, Only, Respond, ServerClockFault,
 };
 use crate::bench::Bench;
 use crate::fault::Fault;
@@ -55,6 +55,13 @@ pub(crate) fn action(entry: &Located<Fault>, bench: &Bench, context: &mut Contex
                 let help = "keep one of them";
                 context.problem(span, "`endpoint` says already what is meant", "this action", help);
             }
+        }
+        Action::ResetConnection(reset)
+            if reset.after_byte.is_none() && reset.of.value == Message::Request =>
+        {
+            let help = "add `after-byte: 40`, or leave `of` out";
+            let message = "after how many bytes of the request is missing";
+            context.problem(reset.of.span, message, "this direction", help);
         }
         Action::Dribble(d) => pace(d.bytes, d.every, context),
         Action::SlowBody(d) => pace(d.bytes, d.every, context),

@@ -160,11 +160,18 @@ fn requests(entry: &Located<Fault>, context: &mut Context<'_, '_>) {
             "add `for`, or remove `endpoint`",
         );
     }
-    let after_reply = matches!(
-        &entry.action.value,
-        Action::CloseConnection
-            | Action::ResetConnection(crate::action::ResetConnection { after_byte: None })
-    );
+    if entry.action.is_on_the_way_in() {
+        if request.at != Some(Phase::FirstByte) && entry.lasts.is_none() {
+            let message = format!("`{name}` comes too late: the request has been received by then");
+            context.problem(entry.when.span, message, "this moment", "add `at: first-byte`");
+        }
+        return;
+    }
+    let after_reply = match &entry.action.value {
+        Action::CloseConnection => true,
+        Action::ResetConnection(reset) => reset.after_byte.is_none(),
+        _ => false,
+    };
     if request.at == Some(Phase::AfterReply) && entry.lasts.is_none() && !after_reply {
         let message = format!("`{name}` comes too late: the reply has left");
         context.problem(entry.when.span, message, "this moment", "use `at: after-effect`");

@@ -42,7 +42,7 @@ pub(crate) struct LeftOut {
 /// The shared state.
 pub(crate) struct Desk {
     pub(crate) origin: Shared,
-    faults: SharedFaults,
+    pub(crate) faults: SharedFaults,
     origins: RefCell<BTreeMap<String, Origins>>,
     left_out: Vec<LeftOut>,
     ring: RefCell<Ring>,

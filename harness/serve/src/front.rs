@@ -47,6 +47,21 @@ pub enum TlsFault {
     OnlyTls13,
 }
 
+impl From<scenario::action::TlsFault> for TlsFault {
+    fn from(planned: scenario::action::TlsFault) -> TlsFault {
+        use scenario::action::TlsFault as Planned;
+        match planned {
+            Planned::Expired => TlsFault::Expired,
+            Planned::NotYetValid => TlsFault::NotYetValid,
+            Planned::WrongName => TlsFault::WrongName,
+            Planned::UnknownCa => TlsFault::UnknownCa,
+            Planned::HandshakeCutOff => TlsFault::HandshakeCutOff,
+            Planned::OnlyTls12 => TlsFault::OnlyTls12,
+            Planned::OnlyTls13 => TlsFault::OnlyTls13,
+        }
+    }
+}
+
 impl TlsFault {
     /// All of them.
     pub const ALL: [TlsFault; 8] = [
@@ -182,11 +197,14 @@ impl TlsSwitch {
         *self.state.borrow_mut() = state;
     }
 
-    /// What this handshake is like; counts it.
-    fn next(&self) -> (Arc<ServerConfig>, TlsState) {
+    /// What this handshake is like, with what the fault plan says; counts it.
+    fn next(&self, planned: Option<TlsFault>) -> (Arc<ServerConfig>, TlsState) {
         let mut state = self.state.borrow_mut();
-        let this = *state;
-        if let Some(times) = &mut state.times {
+        let mut this = *state;
+        if let Some(fault) = planned {
+            // The fault plan goes before what was set by hand, which waits for its turn.
+            (this.fault, this.after_byte) = (fault, CUT_AFTER);
+        } else if let Some(times) = &mut state.times {
             *times = times.saturating_sub(1);
             if *times == 0 {
                 *state = TlsState {
@@ -242,7 +260,7 @@ impl Front for TlsFront {
     }
 
     async fn open(&self, stream: TcpStream, peer: SocketAddr) -> io::Result<Encrypted> {
-        let (config, state) = self.1.next();
+        let (config, state) = self.1.next(self.0.faults.tls().map(TlsFault::from));
         let cut = (state.fault == TlsFault::HandshakeCutOff).then_some(state.after_byte);
         if cut.is_some() {
             stream.abort_on_drop();

@@ -43,7 +43,7 @@ impl AccessPoint {
     /// Follows what the network notes.
     pub(crate) fn hear(&mut self, note: &NetNote) {
         match note {
-            NetNote::Associated { mac } => {
+            NetNote::Associated { mac, .. } => {
                 self.station = Some(*mac);
                 self.events.push(ApEvent::StationCame(*mac));
             }

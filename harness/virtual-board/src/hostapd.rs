@@ -203,7 +203,11 @@ mod tests {
 
     fn ap() -> AccessPoint {
         let mut ap = AccessPoint::new(ApConfig::default());
-        ap.hear(&NetNote::Associated { mac: MAC });
+        ap.hear(&NetNote::Associated {
+            mac: MAC,
+            channel: 6,
+            rssi_dbm: -52,
+        });
         ap
     }
 

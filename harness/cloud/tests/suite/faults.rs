@@ -342,3 +342,69 @@ fn a_plan_may_act_as_the_operator_and_is_asked_at_every_phase() {
         .collect();
     assert_eq!(*seen.borrow(), want);
 }
+
+#[test]
+fn a_request_is_cut_on_its_way_in_and_has_no_effect() {
+    for (then, ending) in [
+        (Some(Ending::Abort), Some(Ending::Abort)),
+        (Some(Ending::Close), Some(Ending::Close)),
+        (None, None),
+    ] {
+        // The last one is longer than the request: it is cut before its last byte at the latest.
+        for after in [1, 40, 150, 100_000] {
+            let mut struck = Struck::new(Phase::FirstByte, &[Directive::CutRequest(Cut { after, then })]);
+            assert_eq!(struck.renew(at(60)), "", "after {after} bytes");
+            assert_eq!(struck.conn.ending(), ending, "after {after} bytes");
+            assert!(!struck.renewed(), "after {after} bytes");
+        }
+    }
+}
+
+#[test]
+fn a_request_is_cut_at_the_byte_named_and_not_before() {
+    let cut = Cut {
+        after: 100,
+        then: Some(Ending::Abort),
+    };
+    let mut struck = Struck::new(Phase::FirstByte, &[Directive::CutRequest(cut)]);
+    let header = format!("X-Device-Token: {}\r\n", struck.first);
+    let text = http_post("/api/device/oc-1/renew-session/", &header, RENEWAL);
+    struck.conn.receive(at(60), &text.as_bytes()[..99]);
+    struck.poll(at(60));
+    assert_eq!(struck.conn.ending(), None);
+    struck.conn.receive(at(61), &text.as_bytes()[99..100]);
+    struck.poll(at(61));
+    assert_eq!(struck.conn.ending(), Some(Ending::Abort));
+    assert!(!struck.renewed());
+}
+
+#[test]
+fn a_request_without_a_body_is_cut_before_its_end() {
+    /// Cuts every poll.
+    struct Polls;
+    impl Interposer for Polls {
+        fn at(&mut self, _: Instant, phase: Phase, exchange: &Exchange, _: &mut Cloud) -> Vec<Directive> {
+            let strikes = phase == Phase::FirstByte && exchange.endpoint == Endpoint::Commands;
+            let cut = Cut {
+                after: 100_000,
+                then: Some(Ending::Close),
+            };
+            strikes
+                .then_some(Directive::CutRequest(cut))
+                .into_iter()
+                .collect()
+        }
+    }
+    let origin = origin(Polls);
+    let mut conn = Connection::new(&origin, at(0), 1, PEER, false);
+    let head = "GET /api/device/oc-1/commands/ HTTP/1.1\r\nHost: cloud\r\n";
+    conn.receive(at(0), head.as_bytes());
+    conn.poll(at(0));
+    assert_eq!(conn.ending(), None);
+    conn.receive(at(1), b"\r\n");
+    conn.poll(at(1));
+    assert_eq!(
+        (conn.take_output(), conn.ending()),
+        (Vec::new(), Some(Ending::Close))
+    );
+}

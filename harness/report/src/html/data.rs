@@ -405,15 +405,16 @@ fn link_mark(link: &LinkEvent, strings: &mut Strings) -> (char, i64, i64, usize)
             )
         }
         LinkEvent::Dns { name, answer } => (!answer.starts_with('A'), 0, format!("DNS {name}: {answer}")),
+        LinkEvent::SntpAsked => (false, 0, "SNTP poll".to_owned()),
         LinkEvent::Sntp { answer } => (!answer.ends_with('Z'), 0, format!("SNTP {answer}")),
         LinkEvent::Tcp { id, to, change } => {
-            let (problem, word) = match change {
-                TcpChange::Opened => (false, "opened"),
-                TcpChange::Closed => (false, "closed"),
-                TcpChange::Reset => (true, "reset"),
-                TcpChange::Refused => (true, "refused"),
+            let (problem, text) = match change {
+                TcpChange::Opened => (false, format!("TCP to {to} opened")),
+                TcpChange::Closed => (false, "TCP closed".to_owned()),
+                TcpChange::Reset => (true, format!("TCP reset {to}")),
+                TcpChange::Refused => (true, format!("TCP to {to} refused")),
             };
-            (problem, *id as i64, format!("TCP to {to} {word}"))
+            (problem, *id as i64, text)
         }
         LinkEvent::Dropped { why, .. } => (true, 0, format!("frame lost: {why}")),
     };

@@ -84,7 +84,10 @@ impl Do {
                 cloud.regenerate_registration_token(now, device).map(|_| ())
             }
             Action::MacMismatch => cloud.bind_to_mac(device, ANOTHER_MAC),
-            Action::Ban => return self.ban(now, cloud),
+            Action::Ban => {
+                self.ban(now, cloud);
+                Ok(())
+            }
             Action::Limits(limits) => {
                 let configured = cloud.config().limits;
                 cloud.set_limits(
@@ -99,11 +102,11 @@ impl Do {
         done.map_err(|why| why.to_string())
     }
 
-    fn ban(&self, now: Instant, cloud: &mut Cloud) -> Result<(), String> {
+    fn ban(&self, now: Instant, cloud: &mut Cloud) {
         let peers: Vec<IpAddr> = cloud.peers();
-        if peers.is_empty() {
-            return Err("the cloud has not heard of it yet".to_owned());
-        }
+        // A device that the cloud has not heard of yet is banned when it comes.
+        let of_strangers = (self.on() && peers.is_empty()).then_some(BAN);
+        cloud.ban_strangers(now, of_strangers);
         for peer in peers {
             if self.on() {
                 cloud.ban(now, peer, BAN);
@@ -111,7 +114,6 @@ impl Do {
                 cloud.unban(now, peer);
             }
         }
-        Ok(())
     }
 
     fn server_clock(

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use cloud::{Cloud, Cut, Directive, Ending, Exchange, Pace, Reply};
 use events::Phase;
 use scenario::Action;
-use scenario::action::{LostReply, Respond, RetryAfter};
+use scenario::action::{LostReply, Message, Respond, RetryAfter};
 use sim::Instant;
 
 /// The last second that an HTTP date can tell: 9999-12-31T23:59:59Z.
@@ -19,6 +19,7 @@ const HTML: &str = "<!DOCTYPE html>\n<html><head><title>502 Bad Gateway</title><
 /// Whether an action changes the reply, which has to be there first.
 pub(super) fn is_late(action: &Action) -> bool {
     match action {
+        on_the_way_in if on_the_way_in.is_on_the_way_in() => false,
         Action::ResetConnection(reset) => reset.after_byte.is_some(),
         Action::Truncate(_)
         | Action::Dribble(_)
@@ -39,6 +40,7 @@ pub(super) fn is_late(action: &Action) -> bool {
 pub(super) fn phase(action: &Action) -> Phase {
     match action {
         Action::Blackhole(_) => Phase::FirstByte,
+        on_the_way_in if on_the_way_in.is_on_the_way_in() => Phase::FirstByte,
         late if is_late(late) => Phase::AfterEffect,
         _ => Phase::BeforeEffect,
     }
@@ -77,9 +79,9 @@ pub(super) fn directives(
             Action::DuplicateReply => shapes.push(Directive::Duplicate),
             Action::Dribble(d) => shapes.push(pace(d.bytes.value, d.every.duration(), false)),
             Action::SlowBody(d) => shapes.push(pace(d.bytes.value, d.every.duration(), true)),
-            Action::Truncate(t) => shapes.push(cut(t.after_byte, Ending::Close)),
+            Action::Truncate(t) => shapes.push(cut(t.after_byte, t.of.value, Ending::Close)),
             Action::ResetConnection(r) => match r.after_byte {
-                Some(byte) => shapes.push(cut(byte, Ending::Abort)),
+                Some(byte) => shapes.push(cut(byte, r.of.value, Ending::Abort)),
                 None => end = Some(Directive::Abort),
             },
             Action::CloseConnection => end = Some(Directive::Close),
@@ -116,11 +118,15 @@ fn change(reply: &mut Option<Reply>, how: impl FnOnce(&mut Reply)) {
     }
 }
 
-fn cut(after: u32, then: Ending) -> Directive {
-    Directive::Cut(Cut {
+fn cut(after: u32, of: Message, then: Ending) -> Directive {
+    let cut = Cut {
         after: after as usize,
         then: Some(then),
-    })
+    };
+    match of {
+        Message::Request => Directive::CutRequest(cut),
+        Message::Reply => Directive::Cut(cut),
+    }
 }
 
 fn pace(chunk: u32, every: Duration, head_at_once: bool) -> Directive {

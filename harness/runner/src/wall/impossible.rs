@@ -122,6 +122,7 @@ impl Looking<'_> {
                 "the access point of a board cannot be changed so"
             }
             Action::Link(_) => "the air between a board and its access point is not in our hands",
+            Action::Tls(_) => "the device of a run speaks plain HTTP",
             Action::Dhcp(_) => "the DHCP server of a board's network is not ours",
             Action::CaptivePortal => "the gateway of a board's network is not ours",
             Action::Dns(_) if self.abilities.dns => return Ok(()),

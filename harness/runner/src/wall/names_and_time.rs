@@ -127,6 +127,7 @@ async fn serve_time(socket: &UdpSocket, settings: &Settings, hub: &SharedHub, cl
             continue;
         };
         let now = clock();
+        hub.borrow_mut().tell(now, Kind::Link(LinkEvent::SntpAsked));
         let time = settings.served_time(now);
         let reply = sntp::answer(&datagram[..len], time, settings.sntp.get());
         let answer = reply

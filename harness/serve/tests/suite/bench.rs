@@ -44,6 +44,7 @@ pub(crate) fn options() -> Options {
             device: DEVICE.to_owned(),
             host: "cloud.oceanremote.test".to_owned(),
             port: 80,
+            tls: false,
             seed: 1,
         },
         faults: Vec::new(),
@@ -110,9 +111,11 @@ pub(crate) fn with_faults(yaml: &str) -> Running {
 }
 
 pub(crate) fn with_tls(tls: TlsOptions) -> Running {
+    let mut options = options();
+    options.served.tls = true;
     start(Options {
         tls: Some(tls),
-        ..options()
+        ..options
     })
 }
 

@@ -101,6 +101,44 @@ fn each_fault_is_seen_as_what_it_is_and_healed() {
 }
 
 #[test]
+fn a_fault_of_the_plan_goes_before_what_was_set_by_hand() {
+    let server = with_tls(tls());
+    let post = |action: &str| {
+        let fault = format!(r#"{{"name":"it","when":"1ns","do":{{"tls":"{action}"}}}}"#);
+        assert_eq!(server.control("POST", "/v1/faults", &fault).0, 201, "{fault}");
+    };
+    server.control("PUT", "/v1/tls", r#"{"fault":"wrong-name","times":1}"#);
+    for (fault, seen) in [
+        ("expired", "certificate expired"),
+        ("not-yet-valid", "certificate not valid yet"),
+        ("unknown-ca", "BadSignature"),
+        ("handshake-cut-off", ""),
+    ] {
+        post(fault);
+        let error = status(&server, BOTH).expect_err(fault);
+        assert!(error.contains(seen), "{fault}: {error}");
+        assert_eq!(server.control("DELETE", "/v1/faults/it", "").0, 200);
+    }
+    let error = status(&server, BOTH).expect_err("set by hand");
+    assert!(error.contains("certificate not valid for name"), "{error}");
+    assert_eq!(status(&server, BOTH), Ok(404));
+    for (fault, served, refused) in [
+        ("only-tls12", &version::TLS12, &version::TLS13),
+        ("only-tls13", &version::TLS13, &version::TLS12),
+    ] {
+        post(fault);
+        assert_eq!(status(&server, &[served]), Ok(404), "{fault}");
+        assert!(status(&server, &[refused]).is_err(), "{fault}");
+        server.control("DELETE", "/v1/faults/it", "");
+    }
+    let without = plain();
+    let fault = r#"{"name":"it","when":"1s","do":{"tls":"expired"}}"#;
+    let (status, answer) = without.control("POST", "/v1/faults", fault);
+    assert_eq!(status, 422, "{answer}");
+    assert!(answer.to_string().contains("started with --tls"), "{answer}");
+}
+
+#[test]
 fn a_fault_may_be_there_from_the_start_and_wrong_wishes_are_refused() {
     let server = with_tls(TlsOptions {
         fault: TlsFault::Expired,
