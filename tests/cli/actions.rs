@@ -95,7 +95,7 @@ const ROWS: &[(How, &str, &str)] = &[
     (Lasting, "{ limits: { requests: 0 } }", r#"requests: { status: 429 }"#),
 
     (Lasting, "{ server-clock: { offset: 301s } }", r#"serial: { text: "The server rejects our clock" }"#),
-    (Lasting, "{ server-clock: { step: 10m } }", r#"serial: { text: "The server rejects our clock" }"#),
+    (Fatal, "{ server-clock: { step: 10m } }", r#"serial: { text: "The server rejects our clock" }"#),
     (ForAnHour, "{ server-clock: { drift-ppm: 100000 } }", r#"serial: { text: "The server rejects our clock" }"#),
     (Lasting, "{ ntp-clock: { offset: 301s } }", r#"serial: { text: "NTP differs from our clock by 30" }"#),
     (Lasting, "{ ntp: silent }", r#"serial: { text: "NTP failed: no answer" }"#),
@@ -129,7 +129,7 @@ fn faults(how: How, action: &str) -> String {
         ForAnHour => ("2m", "1h"),
         FatalFromTheStart => ("1ms", ""),
     };
-    let lasts = if lasts.is_empty() || action.contains("step:") {
+    let lasts = if lasts.is_empty() {
         String::new()
     } else {
         format!(", for: {lasts}")
@@ -211,7 +211,7 @@ fn in_capture(fault: &str, wanted: impl Fn(&[u8]) -> bool) -> usize {
     let plan = if fault.is_empty() { "" } else { "faults:\n" };
     let text = format!(
         "name: X\nversion: 1\nbench: {{duration: 4m, provisioning: {{interval: {{ntp: 15s}}}}}}\n{plan}{fault}expect:\n  \
-         - liveness: {{within: 1m}}\n"
+         - liveness: {{within: 1m, after: 3m}}\n"
     );
     let rig = Rig::with(&[("x.yaml", &text)]);
     rig.oceanrig(&["run", "x.yaml", "--out", "out"]).exits(0);

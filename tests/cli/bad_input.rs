@@ -147,7 +147,7 @@ fn a_plan_that_cannot_be_carried_out_is_refused_with_line_and_column() {
     refused_plan(
         "  - {name: a, when: {request: {endpoint: renew-sesion}}, do: half-open}",
         "did you mean `renew-session`?",
-        "bad.yaml:5:43",
+        "bad.yaml:5:42",
     );
     refused_plan(
         "  - {name: a, when: 11m, do: reset}",
@@ -156,8 +156,8 @@ fn a_plan_that_cannot_be_carried_out_is_refused_with_line_and_column() {
     );
     refused_plan(
         "  - {name: a, when: {serial: {text: boot, nth: 0}}, do: reset}",
-        "0",
-        "bad.yaml:5:",
+        "the 0th never comes: occurrences count from 1",
+        "bad.yaml:5:21",
     );
     refused_plan(
         "  - {name: a, when: {request: {endpoint: commands, status: 200}}, do: {respond: 500}}",
@@ -182,7 +182,7 @@ fn a_plan_that_cannot_be_carried_out_is_refused_with_line_and_column() {
     refused_plan(
         "  - {name: a, when: 1m, do: {dns: silent}, for: 2m}\n  - {name: b, when: 2m, do: {dns: nxdomain}, for: 2m}",
         "`b` contradicts `a`: both set what DNS answers at the same time",
-        "bad.yaml:6:31",
+        "bad.yaml:6:29",
     );
     refused_plan(
         "  - {name: a, when: 1m, do: {respond: 500}, endpoint: commands}",

@@ -3,7 +3,7 @@
 //! The plan and the hub are those of a bench. There is no device, no radio and no network here: what is done to
 //! them is refused before it is planned.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use cloud::{Cloud, Directive, Interposer, Phase};
