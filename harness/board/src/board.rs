@@ -9,13 +9,16 @@ use espflash::target::Chip;
 use serialport::SerialPort as _;
 
 use crate::clock::HostClock;
-use crate::config::{After, BoardConfig};
+use crate::config::BoardConfig;
+use crate::console::OpenAgain;
 use crate::error::BoardError;
 use crate::flash::{self, ChipInfo, Flashed, Progress};
 use crate::guard::guarded;
 use crate::image::FlashPlan;
+use crate::line::{Lines, SerialLine};
 use crate::lock::{BoardLock, Holder};
-use crate::ports::{self, Port};
+use crate::ports::{self, Port, PortKind};
+use crate::probe;
 use crate::serial_board::SerialBoard;
 
 /// A board that belongs to this process. Dropping it lets go of it.
@@ -71,6 +74,11 @@ impl Board {
         self.in_download = None;
         let parts = plan.build(&self.config.chip)?;
         self.find_port_again()?;
+        if let Some(selector) = &self.config.probe {
+            let flashed = probe::flash(&self.config, selector, &parts, progress)?;
+            self.symbols = plan.symbols();
+            return Ok(flashed);
+        }
         let (flashed, connection) = flash::flash(&self.config, &self.port, &parts, progress)?;
         self.in_download = Some(connection);
         self.symbols = plan.symbols();
@@ -84,6 +92,9 @@ impl Board {
     pub fn identify(&mut self) -> Result<ChipInfo, BoardError> {
         self.in_download = None;
         self.find_port_again()?;
+        if let Some(selector) = &self.config.probe {
+            return probe::identify(&self.config, selector);
+        }
         let (info, connection) = flash::identify(&self.config, &self.port)?;
         self.in_download = Some(connection);
         self.start(HostClock::start())?;
@@ -95,6 +106,27 @@ impl Board {
     /// # Errors
     /// When the port cannot be opened, or there is no way to reset the chip.
     pub fn start(&mut self, clock: HostClock) -> Result<SerialBoard, BoardError> {
+        let (lines, open_again) = if self.port.kind == PortKind::Probe {
+            probe::lines(&self.config, &self.port, self.symbols.as_deref())?
+        } else {
+            self.open_console()?
+        };
+        let mut board = SerialBoard::listen(
+            self.config.clone(),
+            self.port.clone(),
+            lines,
+            open_again,
+            clock,
+            self.symbols.clone(),
+        );
+        if self.has_reset() {
+            board.start_over()?;
+        }
+        Ok(board)
+    }
+
+    /// Opens the port of the console; a chip without another way is started by its watchdog.
+    fn open_console(&mut self) -> Result<(Lines, OpenAgain), BoardError> {
         let mut native = match self.in_download.take() {
             Some(mut connection) => {
                 if !self.has_reset() {
@@ -118,23 +150,15 @@ impl Board {
         native
             .set_baud_rate(self.config.baud)
             .map_err(|e| self.refused("set the baud rate", &e))?;
-        let mut board = SerialBoard::listen(
-            self.config.clone(),
-            self.port.clone(),
-            native,
-            clock,
-            self.symbols.clone(),
-        )?;
-        if self.has_reset() {
-            board.start_over()?;
-        }
-        Ok(board)
+        let lines = SerialLine::pair(Box::new(native), self.port.kind)
+            .map_err(|e| self.refused("listen to it", &e))?;
+        let (place, baud) = (self.port.clone(), self.config.baud);
+        Ok((lines, Box::new(move || SerialLine::open_again(&place, baud))))
     }
 
     /// Whether there is a way to reset the chip.
     fn has_reset(&self) -> bool {
-        self.config.commands.reset.is_some()
-            || (self.config.after == After::HardReset && self.port.kind.has_modem_lines())
+        self.config.commands.reset.is_some() || self.port.can_reset(self.config.after)
     }
 
     /// A USB device may have another number since the last time.

@@ -144,6 +144,48 @@ pub enum Console {
     UsbSerialJtag,
 }
 
+/// A debug probe on USB: `303a:1001`, or `303a:1001:SERIAL` where there are several.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct ProbeSelector {
+    /// USB vendor.
+    pub vid: u16,
+    /// USB product.
+    pub pid: u16,
+    /// Serial number of the USB device.
+    pub serial: Option<String>,
+}
+
+impl fmt::Display for ProbeSelector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04x}:{:04x}", self.vid, self.pid)?;
+        match &self.serial {
+            Some(serial) => write!(f, ":{serial}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl TryFrom<String> for ProbeSelector {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<ProbeSelector, String> {
+        let wrong = || {
+            format!(
+                "`{text}` is no debug probe: expected \"VID:PID\" or \"VID:PID:SERIAL\" as in \"303a:1001\""
+            )
+        };
+        let mut fields = text.splitn(3, ':');
+        let mut number = || u16::from_str_radix(fields.next().unwrap_or_default(), 16).map_err(|_| wrong());
+        let (vid, pid) = (number()?, number()?);
+        Ok(ProbeSelector {
+            vid,
+            pid,
+            serial: fields.next().map(str::to_owned).filter(|s| !s.is_empty()),
+        })
+    }
+}
+
 /// A program and its arguments; never a shell line.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Vec<String>")]
@@ -211,6 +253,8 @@ pub struct BoardConfig {
     pub port: Option<String>,
     /// The chip's MAC address. With `port` it is checked when the chip is flashed.
     pub mac: Option<Mac>,
+    /// The debug probe that flashes it. Without `port` and `mac` it shows the log by RTT, too.
+    pub probe: Option<ProbeSelector>,
     /// The kind of chip in the spelling of espflash: `esp32c3`.
     pub chip: String,
     /// Baud rate of the firmware's console.
@@ -409,6 +453,7 @@ struct RawFile {
 struct RawBoard {
     port: Option<Spanned<String>>,
     mac: Option<Spanned<String>>,
+    probe: Option<ProbeSelector>,
     chip: Option<Spanned<String>>,
     baud: Option<Spanned<u32>>,
     flash_baud: Option<Spanned<u32>>,
@@ -464,7 +509,7 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 impl RawBoard {
     fn check(self, name: &str, span: Range<usize>) -> Result<BoardConfig, Fault> {
         let fault = |span: &Range<usize>, message: String| Err(Fault::At(span.clone(), message));
-        if self.port.is_none() && self.mac.is_none() {
+        if self.port.is_none() && self.mac.is_none() && self.probe.is_none() {
             return fault(
                 &span,
                 format!("the board `{name}` needs `port = \"/dev/…\"` or `mac = \"aa:bb:cc:dd:ee:ff\"`"),
@@ -537,6 +582,7 @@ impl RawBoard {
             name: name.to_owned(),
             port: self.port.map(Spanned::into_inner),
             mac,
+            probe: self.probe,
             chip,
             baud: baud(self.baud, 115_200)?,
             flash_baud: baud(self.flash_baud, 460_800)?,

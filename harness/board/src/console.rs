@@ -1,20 +1,17 @@
 //! The thread that listens to the port, and finds it again when it was away.
 
-use std::io::{self, Read as _};
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use serialport::SerialPort;
 use sim::Instant;
 
 use crate::clock::{self, HostClock};
-use crate::ports::{self, Port};
+use crate::line::{Line, Lines};
 
-/// How long a read waits before it looks whether to stop.
-const PATIENCE: Duration = Duration::from_millis(50);
 /// How often a port that is away is looked for.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -35,9 +32,11 @@ pub(crate) enum Sign {
 pub type Waker = Arc<dyn Fn() + Send + Sync>;
 
 struct Shared {
-    /// For writing and for the modem lines; `None` while the port is away.
-    port: Mutex<Option<Box<dyn SerialPort>>>,
+    /// For writing and for resets; `None` while the port is away.
+    line: Mutex<Option<Box<dyn Line>>>,
     waker: Mutex<Option<Waker>>,
+    /// The supply is off: the port may be away for as long as that lasts.
+    off: AtomicBool,
     stop: AtomicBool,
 }
 
@@ -48,10 +47,12 @@ pub(crate) struct Console {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What the thread needs to find the port again.
+/// Opens the line anew, if it is there.
+pub(crate) type OpenAgain = Box<dyn Fn() -> Option<Lines> + Send>;
+
+/// What the thread needs to find the line again.
 pub(crate) struct Listener {
-    pub place: Port,
-    pub baud: u32,
+    pub open_again: OpenAgain,
     pub reconnect: Duration,
     pub clock: HostClock,
 }
@@ -61,30 +62,35 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Console {
-    /// Listens to `port`, which is open.
+    /// Listens to a line that is open.
     #[expect(clippy::disallowed_methods, reason = "a driver: a serial port blocks")]
-    pub(crate) fn listen(mut port: Box<dyn SerialPort>, listener: Listener) -> serialport::Result<Console> {
-        port.set_timeout(PATIENCE)?;
+    pub(crate) fn listen((line, other): Lines, listener: Listener) -> Console {
         let shared = Arc::new(Shared {
-            port: Mutex::new(Some(port.try_clone()?)),
+            line: Mutex::new(Some(other)),
             waker: Mutex::new(None),
+            off: AtomicBool::new(false),
             stop: AtomicBool::new(false),
         });
         let (sender, signs) = mpsc::channel();
         let thread = std::thread::spawn({
             let shared = shared.clone();
-            move || listen(port, &listener, &shared, &sender)
+            move || listen(line, &listener, &shared, &sender)
         });
-        Ok(Console {
+        Console {
             shared,
             signs,
             thread: Some(thread),
-        })
+        }
     }
 
     /// Calls `waker` from the thread whenever there is a sign.
     pub(crate) fn set_waker(&self, waker: Waker) {
         *lock(&self.shared.waker) = Some(waker);
+    }
+
+    /// Tells that the supply was switched: while it is off, a port that is away is not given up.
+    pub(crate) fn set_power(&self, on: bool) {
+        self.shared.off.store(!on, Ordering::Relaxed);
     }
 
     /// The next sign, if there is one now.
@@ -104,9 +110,9 @@ impl Console {
         }
     }
 
-    /// Does something with the port, or nothing while it is away.
-    pub(crate) fn with_port<T>(&self, body: impl FnOnce(&mut dyn SerialPort) -> T) -> Option<T> {
-        lock(&self.shared.port).as_mut().map(|port| body(port.as_mut()))
+    /// Does something with the line, or nothing while it is away.
+    pub(crate) fn with_line<T>(&self, body: impl FnOnce(&mut dyn Line) -> T) -> Option<T> {
+        lock(&self.shared.line).as_mut().map(|line| body(line.as_mut()))
     }
 }
 
@@ -119,12 +125,7 @@ impl Drop for Console {
     }
 }
 
-fn listen(
-    mut port: Box<dyn SerialPort>,
-    listener: &Listener,
-    shared: &Shared,
-    sender: &Sender<(Instant, Sign)>,
-) {
+fn listen(mut line: Box<dyn Line>, listener: &Listener, shared: &Shared, sender: &Sender<(Instant, Sign)>) {
     let tell = |sign| {
         let told = sender.send((listener.clock.now(), sign)).is_ok();
         if let Some(waker) = lock(&shared.waker).clone() {
@@ -134,20 +135,20 @@ fn listen(
     };
     let mut buffer = [0; 4096];
     while !shared.stop.load(Ordering::Relaxed) {
-        match port.read(&mut buffer) {
-            Ok(len @ 1..) => {
+        match line.read(&mut buffer) {
+            Ok(len) => {
                 if !tell(Sign::Bytes(buffer[..len].to_vec())) {
                     return;
                 }
             }
             Err(e) if matches!(e.kind(), io::ErrorKind::TimedOut | io::ErrorKind::Interrupted) => {}
-            Err(_) | Ok(0) => {
+            Err(_) => {
                 let since = clock::monotonic();
-                *lock(&shared.port) = None;
-                drop(port);
+                *lock(&shared.line) = None;
+                drop(line);
                 tell(Sign::Lost);
                 match find_again(listener, shared, since) {
-                    Some(found) => port = found,
+                    Some(found) => line = found,
                     None => {
                         tell(Sign::Gone);
                         return;
@@ -159,36 +160,18 @@ fn listen(
     }
 }
 
-/// Opens the port anew as soon as it is back, within the time that it may be away.
-fn find_again(
-    listener: &Listener,
-    shared: &Shared,
-    since: std::time::Instant,
-) -> Option<Box<dyn SerialPort>> {
+/// Opens the line anew as soon as it is back, within the time that it may be away.
+fn find_again(listener: &Listener, shared: &Shared, lost: std::time::Instant) -> Option<Box<dyn Line>> {
+    let mut since = lost;
     while since.elapsed() < listener.reconnect && !shared.stop.load(Ordering::Relaxed) {
         clock::pause(LOOK);
-        let Some(name) = name_now(&listener.place) else {
-            continue;
-        };
-        let Ok(mut port) = serialport::new(name, listener.baud).timeout(PATIENCE).open() else {
-            continue;
-        };
-        let (Ok(()), Ok(clone)) = (port.set_timeout(PATIENCE), port.try_clone()) else {
-            continue;
-        };
-        *lock(&shared.port) = Some(clone);
-        return Some(port);
+        if shared.off.load(Ordering::Relaxed) {
+            since = clock::monotonic();
+        }
+        if let Some((line, other)) = (listener.open_again)() {
+            *lock(&shared.line) = Some(other);
+            return Some(line);
+        }
     }
     None
-}
-
-/// What the port is called now: a USB device that comes back may get another number.
-fn name_now(place: &Port) -> Option<String> {
-    if place.usb.is_some() && place.serial.is_some() {
-        let same = |p: &Port| p.usb == place.usb && p.serial == place.serial;
-        return ports::connected().into_iter().find(same).map(|p| p.name);
-    }
-    std::path::Path::new(&place.name)
-        .exists()
-        .then(|| place.name.clone())
 }

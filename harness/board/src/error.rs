@@ -167,6 +167,12 @@ pub enum BoardError {
         /// Its panic message.
         message: String,
     },
+    /// The board has a debug probe, and this oceanrig cannot speak to it.
+    #[error("this oceanrig was built without probe-rs, which the debug probe {probe} needs")]
+    NoProbeSupport {
+        /// The probe.
+        probe: String,
+    },
     /// Whoever asked for it has changed their mind.
     #[error("interrupted while flashing")]
     Cancelled,
@@ -209,6 +215,7 @@ impl BoardError {
             | BoardError::AccessPoint { .. }
             | BoardError::Disk { .. }
             | BoardError::Port { .. }
+            | BoardError::NoProbeSupport { .. }
             | BoardError::Cancelled => Trouble::Bench,
         }
     }
@@ -285,6 +292,9 @@ impl BoardError {
             BoardError::Port { .. } => "unplug the board and plug it in again".to_owned(),
             BoardError::Panicked { .. } => {
                 "try again with `stub = false`; when it happens again, please report it with this message".to_owned()
+            }
+            BoardError::NoProbeSupport { .. } => {
+                "build it with `--features probe-rs`, or name a serial `port` instead of `probe` in boards.toml".to_owned()
             }
             BoardError::Cancelled => "the chip may hold half an image: the next run flashes it anew".to_owned(),
         }

@@ -283,6 +283,7 @@ fn connect(serial: NativePort, port: &Port, before: ResetBeforeOperation) -> Con
         serial_number: port.serial.clone(),
         manufacturer: None,
         product: port.product.clone(),
+        interface: None,
     };
     Connection::new(serial, info, ResetAfterOperation::NoReset, before, ROM_BAUD)
 }

@@ -17,10 +17,16 @@ mod error;
 mod flash;
 mod guard;
 mod image;
+mod line;
 mod lock;
 mod mac;
 mod panics;
 mod ports;
+#[cfg(feature = "probe-rs")]
+mod probe;
+#[cfg(not(feature = "probe-rs"))]
+#[path = "no_probe.rs"]
+mod probe;
 mod reset;
 mod serial_board;
 mod watch;
@@ -31,7 +37,7 @@ pub use clock::HostClock;
 pub use command::{CommandError, run as run_command};
 pub use config::{
     AccessPointControl, After, Argv, Before, BoardConfig, Boards, Commands, ConfigError, Console, FILE_NAME,
-    Secret,
+    ProbeSelector, Secret,
 };
 pub use console::Waker;
 pub use error::{BoardError, PortUser};

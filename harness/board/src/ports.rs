@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serialport::{SerialPortInfo, SerialPortType};
 
-use crate::config::BoardConfig;
+use crate::config::{After, BoardConfig, ProbeSelector};
 use crate::error::{BoardError, PortUser};
 use crate::mac::Mac;
 
@@ -24,6 +24,8 @@ pub enum PortKind {
     UsbBridge,
     /// A pseudo terminal: no modem lines.
     Pty,
+    /// A debug probe, and no port at all.
+    Probe,
     /// Anything else.
     Other,
 }
@@ -35,13 +37,14 @@ impl PortKind {
             PortKind::UsbSerialJtag => "usb-serial-jtag",
             PortKind::UsbBridge => "usb-bridge",
             PortKind::Pty => "pty",
+            PortKind::Probe => "probe",
             PortKind::Other => "serial",
         }
     }
 
     /// Whether DTR and RTS exist.
     pub const fn has_modem_lines(self) -> bool {
-        !matches!(self, PortKind::Pty)
+        !matches!(self, PortKind::Pty | PortKind::Probe)
     }
 }
 
@@ -88,6 +91,27 @@ impl Port {
             }
         }
         port
+    }
+
+    /// A board that only a debug probe is connected to.
+    fn of_probe(probe: &ProbeSelector) -> Port {
+        Port {
+            name: format!("probe {probe}"),
+            device: PathBuf::from(format!("/probe/{probe}")),
+            kind: PortKind::Probe,
+            mac: None,
+            usb: Some((probe.vid, probe.pid)),
+            product: None,
+            serial: probe.serial.clone(),
+        }
+    }
+
+    /// Whether the chip can be reset through it.
+    pub(crate) fn can_reset(&self, after: After) -> bool {
+        match self.kind {
+            PortKind::Probe => true,
+            kind => after == After::HardReset && kind.has_modem_lines(),
+        }
     }
 
     /// Names under which the board on this port is locked.
@@ -160,6 +184,9 @@ fn find_among(config: &BoardConfig, connected: Vec<Port>) -> Result<Port, BoardE
             },
         ));
     }
+    if let (None, Some(probe)) = (config.mac, &config.probe) {
+        return Ok(Port::of_probe(probe));
+    }
     match connected
         .iter()
         .position(|p| p.mac.is_some() && p.mac == config.mac)
@@ -180,6 +207,10 @@ fn find_among(config: &BoardConfig, connected: Vec<Port>) -> Result<Port, BoardE
 /// # Errors
 /// [`BoardError::NoPermission`], [`BoardError::PortInUse`], [`BoardError::PortVanished`].
 pub fn check(port: &Port) -> Result<(), BoardError> {
+    if port.kind == PortKind::Probe {
+        // Only opening tells.
+        return Ok(());
+    }
     #[cfg(unix)]
     if let Err(errno) = rustix::fs::access(
         &port.device,
@@ -335,6 +366,7 @@ mod tests {
                 serial_number: Some(serial.to_owned()),
                 manufacturer: None,
                 product: Some("a product".to_owned()),
+                interface: None,
             }),
         })
     }

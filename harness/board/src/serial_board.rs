@@ -6,17 +6,16 @@ use std::time::Duration;
 use dut::{Capabilities, Dut, DutError, Observation};
 use esp32c3::symbols::SymbolTable;
 use events::SerialPort as ChipConsole;
-use serialport::SerialPort;
 use sim::Instant;
 use sim::air::FromAir;
 
 use crate::clock::HostClock;
 use crate::command;
-use crate::config::{After, Argv, BoardConfig, Console as Which};
-use crate::console::{Console, Listener, Sign, Waker};
+use crate::config::{Argv, BoardConfig, Console as Which};
+use crate::console::{Console, Listener, OpenAgain, Sign, Waker};
 use crate::error::BoardError;
+use crate::line::Lines;
 use crate::ports::{Port, PortKind};
-use crate::reset;
 use crate::watch::{Heard, Watch};
 
 /// How long [`Dut::run_until`] sleeps at most before it looks whether a printed panic is complete.
@@ -43,46 +42,44 @@ pub struct SerialBoard {
     away: bool,
     /// The port was away for so long, for no reset's sake: what the device said meanwhile is lost.
     hole: Option<Duration>,
+    /// The supply was switched, and the board has said nothing since: its port may go with it.
+    switched: bool,
 }
 
 impl SerialBoard {
-    /// Listens to an open port without touching the chip.
+    /// Listens to an open line without touching the chip.
     pub(crate) fn listen(
         config: BoardConfig,
         port: Port,
-        open: impl SerialPort + 'static,
+        lines: Lines,
+        open_again: OpenAgain,
         clock: HostClock,
         symbols: Option<Arc<SymbolTable>>,
-    ) -> Result<SerialBoard, BoardError> {
+    ) -> SerialBoard {
         let listener = Listener {
-            place: port.clone(),
-            baud: config.baud,
+            open_again,
             reconnect: config.reconnect,
             clock,
         };
-        let console = Console::listen(Box::new(open), listener).map_err(|e| BoardError::Port {
-            port: port.name.clone(),
-            what: "listen to it",
-            why: e.to_string(),
-        })?;
         let which = match (config.console, port.kind) {
             (Some(Which::Uart0), _) => ChipConsole::Uart0,
             (Some(Which::UsbSerialJtag), _) | (None, PortKind::UsbSerialJtag) => ChipConsole::UsbSerialJtag,
             (None, _) => ChipConsole::Uart0,
         };
-        Ok(SerialBoard {
+        SerialBoard {
             name: format!("board:{}", config.name),
             watch: Watch::new(config.baud, symbols),
             config,
             port,
-            console,
+            console: Console::listen(lines, listener),
             which,
             clock,
             seen: Vec::new(),
             gone: false,
             away: false,
             hole: None,
-        })
+            switched: false,
+        }
     }
 
     /// Calls `waker` from another thread whenever there is something to observe; afterwards
@@ -132,12 +129,9 @@ impl SerialBoard {
         self.watch.expect_reset();
         match &self.config.commands.reset {
             Some(argv) => self.command("reset", &argv.clone()),
-            None if self.config.after == After::HardReset && self.port.kind.has_modem_lines() => {
-                let kind = self.port.kind;
-                match self.console.with_port(|port| reset::run(port, kind)) {
+            None if self.port.can_reset(self.config.after) => {
+                match self.console.with_line(|line| line.reset()) {
                     Some(Ok(())) => Ok(()),
-                    // The chip's own USB controller may leave the bus while it is reset.
-                    Some(Err(_)) if kind == PortKind::UsbSerialJtag => Ok(()),
                     Some(Err(e)) => Err(BoardError::Port {
                         port: self.port.name.clone(),
                         what: "reset the chip",
@@ -182,6 +176,7 @@ impl SerialBoard {
     fn sign(&mut self, at: Instant, sign: Sign) {
         match sign {
             Sign::Bytes(bytes) => {
+                self.switched = false;
                 let port = self.which;
                 // What a line means comes right after it, and not in the middle of the next one.
                 for line in bytes.split_inclusive(|byte| *byte == b'\n') {
@@ -199,7 +194,7 @@ impl SerialBoard {
             Sign::Back(gap) => {
                 self.away = false;
                 // The chip's own USB controller leaves the bus at every reset; a bridge does not.
-                if self.port.kind != PortKind::UsbSerialJtag {
+                if self.port.kind != PortKind::UsbSerialJtag && !self.switched {
                     self.hole = Some(gap);
                 }
                 self.seen.push((at, Observation::PortBack { gap }));
@@ -270,11 +265,7 @@ impl Dut for SerialBoard {
     }
 
     fn serial_input(&mut self, bytes: &[u8]) -> Result<(), DutError> {
-        let written = self.console.with_port(|port| {
-            port.write_all(bytes)?;
-            port.flush()
-        });
-        match written {
+        match self.console.with_line(|line| line.write(bytes)) {
             Some(Ok(())) => Ok(()),
             Some(Err(e)) => Err(failed(BoardError::Port {
                 port: self.port.name.clone(),
@@ -313,6 +304,8 @@ impl Dut for SerialBoard {
                 "boards.toml declares no `commands.power-off` and `commands.power-on`",
             );
         };
+        self.switched = true;
+        self.console.set_power(on);
         self.command(name, &argv).map_err(failed)
     }
 

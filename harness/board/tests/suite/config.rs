@@ -86,7 +86,7 @@ hostapd = "/var/run/hostapd/wlan0"
 const WRONG: &[(&str, &str)] = &[
     (
         "[board.desk]\nprot = '/dev/ttyUSB0'\n",
-        "boards.toml:2:1: unknown field `prot`, expected one of `port`, `mac`, `chip`",
+        "boards.toml:2:1: unknown field `prot`, expected one of `port`, `mac`, `probe`, `chip`",
     ),
     (
         "[boards.desk]\n",
@@ -119,6 +119,10 @@ const WRONG: &[(&str, &str)] = &[
     (
         "[board.desk]\nport = 'x'\n[board.desk.commands]\nreset = []\n",
         "boards.toml:4:9: a command needs a program",
+    ),
+    (
+        "[board.desk]\nprobe = '303a'\n",
+        "boards.toml:2:9: `303a` is no debug probe: expected \"VID:PID\" or \"VID:PID:SERIAL\"",
     ),
     (
         "[board.desk]\nport = 'x'\nhost = 'my-laptop'\n",

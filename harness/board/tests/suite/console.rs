@@ -96,7 +96,7 @@ fn bytes_go_both_ways_with_times_of_the_host() {
 }
 
 #[test]
-fn a_port_that_comes_back_is_found_again() {
+fn a_port_that_comes_back_is_found_again_and_leaves_a_hole() {
     let _turn = alone();
     let dir = tempfile::tempdir().unwrap();
     let link = dir.path().join("port");
@@ -120,10 +120,49 @@ fn a_port_that_comes_back_is_found_again() {
     };
     assert!((500..5_000).contains(&gap.as_millis()), "{gap:?}");
     assert!(!dut.is_away());
-    master.write_all(b"here again\n").unwrap();
-    let seen = until(&mut dut, |seen| text(seen).ends_with('\n'));
-    assert_eq!(text(&seen), "here again\n");
+    // What was said meanwhile is lost: there is no verdict on the firmware any more, but the board can be used.
+    let error = dut.run_until(Instant::from_secs(60)).unwrap_err();
+    assert!(error.to_string().contains("came back after"), "{error}");
     dut.serial_input(b"y").unwrap();
+    let mut typed = [0];
+    master.read_exact(&mut typed).unwrap();
+    assert_eq!(&typed, b"y");
+}
+
+#[test]
+fn a_port_that_goes_with_the_supply_is_no_loss() {
+    let _turn = alone();
+    let dir = tempfile::tempdir().unwrap();
+    let link = dir.path().join("port");
+    let first = plug_in(&link);
+    let config = config(&link, "reconnect = '400ms'");
+    let power = board::Argv::new(vec!["true".to_owned()]);
+    let mut board = Board::claim(&BoardConfig {
+        commands: board::Commands {
+            power_off: power.clone(),
+            power_on: power,
+            ..config.commands.clone()
+        },
+        ..config
+    })
+    .unwrap();
+    let mut dut = board.start(HostClock::start()).unwrap();
+    assert!(dut.capabilities().power);
+    dut.set_power(false).unwrap();
+    drop(first);
+    // Longer than the port may be away by itself.
+    std::thread::sleep(Duration::from_millis(1_000));
+    let (mut master, _slave) = plug_in(&link);
+    dut.set_power(true).unwrap();
+    let seen = until(&mut dut, |seen| {
+        seen.iter()
+            .any(|(_, o)| matches!(o, Observation::PortBack { .. }))
+    });
+    assert_eq!(seen[0].1, Observation::PortLost);
+    assert!(dut.lost().is_none());
+    master.write_all(b"power-on\n").unwrap();
+    let seen = until(&mut dut, |seen| text(seen).ends_with('\n'));
+    assert_eq!(text(&seen), "power-on\n");
 }
 
 #[test]
