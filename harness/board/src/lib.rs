@@ -9,6 +9,7 @@
 
 mod access_point;
 mod board;
+mod boards_toml;
 mod clock;
 mod command;
 mod config;

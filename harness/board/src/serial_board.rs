@@ -305,8 +305,11 @@ impl Dut for SerialBoard {
             );
         };
         self.switched = true;
-        self.console.set_power(on);
-        self.command(name, &argv).map_err(failed)
+        // Until the supply is back for certain the port is not waited for.
+        self.console.set_power(false);
+        let done = self.command(name, &argv).map_err(failed);
+        self.console.set_power(on || done.is_err());
+        done
     }
 
     fn not_running(&mut self, waited: Duration) -> Option<DutError> {
