@@ -149,6 +149,29 @@ const tests = {
     await close();
   },
 
+  async 'tells what a board can come to, each in its own words'() {
+    const { page, bad, close } = await open(at('verdicts.html'));
+    assert.match(await page.textContent('.summary'), /1 passed, 1 failed, 1 bench error, 1 quarantined, 1 skipped/);
+    assert.match(await page.textContent('#runs'), /board:desk, time scale 60/);
+    const told = {
+      known: ['Known failure', /A known failure, in quarantine\.the access point restarts by itself \(until 2027-01-31\)/],
+      late: ['Fail', /its quarantine ended on 2027-01-31/],
+      again: ['Pass', /Attempt 1 came to nothing\.flashing failed: the chip does not answer/],
+      lost: ['Bench error', /no verdict on the firmware: the port vanished\..*ttyACM0 vanished.*Next step: check the cable/s],
+      skipped: ['Skipped', /It did not run\.needs an access point that can be switched/],
+    };
+    for (const [name, [verdict, text]] of Object.entries(told)) {
+      await page.locator('#runs a', { hasText: name }).first().click();
+      await page.waitForFunction((n) => document.querySelector('#title').textContent === n, name);
+      assert.equal(await page.textContent('#verdict'), verdict);
+      assert.match(await page.textContent('#failures'), text);
+      assert.match(await page.textContent('#facts'), /time scale60: the contract's intervals are divided by it/);
+      await accessible(page, name);
+    }
+    assert.deepEqual(bad, []);
+    await close();
+  },
+
   async 'passes axe in light and dark, wide and narrow'() {
     for (const colorScheme of ['light', 'dark']) {
       for (const [name, viewport] of [['wide', { width: 1440, height: 1000 }], ['phone', { width: 390, height: 844 }]]) {
