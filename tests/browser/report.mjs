@@ -153,6 +153,11 @@ const tests = {
     const { page, bad, close } = await open(at('verdicts.html'));
     assert.match(await page.textContent('.summary'), /1 passed, 1 failed, 1 bench error, 1 quarantined, 1 skipped/);
     assert.match(await page.textContent('#runs'), /board:desk, time scale 60/);
+    // Each run has its mark in the list, in sight.
+    for (const mark of await page.locator('#runs .verdict').all()) {
+      const box = await mark.boundingBox();
+      assert.ok(box && box.x > 0 && box.y > 0 && box.width > 20, await mark.textContent());
+    }
     const told = {
       known: ['Known failure', /A known failure, in quarantine\.the access point restarts by itself \(until 2027-01-31\)/],
       late: ['Fail', /its quarantine ended on 2027-01-31/],

@@ -125,7 +125,7 @@ fn verdict(run: &Run) -> (&'static str, &'static str) {
         Outcome::Passed => ("pass", "Pass"),
         Outcome::Failed { .. } => ("fail", "Fail"),
         Outcome::Infrastructure { .. } => ("infra", "Error"),
-        Outcome::Skipped { .. } => ("skip", "Skip"),
+        Outcome::Skipped { .. } => ("skipped", "Skip"),
     }
 }
 

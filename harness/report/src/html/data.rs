@@ -103,7 +103,7 @@ pub(super) fn of(run: &Run) -> Data<'_> {
         Outcome::Passed => ("pass", Vec::new()),
         Outcome::Failed { reasons } => ("fail", reasons.iter().map(String::as_str).collect()),
         Outcome::Infrastructure { message, .. } => ("infra", vec![message.as_str()]),
-        Outcome::Skipped { reason } => ("skip", vec![reason.as_str()]),
+        Outcome::Skipped { reason } => ("skipped", vec![reason.as_str()]),
     };
     let (trouble, next_step) = match &run.outcome {
         Outcome::Infrastructure { kind, next_step, .. } => (Some(kind.phrase()), next_step.as_deref()),

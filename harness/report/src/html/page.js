@@ -32,7 +32,7 @@ function showRun(i) {
 function fact(name, value) { return value ? el('div', {}, el('dt', {}, name), el('dd', {}, value)) : null; }
 
 function renderHead() {
-  const words = { pass: 'Pass', fail: 'Fail', infra: 'Bench error', skip: 'Skipped' };
+  const words = { pass: 'Pass', fail: 'Fail', infra: 'Bench error', skipped: 'Skipped' };
   $('title').textContent = m.name;
   $('subtitle').textContent = m.title ?? '';
   $('verdict').textContent = m.quarantined ? 'Known failure' : words[m.outcome];
@@ -53,7 +53,7 @@ function renderHead() {
   if (m.quarantined) out.push(box('warn', 'A known failure, in quarantine.', m.quarantine));
   if (m.quarantine_note) out.push(box('warn', `Quarantine: ${m.quarantine_note}.`, m.quarantine));
   if (m.negative) out.push(box('declared', m.negative));
-  if (m.outcome === 'skip') out.push(box('warn', 'It did not run.', m.reasons.join('; ')));
+  if (m.outcome === 'skipped') out.push(box('warn', 'It did not run.', m.reasons.join('; ')));
   else if (!m.finished) out.push(box('warn', 'The run was cut off: what follows ends where it was stopped.'));
   if (m.outcome === 'infra') out.push(box('warn', `It is no verdict on the firmware: ${m.trouble}.`, m.reasons.join('; '), m.next_step && `Next step: ${m.next_step}`));
   let shown = 0;
