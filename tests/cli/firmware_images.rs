@@ -99,7 +99,7 @@ fn a_truncated_firmware_is_refused() {
     let elf = fixture("oceanremote-device.elf.gz");
     refused(
         &elf[..400_000],
-        "truncated: a segment ends at byte 635414, the file has 400000",
+        "truncated: a segment ends at byte 637710, the file has 400000",
     );
     let gz = std::fs::read(concat!(
         env!("CARGO_MANIFEST_DIR"),
