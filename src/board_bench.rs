@@ -98,6 +98,7 @@ impl BoardBench {
         task: &Task<'_>,
         progress: &mut dyn Progress,
     ) -> Result<RunRecord, Stop> {
+        let site = self.site()?;
         let board = match claimed {
             Some(board) => board,
             None => {
@@ -111,7 +112,7 @@ impl BoardBench {
                 claimed.insert(board)
             }
         };
-        let bench = WallBench::open(task.scenario, self.site()?).map_err(|e| stopped(&e))?;
+        let bench = WallBench::open(task.scenario, site).map_err(|e| stopped(&e))?;
         let flash = bench.flash_image(task.limits).map_err(|e| stopped(&e))?;
         let plan = FlashPlan::new(&task.elf.file, &flash).map_err(|e| broken(&e))?;
         let mut watched = Flashing {

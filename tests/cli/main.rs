@@ -4,11 +4,15 @@ mod actions;
 mod bad_input;
 #[cfg(target_os = "linux")]
 mod boards;
+#[cfg(target_os = "linux")]
+mod desk;
 mod determinism;
 mod firmware_images;
 mod flaky;
 mod formats;
 mod interruption;
+#[cfg(target_os = "linux")]
+mod on_a_board;
 mod output;
 mod rig;
 mod snapshots;
