@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 
 : "${OCEANRIG:=./target/release/oceanrig}"          # the program
 : "${OCEANRIG_DUT:=board:desk}"                     # what runs the scenarios; `emulator` for a trial without a board
-: "${OCEANRIG_SCENARIOS:=scenarios}"                # files or directories, separated by spaces
+: "${OCEANRIG_SCENARIOS:=scenarios/boards}"         # files or directories, separated by spaces
 : "${OCEANRIG_TIME_SCALE:=1}"                       # 1 is real time
 : "${OCEANRIG_RETRIES:=2}"                          # for troubles of the bench, never for failures
 : "${OCEANRIG_STATE:=$HOME/.local/state/oceanrig}"  # runs and history
