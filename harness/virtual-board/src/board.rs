@@ -45,6 +45,8 @@ pub struct Board {
     /// How far the chip's time is behind the wall's for good, because the host was too slow.
     pub(crate) slipped: std::time::Duration,
     pub(crate) stopping: bool,
+    /// The clients of the control socket that wait for the end.
+    pub(crate) stopped_by: Vec<usize>,
     elfs: Elfs,
     options: Options,
     /// Until when the network has been heard.
@@ -127,6 +129,7 @@ impl Board {
             clock: Clock::start(),
             slipped: std::time::Duration::ZERO,
             stopping: false,
+            stopped_by: Vec::new(),
             elfs,
             settled: Instant::ZERO,
             epoch,
@@ -251,7 +254,6 @@ impl Board {
                     "the firmware took exception {} at {:#010x}, value {:#010x}",
                     exception.cause, exception.pc, exception.value
                 )),
-                Output::Unmodelled(access) => self.tell(format!("{access:x?}")),
                 _ => {}
             }
         }

@@ -137,8 +137,8 @@ struct Client {
 /// The socket and who is connected.
 #[derive(Debug)]
 pub(crate) struct Control {
-    listener: UnixListener,
-    _file: SocketFile,
+    /// Closed when the board has ended.
+    listener: Option<(UnixListener, SocketFile)>,
     clients: Vec<Client>,
 }
 
@@ -147,8 +147,7 @@ impl Control {
     pub(crate) fn listen(path: &Path) -> Result<(Control, bool), BoardError> {
         let (listener, file, stale) = claim::listen(path)?;
         let control = Control {
-            listener,
-            _file: file,
+            listener: Some((listener, file)),
             clients: Vec::new(),
         };
         Ok((control, stale))
@@ -158,13 +157,15 @@ impl Control {
     pub(crate) fn sockets(&self) -> (Option<&UnixListener>, impl Iterator<Item = (&UnixStream, bool)>) {
         let open = self.clients.len() < MOST_CLIENTS;
         let clients = self.clients.iter().map(|c| (&c.stream, !c.answers.is_empty()));
-        (open.then_some(&self.listener), clients)
+        let listener = self.listener.as_ref().map(|(listener, _)| listener);
+        (listener.filter(|_| open), clients)
     }
 
     /// Takes new connections and reads; gives each complete line with the client that it came from.
     pub(crate) fn take_lines(&mut self) -> Vec<(usize, String)> {
         while self.clients.len() < MOST_CLIENTS
-            && let Ok((stream, _)) = self.listener.accept()
+            && let Some((listener, _)) = &self.listener
+            && let Ok((stream, _)) = listener.accept()
         {
             if stream.set_nonblocking(true).is_ok() {
                 self.clients.push(Client {
@@ -202,6 +203,15 @@ impl Control {
             Err(text) => format!("error {text}\n"),
         };
         client.answers.extend(text.as_bytes());
+    }
+
+    /// Takes the socket away, and then answers who asked for the end: whoever reads that can use the place again.
+    pub(crate) fn end(&mut self, asked: &[usize], answer: &Result<String, String>) {
+        self.listener = None;
+        for n in asked {
+            self.answer(*n, answer);
+        }
+        self.flush();
     }
 
     /// Sends answers, and forgets who has left.

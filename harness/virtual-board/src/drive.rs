@@ -49,18 +49,35 @@ impl Board {
             }
             self.attend();
         }
-        self.control.flush();
-        match &mut self.flash {
-            Some(file) => file.finish(self.chip.flash()),
+        self.end()
+    }
+
+    /// Saves the flash, takes everything away that the board has put somewhere, and tells who asked for it.
+    fn end(&mut self) -> Result<(), BoardError> {
+        let saved = match self.flash.take() {
+            Some(mut file) => file.finish(self.chip.flash()),
             None => Ok(()),
-        }
+        };
+        (self.pty, self.hostapd) = (None, None);
+        let answer = saved
+            .as_ref()
+            .map(|()| String::new())
+            .map_err(ToString::to_string);
+        self.control.end(&self.stopped_by, &answer);
+        saved
     }
 
     /// Looks at every descriptor; a look that finds nothing is cheap.
     fn attend(&mut self) {
         for (client, line) in self.control.take_lines() {
-            let answer = self.command(&line);
-            self.control.answer(client, &answer);
+            match self.command(&line) {
+                Ok(_) if self.stopping => self.stopped_by.push(client),
+                answer => self.control.answer(client, &answer),
+            }
+        }
+        if self.stopping {
+            // Clients keep their numbers until the end.
+            return;
         }
         self.control.flush();
         self.listen_to_hostapd();
