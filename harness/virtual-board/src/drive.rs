@@ -44,10 +44,11 @@ impl Board {
             {
                 tell(&news);
             }
-            if self.wait(stop)? {
+            // Hands reach the chip as it is now, and not as it was when it went to sleep.
+            self.attend();
+            if !self.stopping && self.wait(stop)? {
                 break;
             }
-            self.attend();
         }
         self.end()
     }

@@ -137,7 +137,8 @@ impl Servers {
         self.open(now, net);
         self.accepted
             .retain(|_, (since, _)| now.since(*since) < HANDSHAKE);
-        self.joints.retain(|id, joint| joint.turn(net, *id) == Life::Goes);
+        self.joints
+            .retain(|id, joint| joint.turn(now, net, *id) == Life::Goes);
         self.udp.receive(now, net);
     }
 

@@ -12,6 +12,7 @@ use std::time::Duration;
 use netsim::{Netsim, StreamId};
 use rustix::event::PollFlags;
 use rustix::net::{AddressFamily, SocketType, sockopt};
+use sim::Instant;
 
 /// Unacknowledged bytes towards the device from which on the server has to wait.
 const MOST_UNDER_WAY: usize = 16 * 1024;
@@ -125,7 +126,7 @@ impl Joint {
     }
 
     /// Reads and writes what is possible.
-    pub(crate) fn turn(&mut self, net: &mut Netsim, id: StreamId) -> Life {
+    pub(crate) fn turn(&mut self, now: Instant, net: &mut Netsim, id: StreamId) -> Life {
         let mut buffer = [0; 4096];
         while !self.host_done && net.stream_backlog(id) < MOST_UNDER_WAY {
             match self.socket.read(&mut buffer) {
@@ -135,7 +136,11 @@ impl Joint {
                 }
                 Ok(len) => net.stream_send(id, &buffer[..len]),
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
-                Err(_) => return self.broken(net, id),
+                Err(_) => {
+                    // What came before the reset goes before it.
+                    net.poll(now);
+                    return self.broken(net, id);
+                }
             }
         }
         // With a full window nothing is read, and a reset would wait behind it.
