@@ -14,7 +14,7 @@ pub(crate) enum Backend {
     /// The built-in chip, in virtual time.
     Emulator,
     /// A board, in wall time.
-    Board(BoardBench),
+    Board(Box<BoardBench>),
     /// What a test wants to happen, from the last to the first.
     #[cfg(test)]
     Scripted(std::sync::Mutex<Vec<Result<RunRecord, Stop>>>),

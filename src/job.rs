@@ -152,7 +152,7 @@ pub(crate) fn rules_of(scenario: &Scenario, project: &[Rule]) -> Result<Rules, C
 /// What `--dut` names.
 fn backend(args: &RunArgs) -> Result<Backend, CliError> {
     match &args.dut {
-        DutName::Board(name) => BoardBench::find(name, args).map(Backend::Board),
+        DutName::Board(name) => Ok(Backend::Board(Box::new(BoardBench::find(name, args)?))),
         DutName::Emulator if args.time_scale != 1 => Err(CliError::Usage(
             "--time-scale is for boards: the emulator's time is virtual, and an hour takes it a moment",
         )),
