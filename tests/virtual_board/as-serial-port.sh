@@ -3,7 +3,7 @@
 #
 # Runs COMMAND where the virtual board's PORT is listed among the system's serial ports, as /dev/ttyVB0: for tools that
 # take only ports which the system lists, as espflash's command line does. Nothing outside the command sees it: the
-# names exist in mount namespace of its own (Linux; as root, or where unprivileged user namespaces are allowed).
+# names exist in a mount namespace of its own (Linux; as root, or where unprivileged user namespaces are allowed).
 set -euo pipefail
 
 if [ "${1-}" != --inside ]; then
@@ -19,10 +19,10 @@ fi
 port=$2
 shift 2
 # A /sys/class/tty with one port, on a bus that needs no description.
-tty=$(mktemp -d)
+tty=/sys/class/tty
 mount -t tmpfs tmpfs "$tty"
 mkdir -p "$tty/ttyVB0/device" "$tty/bus/pnp" "$tty/dev"
-ln -s /sys/class/tty/bus/pnp "$tty/ttyVB0/device/subsystem"
+ln -s "$tty/bus/pnp" "$tty/ttyVB0/device/subsystem"
 # A /dev with what programs want, and the port.
 for node in null zero full random urandom tty ptmx; do
     touch "$tty/dev/$node"
@@ -34,5 +34,4 @@ touch "$tty/dev/ttyVB0"
 mount --bind "$port" "$tty/dev/ttyVB0"
 ln -s /proc/self/fd "$tty/dev/fd"
 mount --rbind "$tty/dev" /dev
-mount --rbind "$tty" /sys/class/tty
 exec "$@"
