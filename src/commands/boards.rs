@@ -8,7 +8,7 @@ use board::{Board, BoardConfig, BoardError, Boards, ChipInfo, LockState, Mac, Po
 use clap::{Args, ValueEnum, ValueHint};
 use serde_json::{Value, json};
 
-use crate::error::{CliError, stdout_failed};
+use crate::error::{CliError, stdout_failed, with_causes};
 use crate::exit::Exit;
 
 /// Arguments of `oceanrig boards`.
@@ -218,7 +218,7 @@ fn table(rows: &[Row]) -> String {
             continue;
         };
         if let Some(trouble) = &row.trouble {
-            let _ = writeln!(out, "    {trouble}\n    hint: {}", trouble.help());
+            let _ = writeln!(out, "    {}\n    hint: {}", with_causes(trouble), trouble.help());
         }
         if let LockState::Stale(holder) = &row.lock {
             let _ = writeln!(out, "    left behind by {holder}; the next user takes it over");
@@ -252,7 +252,7 @@ fn object(row: &Row) -> Value {
             "since_unix_s": holder.map(|h| h.since_unix_s),
         },
         "usable": row.trouble.is_none(),
-        "why": row.trouble.as_ref().map(BoardError::to_string),
+        "why": row.trouble.as_ref().map(|trouble| with_causes(trouble)),
         "help": row.trouble.as_ref().map(BoardError::help),
     })
 }

@@ -17,7 +17,7 @@ const POLL: Duration = Duration::from_millis(10);
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
     /// It cannot be started.
-    #[error("the command `{name}` ({line}) cannot be started: {source}")]
+    #[error("the command `{name}` ({line}) cannot be started")]
     Start {
         /// Its key in `boards.toml`.
         name: String,

@@ -138,7 +138,7 @@ pub enum BoardError {
         why: String,
     },
     /// A file of ours cannot be written or read, for example on a full disk.
-    #[error("cannot {what} {}: {source}", path.display())]
+    #[error("cannot {what} {}", path.display())]
     Disk {
         /// What was tried: `write`, `create`, …
         what: &'static str,
@@ -339,7 +339,7 @@ mod tests {
         assert_eq!(full.trouble(), Trouble::Bench);
         assert!(
             full.to_string()
-                .starts_with("cannot write /run/lock/oceanrig/dev-ttyUSB0.lock: ")
+                .starts_with("cannot write /run/lock/oceanrig/dev-ttyUSB0.lock")
         );
         assert!(error(io::ErrorKind::NotFound).help().contains("exists"));
     }
