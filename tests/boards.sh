@@ -48,9 +48,9 @@ done
 
 on_the_board=(--dut board:virtual --boards "$desk/boards.toml" --retries 1)
 "$oceanrig" run scenarios/boards/first-minute.yaml "${on_the_board[@]}" --snapshots --ci --out "$out/first-minute"
-"$oceanrig" run scenarios/boards -k 'healthy*' -k 'lost*' -k 'session*' -k 'wifi*' \
+"$oceanrig" run scenarios/boards -k 'healthy*' -k 'lost*' -k 'session*' -k 'wifi*' -k 'power*' \
     "${on_the_board[@]}" --time-scale "$scale" --out "$out/scaled"
 
 junit=$out/scaled/junit.xml
-[ "$(grep -c '<testcase ' "$junit")" -eq 5 ] || { echo "$junit does not have five cases"; exit 1; }
-[ "$(grep -c "name=\"time-scale\" value=\"$scale\"" "$junit")" -eq 5 ] || { echo "$junit does not say that it was scaled"; exit 1; }
+[ "$(grep -c '<testcase ' "$junit")" -eq 6 ] || { echo "$junit does not have six cases"; exit 1; }
+[ "$(grep -c "name=\"time-scale\" value=\"$scale\"" "$junit")" -eq 6 ] || { echo "$junit does not say that it was scaled"; exit 1; }

@@ -75,7 +75,10 @@ impl Scenario {
             pace.bench(&mut scenario.bench);
         }
         for fault in &mut scenario.faults {
-            pace.fault(fault);
+            let longer = pace.fault(fault);
+            // What comes after a fault that could not be divided comes later; the run waits for it.
+            let duration = &mut scenario.bench.duration.value;
+            *duration = TimeSpan(duration.nanos().saturating_add(longer.nanos()));
         }
         for expectation in &mut scenario.expect {
             pace.expectation(expectation);
@@ -135,14 +138,20 @@ impl Pace {
         }
     }
 
-    fn fault(self, fault: &mut Fault) {
+    /// How much longer the fault lasts, in all, than its time divided.
+    fn fault(self, fault: &mut Fault) -> TimeSpan {
         self.trigger(&mut fault.when.value);
+        let mut longer = 0;
         if let Some(lasts) = &mut fault.lasts {
-            lasts.value = self.shorter(lasts.value).max(lasts.value.min(SHORTEST_FAULT));
+            let divided = self.shorter(lasts.value);
+            lasts.value = divided.max(lasts.value.min(SHORTEST_FAULT));
+            longer = lasts.value.nanos() - divided.nanos();
         }
+        let times = fault.repeat.as_ref().and_then(|r| r.value.times).unwrap_or(1);
         if let Some(interval) = fault.repeat.as_mut().and_then(|r| r.value.interval.as_mut()) {
             *interval = self.shorter(*interval);
         }
+        TimeSpan(longer.saturating_mul(u64::from(times)))
     }
 
     fn trigger(self, trigger: &mut Trigger) {
