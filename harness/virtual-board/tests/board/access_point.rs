@@ -32,8 +32,7 @@ fn hostapd_commands_reach_the_device() {
         hear()
     };
     assert_eq!(say("ATTACH"), "OK\n");
-    let mut terminal = rig.open();
-    rig.tell("reset");
+    let mut terminal = rig.open_at_boot();
     terminal.until("[WIFI] Connected, IP 192.168.4.100");
     assert_eq!(hear(), "<3>AP-STA-CONNECTED 02:00:00:c3:00:01");
     assert!(say("STATUS").contains("ssid[0]=harbour\nnum_sta[0]=1\n"));

@@ -17,9 +17,11 @@ fn set_speed(terminal: &Terminal, baud: u32) {
 #[test]
 fn a_reset_prints_the_boot_and_download_mode_waits() {
     let rig = Rig::with_firmware(&[], |_| {});
-    let mut terminal = rig.open();
+    let mut terminal = rig.open_at_boot();
+    terminal.until("Waiting for provisioning");
     rig.tell("reset");
     let boot = terminal.until("Waiting for provisioning");
+    let boot = boot.trim_start();
     assert!(boot.starts_with("ESP-ROM:esp32c3-api1-20210207\r\n"), "{boot:?}");
     assert!(boot.contains("rst:0x1 (POWERON),boot:0xc (SPI_FAST_FLASH_BOOT)"));
     let status = rig.status();
@@ -45,9 +47,10 @@ fn a_reset_prints_the_boot_and_download_mode_waits() {
 #[test]
 fn the_wrong_rate_is_garbage_and_the_right_one_is_text() {
     let rig = Rig::with_firmware(&[], |_| {});
+    rig.tell("power off");
     let mut terminal = rig.open();
     set_speed(&terminal, 9_600);
-    rig.tell("reset");
+    rig.tell("power on");
     let garbage = terminal.some(20);
     assert!(
         !garbage.contains("ESP") && !garbage.contains("rst"),
@@ -62,8 +65,7 @@ fn the_wrong_rate_is_garbage_and_the_right_one_is_text() {
 #[test]
 fn pulling_the_cable_hangs_up_and_the_chip_runs_on() {
     let rig = Rig::with_firmware(&[], |_| {});
-    let mut terminal = rig.open();
-    rig.tell("reset");
+    let mut terminal = rig.open_at_boot();
     terminal.until("Waiting for provisioning");
     let resets = rig.status()["resets"].clone();
     rig.tell("unplug");

@@ -41,8 +41,7 @@ fn the_firmware_reaches_a_server_on_loopback_and_sees_it_go() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
     let rig = Rig::with_firmware(&settings(&port), |_| {});
-    let mut terminal = rig.open();
-    rig.tell("reset");
+    let mut terminal = rig.open_at_boot();
     terminal.until("[WIFI] Connected, IP 192.168.4.100");
     terminal.until("[TIME] Synced by NTP: 20");
     let status = rig.status();
@@ -74,8 +73,7 @@ fn a_closed_port_refuses_and_a_forward_leads_elsewhere() {
         .unwrap()
         .port();
     let rig = Rig::with_firmware(&settings(&closed.to_string()), |_| {});
-    let mut terminal = rig.open();
-    rig.tell("reset");
+    let mut terminal = rig.open_at_boot();
     terminal.until("refused");
     drop(rig);
 
@@ -102,8 +100,7 @@ fn a_connection_through_a_cut_in_the_radio_goes_on() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
     let rig = Rig::with_firmware(&settings(&port), |_| {});
-    let mut terminal = rig.open();
-    rig.tell("reset");
+    let mut terminal = rig.open_at_boot();
     let mut stream = accept(&listener);
     head(&mut stream);
     rig.tell("ap off");

@@ -108,9 +108,17 @@ impl Rig {
         }
     }
 
-    /// Ends the board as a signal does.
+    /// Opens the port of a chip that then comes up, so that its first boot is heard whole, however busy the machine is.
+    pub(crate) fn open_at_boot(&self) -> Terminal {
+        self.tell("power off");
+        let terminal = self.open();
+        self.tell("power on");
+        terminal
+    }
+
+    /// Ends the board as a signal does; one that ends by itself already is waited for.
     pub(crate) fn end(mut self) -> Result<(), BoardError> {
-        self.stop.write_all(b"x").unwrap();
+        let _ = self.stop.write_all(b"x");
         let thread = self.thread.take().unwrap();
         thread.join().unwrap()
     }
