@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use board::{Board, BoardConfig, BoardError, Boards, FlashPlan, FlashStep, HostClock, Mac};
 use dut::{Dut, DutError};
 use events::Trouble;
+use report::redact::Rules;
 use runner::{Abilities, Progress, RunError, RunRecord, Site, WallBench, impossible};
 use scenario::Pace;
 
@@ -61,6 +62,14 @@ impl BoardBench {
     /// Its name in reports.
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// `rules` that also replace what the bench knows and the scenario does not: the password of its network.
+    pub(crate) fn hide_in(&self, rules: Rules) -> Rules {
+        match &self.config.password {
+            Some(password) => rules.with_value("wifi-password", password.reveal()),
+            None => rules,
+        }
     }
 
     /// What it can do beside its console and the cloud.

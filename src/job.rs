@@ -102,7 +102,10 @@ pub(crate) fn prepare(selected: Vec<Selected>, args: &RunArgs) -> Result<Vec<Job
             quarantine: quarantine::of(&project.quarantine, &selected, now),
             scenario_sha256: sha256_of(scenario.path()),
             dir: args.out.as_ref().map(|out| out.join(dir)),
-            rules: rules_of(scenario, &project.redact)?,
+            rules: match &*backend {
+                Backend::Board(bench) => bench.hide_in(rules_of(scenario, &project.redact)?),
+                _ => rules_of(scenario, &project.redact)?,
+            },
             scope: if args.keep_secrets {
                 Scope::Nothing
             } else {

@@ -174,6 +174,8 @@ impl WallBench {
             started,
             now: Instant::ZERO,
             seen: Vec::new(),
+            access_point_is_off: false,
+            power_is_off: false,
         };
         let terms = Terms {
             firmware_sha256,
@@ -223,6 +225,8 @@ struct Running {
     started: tokio::time::Instant,
     now: Instant,
     seen: Vec<(Instant, Observation)>,
+    access_point_is_off: bool,
+    power_is_off: bool,
 }
 
 impl Running {
@@ -282,7 +286,10 @@ impl Running {
     fn act_on_bench(&mut self, wanted: &Do) -> Result<Result<(), String>, RunError> {
         let on = wanted.on();
         match &wanted.action {
-            Action::AccessPointGone => self.access_point()?.set_on(!on).map_err(RunError::Site)?,
+            Action::AccessPointGone => {
+                self.access_point()?.set_on(!on).map_err(RunError::Site)?;
+                self.access_point_is_off = on;
+            }
             Action::Deauthenticate(d) => {
                 let mac = self.mac;
                 let reason = d.reason.value;
@@ -302,6 +309,7 @@ impl Running {
             }
             Action::PowerCut(_) => {
                 self.dut.set_power(!on)?;
+                self.power_is_off = on;
                 self.hub.borrow_mut().tell(self.now, Kind::Power { on: !on });
             }
             Action::Reset(_) => self.dut.reset()?,
@@ -358,9 +366,18 @@ impl Stage for Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // An access point that a fault switched off is not left so for the next scenario.
-        if let Some(access_point) = &mut self.site.access_point {
+        // What a fault switched off is not left so for the next scenario. Nobody is there any more to hear of a failure;
+        // the next run will.
+        if let Some(access_point) = self
+            .site
+            .access_point
+            .as_mut()
+            .filter(|_| self.access_point_is_off)
+        {
             let _ = access_point.set_on(true);
+        }
+        if self.power_is_off {
+            let _ = self.dut.set_power(true);
         }
     }
 }
