@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use dut::{Capabilities, Dut, DutError, Observation};
 use events::{Event, Kind, LinkEvent, SerialPort, Verdict};
-use runner::{Limits, Progress, RunError, RunRecord, Site, WallBench};
+use runner::{AccessPoint, Limits, Progress, RunError, RunRecord, Site, WallBench};
 use scenario::Scenario;
 use sim::Instant;
 use sim::air::FromAir;
@@ -244,9 +244,13 @@ fn site() -> Site {
 }
 
 fn run(text: &str, life: Life) -> Result<RunRecord, RunError> {
+    run_at(site(), text, life)
+}
+
+fn run_at(site: Site, text: &str, life: Life) -> Result<RunRecord, RunError> {
     let text = format!("name: a\nversion: 1\nbench: {{ duration: 2500ms }}\n{text}");
     let scenario = Scenario::parse("f", &text).unwrap_or_else(|e| panic!("{e}"));
-    let bench = WallBench::open(&scenario, site()).expect("free ports");
+    let bench = WallBench::open(&scenario, site).expect("free ports");
     let flash = bench.flash_image(Limits::default()).unwrap();
     let (at, len) = flash.partition("provision").unwrap();
     let provisioning = &flash.into_bytes()[at..at + len];
@@ -326,6 +330,42 @@ expect:
         lines[3..after].contains(&"no answer"),
         "the door was shut: {lines:?}"
     );
+}
+
+/// An access point that remembers what it was told.
+struct Switch(Arc<Mutex<Vec<bool>>>);
+
+impl AccessPoint for Switch {
+    fn set_on(&mut self, on: bool) -> Result<(), String> {
+        self.0.lock().unwrap().push(on);
+        Ok(())
+    }
+
+    fn deauthenticate(&mut self, _: [u8; 6], _: u8) -> Result<(), String> {
+        Err("nobody asked for it".to_owned())
+    }
+}
+
+/// What the access point was told in a run of two and a half seconds.
+fn switched(faults: &str) -> Vec<bool> {
+    let told = Arc::<Mutex<Vec<bool>>>::default();
+    let at_the_bench = Site {
+        access_point: Some(Box::new(Switch(told.clone()))),
+        ..site()
+    };
+    let expect = "expect: [{ serial: registered }]";
+    run_at(at_the_bench, &format!("{faults}\n{expect}"), good).unwrap();
+    let told = told.lock().unwrap();
+    told.clone()
+}
+
+#[test]
+fn what_a_fault_switched_off_is_switched_on_again_and_the_rest_is_left_alone() {
+    let for_ever = "faults: [{ name: gone, when: 1s, do: access-point-gone }]";
+    assert_eq!(switched(for_ever), [false, true], "the run ends before the fault");
+    let for_a_while = "faults: [{ name: gone, when: 1s, do: access-point-gone, for: 500ms }]";
+    assert_eq!(switched(for_a_while), [false, true], "once is enough");
+    assert_eq!(switched(""), [true; 0], "no fault, no command");
 }
 
 #[test]
