@@ -1,8 +1,8 @@
 //! What carries a scenario out, behind one seam: a job knows nothing of how.
 
-use events::Trouble;
-use runner::{Limits, Progress, RunError, RunRecord};
+use bench::{Limits, Progress, RunError, RunRecord};
 use scenario::Scenario;
+use vocabulary::Trouble;
 
 use crate::board_bench::BoardBench;
 use crate::error::with_causes;
@@ -96,7 +96,7 @@ impl Backend {
             Backend::Board(bench) => bench.carry_out(task, progress),
             Backend::Emulator => {
                 let firmware = task.elf.for_emulator().map_err(|e| Stop::broken(&e))?;
-                runner::run(task.scenario, &firmware, task.limits, progress).map_err(|error| match error {
+                bench::run(task.scenario, &firmware, task.limits, progress).map_err(|error| match error {
                     RunError::Stopped => Stop::Interrupted,
                     error => Stop::broken(&error),
                 })

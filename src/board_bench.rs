@@ -5,12 +5,12 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Mutex;
 
+use bench::{Abilities, Progress, RunError, RunRecord, Site, WallBench, impossible};
 use board::{Board, BoardConfig, BoardError, Boards, FlashPlan, FlashStep, HostClock, Mac};
 use dut::{Dut, DutError};
-use events::Trouble;
 use report::redact::Rules;
-use runner::{Abilities, Progress, RunError, RunRecord, Site, WallBench, impossible};
 use scenario::Pace;
+use vocabulary::Trouble;
 
 use crate::backend::{Stop, Task};
 use crate::cli::RunArgs;
@@ -164,7 +164,7 @@ impl BoardBench {
         });
         let access_point = config.access_point.clone().map(|control| {
             let controlled = Controlled(board::AccessPoint::new(control));
-            Box::new(controlled) as Box<dyn runner::AccessPoint>
+            Box::new(controlled) as Box<dyn bench::AccessPoint>
         });
         Ok(Site {
             listen: config.listen.unwrap_or(host),
@@ -185,7 +185,7 @@ fn told(error: BoardError) -> String {
     format!("{}; {}", with_causes(&error), error.help())
 }
 
-impl runner::AccessPoint for Controlled {
+impl bench::AccessPoint for Controlled {
     fn set_on(&mut self, on: bool) -> Result<(), String> {
         self.0.switch(on).map_err(told)
     }

@@ -5,15 +5,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use events::{Event, FaultState, Kind};
+use bench::Limits;
 use netsim::CapturedFrame;
 use netsim::pcapng::Writer;
 use report::files::{self, ScenarioFiles};
 use report::redact::Redactor;
 use report::{Attempt, Outcome, ReportError, Run, Trouble};
-use runner::Limits;
 use sim::UnixTime;
 use snapshot::{Checked, Mode};
+use vocabulary::{Event, FaultState, Kind};
 
 use crate::backend::{Stop, Task};
 use crate::cli::{Format, RunArgs};
@@ -288,11 +288,11 @@ fn pcapng(frames: &[CapturedFrame], events: &[Event], epoch: UnixTime) -> Vec<u8
 mod tests {
     use std::sync::{Arc, Mutex};
 
+    use bench::RunRecord;
     use clap::Parser as _;
-    use events::Verdict;
     use report::files::{MANIFEST, Manifest};
-    use runner::RunRecord;
     use scenario::Scenario;
+    use vocabulary::Verdict;
 
     use super::*;
     use crate::backend::Backend;

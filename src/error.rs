@@ -95,7 +95,7 @@ pub(crate) enum CliError {
     Snapshot(SnapshotError),
     /// The cloud cannot serve.
     #[error("cannot serve the cloud")]
-    Serve(#[source] cloud::CloudError),
+    Serve(#[source] oceanremote::CloudError),
     /// The runtime for sockets cannot start.
     #[error("cannot start the network runtime")]
     Runtime(#[source] io::Error),

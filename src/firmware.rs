@@ -6,9 +6,9 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use bench::Firmware;
 use dut::Image;
 use flate2::read::GzDecoder;
-use runner::Firmware;
 use sha2::{Digest, Sha256};
 
 use crate::error::CliError;

@@ -6,11 +6,11 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use events::Kind;
 use report::{Attempt, Outcome, Quarantine, Run, terminal};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use snapshot::Comparison;
+use vocabulary::Kind;
 
 use crate::carry_out::Done;
 use crate::cli::{Format, RunArgs};

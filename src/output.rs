@@ -4,14 +4,14 @@ use std::io::{self, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use events::{Event, Kind};
+use bench::Progress;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use report::ReportError;
 use report::around::printable;
 use report::files::ScenarioFiles;
 use report::redact::Redactor;
-use runner::Progress;
 use sim::Instant;
+use vocabulary::{Event, Kind};
 
 /// The wall clock, for durations that are shown to people and never decide anything.
 #[expect(clippy::disallowed_methods, reason = "people want to know how long it took")]

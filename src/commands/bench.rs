@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant as WallInstant};
 
+use bench::{Limits, Progress};
 use dut::{Dut as _, Emulator, EmulatorConfig, FlashImage, Image};
-use events::{Event, Verdict};
-use runner::{Limits, Progress};
 use scenario::Scenario;
 use sim::Instant;
+use vocabulary::{Event, Verdict};
 
 use crate::cli::BenchArgs;
 use crate::error::{CliError, stdout_failed};
@@ -101,7 +101,7 @@ fn scenario() -> Result<Scenario, CliError> {
 fn healthy() -> Result<Taken, CliError> {
     let (scenario, firmware) = (scenario()?, Images::default().get(None)?.for_emulator()?);
     let started = wall_clock();
-    let record = runner::run(&scenario, &firmware, Limits::default(), &mut Silent)
+    let record = bench::run(&scenario, &firmware, Limits::default(), &mut Silent)
         .map_err(|e| CliError::Bench(e.to_string()))?;
     let wall = started.elapsed();
     if record.verdict != Verdict::Pass {
@@ -111,7 +111,7 @@ fn healthy() -> Result<Taken, CliError> {
     }
     let Some(Event {
         at,
-        kind: events::Kind::ScenarioFinished { instructions, .. },
+        kind: vocabulary::Kind::ScenarioFinished { instructions, .. },
     }) = record.events.last()
     else {
         return Err(CliError::Bench("the healthy run has no end".to_owned()));

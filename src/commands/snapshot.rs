@@ -5,11 +5,11 @@ use std::io::{self, BufRead, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueHint};
-use events::Event;
 use report::redact::{Redactor, Rules, Scope};
 use scenario::Scenario;
 use scenario::log::MayDo;
 use snapshot::{Checked, Comparison, Log, May, Mode, Snapshot, Tolerance, ToleranceRule};
+use vocabulary::Event;
 
 use crate::commands::check;
 use crate::error::{CliError, stdout_failed};

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use events::{Event, ExpectationResult, Kind, Phase};
 use scenario::expectation::{
     IntervalExpectation, LivenessExpectation, PinExpectation, RequestsExpectation, StatusExpectation,
 };
@@ -11,6 +10,7 @@ use scenario::{
     Trigger,
 };
 use sim::Instant;
+use vocabulary::{Event, ExpectationResult, Kind, Phase};
 
 use crate::happening::{Edges, Happening, RequestSubject, Subject, What};
 use crate::interval::Interval;
@@ -113,7 +113,7 @@ impl Checker {
         }
     }
 
-    fn whole_lines(&mut self, at: Instant, lines: Vec<(events::SerialPort, String)>) {
+    fn whole_lines(&mut self, at: Instant, lines: Vec<(vocabulary::SerialPort, String)>) {
         for (_, line) in lines {
             self.log.push(at, &line);
             self.show(&Happening {
@@ -298,7 +298,7 @@ fn interval(e: &IntervalExpectation, serial: &mut SerialMatcher) -> Interval {
 
 fn requests(e: &RequestsExpectation, count: Count, serial: &mut SerialMatcher) -> Occurrence {
     let at = Some(e.at.unwrap_or(Phase::AfterEffect));
-    let endpoint = e.endpoint.map_or("any endpoint", events::Endpoint::name);
+    let endpoint = e.endpoint.map_or("any endpoint", vocabulary::Endpoint::name);
     let with_status = e
         .status
         .map_or_else(String::new, |s| format!(" answered {}", s.value));
@@ -363,7 +363,7 @@ fn liveness(e: &LivenessExpectation, serial: &mut SerialMatcher) -> Liveness {
         None => {
             let ended = Subject::Fault {
                 name: None,
-                state: events::FaultState::Ended,
+                state: vocabulary::FaultState::Ended,
             };
             (Moment::last(ended), "the end of the last fault".to_owned())
         }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use events::{DeviceStatus, Endpoint, Event, Exchange, FaultState, Kind, LinkEvent, Phase, ResetCause};
-use events::{SessionChange, WifiEvent};
 use scenario::trigger::{SessionEvent, WifiState};
 use scenario::{SerialPattern, Trigger};
 use sim::Instant;
+use vocabulary::{DeviceStatus, Endpoint, Event, Exchange, FaultState, Kind, LinkEvent, Phase, ResetCause};
+use vocabulary::{SessionChange, WifiEvent};
 
 use crate::serial::SerialMatcher;
 

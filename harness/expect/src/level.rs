@@ -3,8 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use events::{DeviceStatus, Kind};
 use sim::Instant;
+use vocabulary::{DeviceStatus, Kind};
 
 use crate::happening::{Happening, What};
 use crate::judge::{Failure, Judge, span};

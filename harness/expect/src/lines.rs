@@ -1,6 +1,6 @@
 //! Bytes of the console to lines.
 
-use events::SerialPort;
+use vocabulary::SerialPort;
 
 /// Longest line in bytes; a longer one is split there.
 pub const MAX_LINE: usize = 4096;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use events::{Endpoint, Kind, Phase};
 use sim::Instant;
+use vocabulary::{Endpoint, Kind, Phase};
 
 use crate::happening::{Happening, What};
 use crate::judge::{Failure, Judge, span};

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use events::Phase;
 use scenario::Trigger;
 use sim::Instant;
+use vocabulary::Phase;
 
 use crate::happening::{Happening, Subject};
 use crate::serial::SerialMatcher;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use events::{Event, Kind, Phase};
 use scenario::{TimeSpan, Trigger};
 use sim::Instant;
+use vocabulary::{Event, Kind, Phase};
 
 use crate::happening::{Edges, Happening, Subject, What};
 use crate::moment::Moment;

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use events::{Kind, Phase, SessionChange};
 use scenario::{Bench, Secret};
 use sim::Instant;
+use vocabulary::{Kind, Phase, SessionChange};
 
 use crate::happening::{Happening, What};
 use crate::judge::{Failure, Judge};

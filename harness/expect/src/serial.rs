@@ -1,7 +1,7 @@
 //! Finding patterns in the bytes of the consoles.
 
-use events::SerialPort;
 use scenario::Pattern;
+use vocabulary::SerialPort;
 
 use crate::automaton::Automaton;
 use crate::lines::{MAX_LINE, PORTS, port_index};

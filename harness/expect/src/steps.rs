@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use events::{Event, Kind, StepState};
 use scenario::{Pattern, Scenario, Step, StepKind};
 use sim::Instant;
+use vocabulary::{Event, Kind, StepState};
 
 use crate::automaton::Literal;
 use crate::lines::LineAssembler;

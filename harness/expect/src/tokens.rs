@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use events::{Exchange, Kind, Phase};
 use sim::Instant;
+use vocabulary::{Exchange, Kind, Phase};
 
 use crate::happening::{Happening, What};
 use crate::judge::{Failure, Judge, Times};

@@ -1,10 +1,10 @@
 //! The same bytes give the same results in whatever pieces they arrive.
 
-use events::{Event, Kind, SerialPort};
 use expect::{Checker, Hit, LineAssembler, SerialMatcher};
 use proptest::prelude::*;
 use scenario::{Pattern, Scenario};
 use sim::Instant;
+use vocabulary::{Event, Kind, SerialPort};
 
 const PORT: SerialPort = SerialPort::Uart0;
 

@@ -1,9 +1,9 @@
 //! Steps in the format of Wokwi.
 
-use events::{Event, Kind, SerialPort, StepState};
 use expect::{Command, Moments, StepRunner};
 use scenario::{Scenario, TimeSpan, Trigger};
 use sim::Instant;
+use vocabulary::{Event, Kind, SerialPort, StepState};
 
 fn runner(steps: &str) -> StepRunner {
     let text = format!("name: t\nversion: 1\nbench: {{wiring: {{btn1: {{gpio: 9}}}}}}\nsteps:\n{steps}");

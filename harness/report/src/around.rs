@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use events::{
+use sim::Instant;
+use vocabulary::{
     DeviceStatus, Event, Exchange, FaultState, Kind, LinkEvent, SessionChange, TcpChange, WifiEvent,
 };
-use sim::Instant;
 
 /// Rows shown at most before the moment; more are left out where they are oldest.
 const MAX_BEFORE: usize = 30;

@@ -4,10 +4,10 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use events::{Event, Kind};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use sim::Instant;
+use vocabulary::{Event, Kind};
 
 use crate::lines::{EventLog, LineWriter};
 use crate::redact::{Redactor, Rules, Scope};

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use events::{Kind, Trouble};
 use serde::{Deserialize, Serialize};
 use sim::UnixTime;
+use vocabulary::{Kind, Trouble};
 
 use crate::files::Manifest;
 use crate::{Outcome, Run};

@@ -5,7 +5,7 @@ mod data;
 
 use std::fmt::Write as _;
 
-use events::Kind;
+use vocabulary::Kind;
 
 use crate::{Outcome, Run};
 
@@ -145,7 +145,7 @@ fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use events::{Event, SerialPort};
+    use vocabulary::{Event, SerialPort};
 
     use super::*;
     use crate::synthetic::{self, Shape};

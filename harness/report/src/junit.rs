@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use events::Kind;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestRerun, TestSuite};
+use vocabulary::Kind;
 
 use crate::{Outcome, Quarantine, ReportError, Run, serial, terminal};
 
@@ -151,7 +151,7 @@ fn verdict(run: &Run) -> TestCaseStatus {
 
 #[cfg(test)]
 mod tests {
-    use events::Trouble;
+    use vocabulary::Trouble;
 
     use super::*;
     use crate::synthetic::{self, Shape};

@@ -24,14 +24,14 @@ pub mod vcd;
 
 use std::time::Duration;
 
-use events::{Event, ExpectationResult, Kind};
 use serde::{Deserialize, Serialize};
 use sim::Instant;
+use vocabulary::{Event, ExpectationResult, Kind};
 
 pub use error::ReportError;
-pub use events::Trouble;
 pub use outcome::Outcome;
 use redact::Redactor;
+pub use vocabulary::Trouble;
 
 /// A scenario that has ended, as the reports see it.
 #[derive(Clone, Debug)]

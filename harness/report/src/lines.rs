@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
-use events::{Event, Kind, SCHEMA_VERSION};
+use vocabulary::{Event, Kind, SCHEMA_VERSION};
 
 use crate::ReportError;
 
@@ -165,8 +165,8 @@ fn push(path: &Path, runs: &mut Vec<Vec<Event>>, event: Event) -> Result<(), Rep
 
 #[cfg(test)]
 mod tests {
-    use events::SerialPort;
     use sim::Instant;
+    use vocabulary::SerialPort;
 
     use super::*;
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use events::{Event, Kind, Verdict};
+use vocabulary::{Event, Kind, Verdict};
 
 use crate::files::{EVENTS, MANIFEST, Manifest};
 use crate::lines::read_events;

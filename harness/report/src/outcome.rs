@@ -1,7 +1,7 @@
 //! What a verdict comes to, once it is judged against what the scenario declares.
 
-use events::{Trouble, Verdict};
 use serde::{Deserialize, Serialize};
+use vocabulary::{Trouble, Verdict};
 
 use crate::redact::Redactor;
 

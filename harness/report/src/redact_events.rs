@@ -1,6 +1,6 @@
 //! Redaction of whole events: every text that can carry a secret.
 
-use events::{Event, Exchange, ExpectationResult, Kind, LinkEvent, SessionChange, StepState, Verdict};
+use vocabulary::{Event, Exchange, ExpectationResult, Kind, LinkEvent, SessionChange, StepState, Verdict};
 
 use crate::redact::Redactor;
 
@@ -108,8 +108,8 @@ impl Redactor {
 
 #[cfg(test)]
 mod tests {
-    use events::{Endpoint, Phase};
     use sim::Instant;
+    use vocabulary::{Endpoint, Phase};
 
     use super::*;
     use crate::redact::{Rules, Scope};

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use events::{Event, Kind, SerialPort};
+use vocabulary::{Event, Kind, SerialPort};
 
 use crate::lines::LineWriter;
 use crate::redact::Redactor;

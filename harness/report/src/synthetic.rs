@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use events::{
+use sim::air::Reason;
+use sim::{Instant, Rng};
+use vocabulary::{
     DeviceStatus, Direction, Endpoint, Event, Exchange, ExpectationResult, FaultState, Kind, LinkEvent,
     Phase, ResetCause, SCHEMA_VERSION, SerialPort, SessionChange, StepState, TcpChange, Verdict, WifiEvent,
 };
-use sim::air::Reason;
-use sim::{Instant, Rng};
 
 use crate::{Outcome, Run};
 

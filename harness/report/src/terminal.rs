@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
-use events::{Event, FaultState, Kind, StepState};
 use sim::Instant;
+use vocabulary::{Event, FaultState, Kind, StepState};
 
 use crate::around::{Moment, around};
 use crate::{Outcome, Run};
@@ -252,7 +252,7 @@ pub fn summary(runs: &[&Run], not_run: usize, wall: std::time::Duration) -> Stri
 mod tests {
     use std::time::Duration;
 
-    use events::Trouble;
+    use vocabulary::Trouble;
 
     use super::*;
     use crate::synthetic::{self, Shape};

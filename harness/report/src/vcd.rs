@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
-use events::{Event, Kind};
 use sim::Instant;
+use vocabulary::{Event, Kind};
 
 /// A pin change, all that the dump needs of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! Expectations: what must be true of a run.
 
-use events::{DeviceStatus, Endpoint, Phase};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use vocabulary::{DeviceStatus, Endpoint, Phase};
 
 use crate::count::Count;
 use crate::located::{Located, Span};

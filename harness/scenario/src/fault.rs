@@ -1,8 +1,8 @@
 //! The fault plan: what goes wrong, when, and for how long.
 
-use events::Endpoint;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use vocabulary::Endpoint;
 
 use crate::action::{Action, Nature};
 use crate::located::Located;

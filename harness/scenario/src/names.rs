@@ -1,9 +1,9 @@
 //! Names of things that other crates define, and suggestions for names that are wrong.
 
-use events::{DeviceStatus, Endpoint, FaultState, Phase, ResetCause};
 use schemars::JsonSchema;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
+use vocabulary::{DeviceStatus, Endpoint, FaultState, Phase, ResetCause};
 
 /// Statuses of the dashboard.
 pub(crate) const STATUSES: [(&str, DeviceStatus); 3] = [

@@ -1,8 +1,8 @@
 //! Triggers: moments that are named by what happens. Faults start at them; expectations measure from them.
 
-use events::{DeviceStatus, Endpoint, FaultState, Phase, ResetCause};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use vocabulary::{DeviceStatus, Endpoint, FaultState, Phase, ResetCause};
 
 use crate::located::{Located, Span};
 use crate::names;

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use events::ResetCause;
+use vocabulary::ResetCause;
 
 use crate::action::{
     Action, CorruptFlash, DhcpFault, DnsFault, LinkFault, Message, NtpFault, Only, Respond, ServerClockFault,

@@ -372,7 +372,7 @@ fn check_trigger(t: &Trigger, span: Span, pattern_span: Span, context: &mut Cont
             pattern(serial.text.as_ref(), serial.regex.as_ref(), pattern_span, context)
         }
         Trigger::Request(request) => {
-            use events::Phase;
+            use vocabulary::Phase;
             let unanswered = matches!(request.at, Some(Phase::FirstByte | Phase::BeforeEffect));
             if let Some(status) = request.status {
                 http_status(status, span, context);
@@ -515,7 +515,7 @@ impl ExpectationKind {
             ExpectationKind::Event(e) => format!("{}{}", e.of.value, counted(&e.count)),
             ExpectationKind::Interval(e) => format!("interval from {} to {}", e.from.value, e.to.value),
             ExpectationKind::Requests(e) => {
-                let endpoint = e.endpoint.map_or("any endpoint", events::Endpoint::name);
+                let endpoint = e.endpoint.map_or("any endpoint", vocabulary::Endpoint::name);
                 let status = e
                     .status
                     .map_or_else(String::new, |s| format!(" answered {}", s.value));

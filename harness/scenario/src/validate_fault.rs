@@ -1,6 +1,6 @@
 //! What the fault plan must fulfil beyond its form: faults that can fire, and that do not contradict each other.
 
-use events::{FaultState, Phase};
+use vocabulary::{FaultState, Phase};
 
 use crate::action::{Action, Nature};
 use crate::bench::Bench;

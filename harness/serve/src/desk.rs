@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use cloud::server::Admission;
-use cloud::{Cloud, CloudConfig, Directive, Exchange, Interposer, Origin, Phase, Shared};
-use runner::{Door, FaultsAtTheServer, LiveFaults, Served, SharedFaults, Standing};
+use bench::{Door, FaultsAtTheServer, LiveFaults, Served, SharedFaults, Standing};
+use oceanremote::server::Admission;
+use oceanremote::{Cloud, CloudConfig, Directive, Exchange, Interposer, Origin, Phase, Shared};
 use scenario::Fault;
 use serde_json::{Value, json};
 use sim::Instant;
@@ -75,7 +75,7 @@ impl Desk {
         served: Served,
         planned: Vec<ScenarioFault>,
         tls: Option<Rc<TlsSwitch>>,
-    ) -> Result<Rc<Desk>, cloud::CloudError> {
+    ) -> Result<Rc<Desk>, oceanremote::CloudError> {
         let faults = LiveFaults::shared(served);
         let mut origins = BTreeMap::new();
         let mut left_out = Vec::new();
@@ -169,9 +169,9 @@ impl Desk {
 
     /// A remark in the journal.
     pub(crate) fn note(&self, text: String) {
-        let event = events::Event {
+        let event = vocabulary::Event {
             at: self.now(),
-            kind: events::Kind::Note { text },
+            kind: vocabulary::Kind::Note { text },
         };
         let mut ring = self.ring.borrow_mut();
         ring.push(&event);

@@ -8,10 +8,10 @@ use std::path::PathBuf;
 pub enum ServeError {
     /// The cloud cannot be set up, or its address cannot be listened on.
     #[error("the cloud: {0}")]
-    Cloud(#[from] cloud::CloudError),
+    Cloud(#[from] oceanremote::CloudError),
     /// The control interface's address cannot be listened on.
     #[error("the control interface: {0}")]
-    Control(#[source] cloud::CloudError),
+    Control(#[source] oceanremote::CloudError),
     /// The control interface would be open to the network.
     #[error(
         "the control interface at {0} can be reached from other machines and has no token: give --control-token or \

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use cloud::server::{Admission, ByteStream, Front};
+use oceanremote::server::{Admission, ByteStream, Front};
 use rustls::{ServerConfig, SupportedProtocolVersion, version};
 use serde::{Deserialize, Serialize};
 use sim::UnixTime;

@@ -3,10 +3,10 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use events::{Endpoint, Phase};
 use hyper::StatusCode;
 use hyper::header::RETRY_AFTER;
 use scenario::TimeSpan;
+use vocabulary::{Endpoint, Phase};
 
 use crate::answer::{Answer, Refusal, text_answer};
 use crate::ask::Query;

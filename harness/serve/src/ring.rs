@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use events::{Endpoint, Event, Kind, Phase};
+use vocabulary::{Endpoint, Event, Kind, Phase};
 
 /// Events kept at most.
 pub(crate) const MOST_EVENTS: usize = 10_000;

@@ -4,9 +4,9 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use cloud::CloudConfig;
-use cloud::server::Server;
-use runner::Served;
+use bench::Served;
+use oceanremote::CloudConfig;
+use oceanremote::server::Server;
 use tokio::sync::watch;
 
 use crate::ServeError;
@@ -55,7 +55,7 @@ impl Service {
                     return Err(ServeError::NoToken(control.listen));
                 }
                 let guard = Guard::new(control.token.as_deref())?;
-                let listener = cloud::server::listen(control.listen)
+                let listener = oceanremote::server::listen(control.listen)
                     .await
                     .map_err(ServeError::Control)?;
                 Some(Control { listener, guard })

@@ -1,7 +1,7 @@
 //! `/v1/clock`, `/v1/devices` and `/v1/tls`
 
-use cloud::{Cloud, CloudError};
 use hyper::StatusCode;
+use oceanremote::{Cloud, CloudError};
 use scenario::TimeOffset;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};

@@ -1,8 +1,8 @@
 //! The serial log as a snapshot sees it: redacted lines with their times.
 
-use events::{Event, Kind, SerialPort};
 use report::redact::Redactor;
 use sim::Instant;
+use vocabulary::{Event, Kind, SerialPort};
 
 /// A line of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]

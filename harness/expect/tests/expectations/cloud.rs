@@ -1,7 +1,7 @@
 //! Requests and sessions.
 
 use crate::run::{MIN, SEC, fails, fault, holds, judge, request, request_with};
-use events::{Endpoint, FaultState};
+use vocabulary::{Endpoint, FaultState};
 
 #[test]
 fn requests_are_counted_by_endpoint_and_status() {

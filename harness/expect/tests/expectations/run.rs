@@ -1,13 +1,13 @@
 //! Runs made of events, and the judging of one expectation.
 
-use events::{
-    DeviceStatus, Endpoint, Event, Exchange, ExpectationResult, FaultState, Kind, Phase, SerialPort,
-    WifiEvent,
-};
 use expect::Checker;
 use scenario::Scenario;
 use sim::Instant;
 use sim::air::Reason;
+use vocabulary::{
+    DeviceStatus, Endpoint, Event, Exchange, ExpectationResult, FaultState, Kind, Phase, SerialPort,
+    WifiEvent,
+};
 
 pub(crate) const MIN: u64 = 60_000_000_000;
 pub(crate) const SEC: u64 = 1_000_000_000;

@@ -1,7 +1,7 @@
 //! Texts of the console.
 
 use crate::run::{MIN, SEC, at, fails, holds, judge, lost, request_with, serial};
-use events::{Endpoint, Kind, ResetCause, SessionChange};
+use vocabulary::{Endpoint, Kind, ResetCause, SessionChange};
 
 #[test]
 fn serial_text_is_found_in_any_pieces() {

@@ -1,7 +1,7 @@
 //! Pins, the status, and other events.
 
 use crate::run::{MIN, SEC, at, fails, fault, holds, judge, pin, status};
-use events::{DeviceStatus, FaultState, Kind, ResetCause, SessionChange};
+use vocabulary::{DeviceStatus, FaultState, Kind, ResetCause, SessionChange};
 
 #[test]
 fn a_pin_is_judged_over_time() {

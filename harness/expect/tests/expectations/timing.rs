@@ -1,11 +1,11 @@
 //! Times between events.
 
 use crate::run::{MIN, SEC, fails, holds, judge, lost, request, serial};
-use events::Endpoint;
 use expect::Checker;
 use scenario::Scenario;
 use sim::Instant;
 use std::time::Duration;
+use vocabulary::Endpoint;
 
 #[test]
 fn an_interval_is_exact_to_the_nanosecond() {

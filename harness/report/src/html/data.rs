@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use events::{
+use serde::Serialize;
+use vocabulary::{
     Access, AccessKind, DeviceStatus, Direction, Endpoint, Event, Exchange, FaultState, Kind, LinkEvent,
     Phase, SerialPort, SessionChange, StepState, TcpChange, WifiEvent,
 };
-use serde::Serialize;
 
 use crate::{Outcome, Run, junit};
 

@@ -1,8 +1,8 @@
 //! Actions on the device itself.
 
-use events::ResetCause;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use vocabulary::ResetCause;
 
 use crate::located::Located;
 use crate::names;

@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use cloud::{CloudConfig, DeviceConfig, Limits};
+use oceanremote::{CloudConfig, DeviceConfig, Limits};
 use serde_json::Value;
 use serve::{ControlOptions, Options, ScenarioFault, Service, TlsOptions};
 use sim::UnixTime;
@@ -40,7 +40,7 @@ pub(crate) fn options() -> Options {
             limits: Limits::OFF,
             ..CloudConfig::default()
         },
-        served: runner::Served {
+        served: bench::Served {
             device: DEVICE.to_owned(),
             host: "cloud.oceanremote.test".to_owned(),
             port: 80,

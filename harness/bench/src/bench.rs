@@ -1,0 +1,417 @@
+//! Device, network and cloud wired together.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use dut::{Dut, DutError, Observation};
+use netsim::{
+    CapturedFrame, DhcpMode, Filter, Impairment, NetConfig, Netsim, Protocol, RuleId, SntpMode, StreamEvent,
+    StreamId,
+};
+use oceanremote::http::Connection;
+use oceanremote::{Cloud, Ending, Origin, Shared};
+use scenario::Action;
+use scenario::action::{DhcpFault, NtpFault};
+use sim::Instant;
+use sim::air::{Reason, ToAir};
+use vocabulary::{Direction, Kind};
+
+use crate::faults::{self, Do};
+use crate::hub::{AtTheCloud, SharedHub};
+use crate::portal::Portal;
+use crate::run::{RunError, Stage};
+use crate::setup::SetupError;
+use crate::translate;
+
+/// How often network and cloud may answer each other within one moment before the bench calls itself stuck.
+const MOST_ROUNDS: usize = 10_000;
+
+/// A bench.
+pub(crate) struct Bench {
+    dut: Box<dyn Dut>,
+    net: Netsim,
+    net_config: NetConfig,
+    origin: Shared,
+    connections: BTreeMap<StreamId, Connection>,
+    /// Connections that a captive portal has caught, while there is one.
+    portals: BTreeMap<StreamId, Portal>,
+    captive: bool,
+    /// Rules of the network that faults have set, by fault.
+    rules: BTreeMap<usize, RuleId>,
+    sntp_mode: SntpMode,
+    ntp_offset_ns: i128,
+    hub: SharedHub,
+    device: String,
+    seen: Vec<(Instant, Observation)>,
+    frames: Vec<CapturedFrame>,
+    now: Instant,
+}
+
+impl Bench {
+    pub(crate) fn new(
+        dut: Box<dyn Dut>,
+        net_config: NetConfig,
+        cloud: Cloud,
+        hub: SharedHub,
+        device: String,
+    ) -> Result<Bench, SetupError> {
+        Ok(Bench {
+            dut,
+            net: Netsim::new(net_config.clone())?,
+            ntp_offset_ns: net_config.ntp_offset_ns,
+            sntp_mode: SntpMode::Normal,
+            net_config,
+            origin: Origin::shared(cloud, AtTheCloud(hub.clone())),
+            connections: BTreeMap::new(),
+            portals: BTreeMap::new(),
+            captive: false,
+            rules: BTreeMap::new(),
+            hub,
+            device,
+            seen: Vec::new(),
+            frames: Vec::new(),
+            now: Instant::ZERO,
+        })
+    }
+
+    /// When something other than the device happens next.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        let origin = self.origin.borrow();
+        let dues = [
+            self.net.next_due(),
+            origin.cloud.next_due(self.now),
+            self.hub.borrow().faults.next_due(),
+        ];
+        let connections = self.connections.values().filter_map(Connection::next_due);
+        dues.into_iter().flatten().chain(connections).min()
+    }
+
+    fn hear_the_device(&mut self) {
+        let mut seen = std::mem::take(&mut self.seen);
+        self.dut.take_observations(&mut seen);
+        for (at, observation) in seen.drain(..) {
+            if let Observation::Air(message) = observation {
+                self.air_message(at, message);
+                continue;
+            }
+            let power_lost = observation == Observation::PowerLost;
+            let mut hub = self.hub.borrow_mut();
+            if let Some(kind) = translate::observation(observation) {
+                hub.tell(at, kind);
+            }
+            if power_lost {
+                hub.power_lost(at);
+            }
+        }
+        self.seen = seen;
+    }
+
+    fn air_message(&mut self, at: Instant, message: ToAir) {
+        self.net.from_station(at.max(self.now), message);
+    }
+
+    /// Lets network, cloud and fault plan do all that is due now.
+    fn settle(&mut self) -> Result<(), DutError> {
+        for _ in 0..MOST_ROUNDS {
+            let mut moved = false;
+            self.net.poll(self.now);
+            self.tell_network();
+            for event in self.net.take_stream_events() {
+                moved = true;
+                self.stream_event(event);
+            }
+            self.origin.borrow_mut().cloud.advance(self.now);
+            moved |= self.serve();
+            {
+                let mut hub = self.hub.borrow_mut();
+                hub.take_journal(&mut self.origin.borrow_mut().cloud);
+                hub.advance(self.now);
+            }
+            for message in self.net.take_to_station() {
+                moved = true;
+                self.dut.air(message)?;
+            }
+            let wanted = self.hub.borrow_mut().take_wanted();
+            for action in wanted {
+                moved = true;
+                self.act(action)?;
+            }
+            if !moved {
+                return Ok(());
+            }
+        }
+        self.note(format!(
+            "network and cloud answered each other {MOST_ROUNDS} times within one moment"
+        ));
+        Ok(())
+    }
+
+    fn note(&self, text: String) {
+        self.hub.borrow_mut().tell(self.now, Kind::Note { text });
+    }
+
+    fn tell_network(&mut self) {
+        let mut hub = self.hub.borrow_mut();
+        for (at, note) in self.net.take_notes() {
+            if let Some(kind) = translate::net_note(&note, &self.net_config) {
+                hub.tell(at, kind);
+            }
+        }
+        for frame in self.net.take_capture() {
+            let direction = match frame.direction {
+                netsim::Direction::FromStation => Direction::FromDevice,
+                netsim::Direction::ToStation => Direction::ToDevice,
+            };
+            hub.tell(
+                frame.at,
+                Kind::Frame {
+                    direction,
+                    len: frame.bytes.len() as u32,
+                },
+            );
+            self.frames.push(frame);
+        }
+    }
+
+    fn stream_event(&mut self, event: StreamEvent) {
+        let now = self.now;
+        match event {
+            StreamEvent::Opened { id, .. } if self.captive => {
+                self.portals.insert(id, Portal::default());
+            }
+            StreamEvent::Opened { id, from, .. } => {
+                let peer = IpAddr::V4(from.0);
+                let connection = Connection::new(&self.origin, now, id.0, peer, false);
+                self.connections.insert(id, connection);
+            }
+            StreamEvent::Data { id, bytes } => {
+                if let Some(connection) = self.connections.get_mut(&id) {
+                    connection.receive(now, &bytes);
+                } else if let Some(page) = self
+                    .portals
+                    .get_mut(&id)
+                    .and_then(|portal| portal.receive(&bytes))
+                {
+                    self.net.stream_send(id, &page);
+                    self.net.stream_close(id);
+                }
+            }
+            StreamEvent::HalfClosed { id } => {
+                if let Some(connection) = self.connections.get_mut(&id) {
+                    connection.eof(now);
+                }
+            }
+            StreamEvent::Closed { id } | StreamEvent::Reset { id } => {
+                self.portals.remove(&id);
+                if let Some(mut connection) = self.connections.remove(&id) {
+                    connection.reset(now);
+                    connection.poll(now);
+                }
+            }
+        }
+    }
+
+    /// Polls the connections and sends what they have to say; whether there was any.
+    fn serve(&mut self) -> bool {
+        let mut moved = false;
+        let mut over = Vec::new();
+        for (id, connection) in &mut self.connections {
+            connection.poll(self.now);
+            let output = connection.take_output();
+            if !output.is_empty() {
+                moved = true;
+                self.net.stream_send(*id, &output);
+            }
+            match connection.ending() {
+                Some(Ending::Close) => self.net.stream_close(*id),
+                Some(Ending::Abort) => self.net.stream_abort(*id),
+                None => continue,
+            }
+            over.push(*id);
+        }
+        for id in over {
+            moved = true;
+            self.connections.remove(&id);
+        }
+        moved
+    }
+
+    /// Does what the fault plan wants, and tells it so.
+    fn act(&mut self, wanted: Do) -> Result<(), DutError> {
+        let now = self.now;
+        let done = if wanted.is_for_the_cloud() {
+            wanted.at_the_cloud(now, &mut self.origin.borrow_mut().cloud, &self.device)
+        } else if matches!(
+            wanted.action,
+            Action::PowerCut(_) | Action::Reset(_) | Action::DrivePin(_) | Action::CorruptFlash(_)
+        ) {
+            self.act_on_device(&wanted)?;
+            Ok(())
+        } else {
+            self.act_on_network(&wanted)
+        };
+        match done {
+            Ok(()) => self.hub.borrow_mut().confirm(&wanted, now),
+            Err(why) => self.note(why),
+        }
+        Ok(())
+    }
+
+    fn act_on_device(&mut self, wanted: &Do) -> Result<(), DutError> {
+        match &wanted.action {
+            Action::PowerCut(cut) => match cut.flash_write_byte {
+                Some(byte) if wanted.on() => self.dut.cut_power_in_flash_write(Some(byte))?,
+                _ => {
+                    let on = !wanted.on();
+                    self.dut.set_power(on)?;
+                    self.hub.borrow_mut().tell(self.now, Kind::Power { on });
+                }
+            },
+            Action::Reset(reset) => self.dut.reset_by(reset.cause)?,
+            Action::DrivePin(pin) => self
+                .dut
+                .set_pin(pin.gpio.value, wanted.value(pin.level.is_high()))?,
+            Action::CorruptFlash(flash) => {
+                let bytes = flash.new_bytes().unwrap_or_default();
+                self.dut.write_flash(&flash.partition, flash.offset, &bytes)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn act_on_network(&mut self, wanted: &Do) -> Result<(), String> {
+        let (now, on) = (self.now, wanted.on());
+        let config = &self.net_config;
+        let refused = |why: netsim::NetError| format!("`{}` failed: {why}", wanted.action.name());
+        match &wanted.action {
+            Action::AccessPointGone => self.net.set_access_point(now, !on),
+            Action::Deauthenticate(d) => self.net.deauthenticate(now, Reason(d.reason.value)),
+            Action::Rssi(dbm) => self
+                .net
+                .set_rssi(wanted.value(dbm.value).unwrap_or(config.ap.rssi_dbm)),
+            Action::WrongPassword(password) => {
+                let password = wanted
+                    .value(&password.value)
+                    .unwrap_or(&config.ap.password)
+                    .clone();
+                self.net.set_password(password).map_err(refused)?;
+            }
+            Action::Hidden => self.net.set_hidden(on || config.ap.hidden),
+            Action::Channel(channel) => {
+                self.net
+                    .set_channel(wanted.value(channel.value).unwrap_or(config.ap.channel))
+                    .map_err(refused)?;
+            }
+            Action::Link(fault) => {
+                let impairment = faults::impairment(fault, config);
+                self.rule(wanted, |net| net.impair(impairment)).map_err(refused)?;
+            }
+            Action::Blackhole(only) => {
+                let mut filter = faults::filter(only, config);
+                if filter == Filter::default() {
+                    filter.protocol = Some(Protocol::Tcp);
+                }
+                let impairment = Impairment {
+                    filter,
+                    loss_ppm: netsim::impair::ALL_PPM,
+                    ..Impairment::default()
+                };
+                self.rule(wanted, |net| net.impair(impairment)).map_err(refused)?;
+            }
+            Action::Refuse(only) => {
+                let filter = faults::filter(only, config);
+                self.rule(wanted, |net| Ok(net.refuse(filter))).map_err(refused)?;
+            }
+            Action::Dhcp(DhcpFault::Silent) => self
+                .net
+                .set_dhcp(wanted.value(DhcpMode::Silent).unwrap_or_default()),
+            Action::Dhcp(DhcpFault::Nak) => {
+                self.net.set_dhcp(wanted.value(DhcpMode::Nak).unwrap_or_default())
+            }
+            Action::Dhcp(DhcpFault::AddressConflict) => self.net.set_address_conflict(on),
+            Action::Dhcp(DhcpFault::Lease(time)) => {
+                let s = u32::try_from(time.duration().as_secs()).unwrap_or(u32::MAX);
+                self.net
+                    .set_lease_time(wanted.value(s).unwrap_or(config.lease_time_s));
+            }
+            Action::Dns(fault) => {
+                let (mode, delay) = wanted.value(faults::dns(fault)).unwrap_or_default();
+                self.net.set_dns(mode, delay);
+            }
+            Action::CaptivePortal => self.captive_portal(on),
+            Action::NtpClock(error) => self.sntp_clock(wanted.value(error.offset.0)),
+            Action::Ntp(NtpFault::Offset(offset)) => self.sntp_clock(wanted.value(offset.0)),
+            Action::Ntp(fault) => {
+                self.sntp_mode = faults::sntp(fault)
+                    .and_then(|mode| wanted.value(mode))
+                    .unwrap_or_default();
+                self.net.set_sntp(self.sntp_mode, self.ntp_offset_ns);
+            }
+            other => return Err(format!("`{}` is not done to the network", other.name())),
+        }
+        Ok(())
+    }
+
+    /// Sets a rule for a fault, or takes back the one that it has set.
+    fn rule<E>(&mut self, wanted: &Do, set: impl FnOnce(&mut Netsim) -> Result<RuleId, E>) -> Result<(), E> {
+        if let Some(old) = self.rules.remove(&wanted.fault) {
+            self.net.remove_rule(old);
+        }
+        if wanted.on() {
+            self.rules.insert(wanted.fault, set(&mut self.net)?);
+        }
+        Ok(())
+    }
+
+    fn sntp_clock(&mut self, offset_ns: Option<i64>) {
+        self.ntp_offset_ns = offset_ns.map_or(self.net_config.ntp_offset_ns, i128::from);
+        self.net.set_sntp(self.sntp_mode, self.ntp_offset_ns);
+        let offset_ns = i64::try_from(self.ntp_offset_ns).unwrap_or(i64::MAX);
+        let kind = Kind::ClockOffset {
+            clock: "sntp".to_owned(),
+            offset_ns,
+        };
+        self.hub.borrow_mut().tell(self.now, kind);
+    }
+
+    /// The portal comes between the device and the world, or goes: no connection survives that.
+    fn captive_portal(&mut self, on: bool) {
+        self.captive = on;
+        let mode = if on {
+            netsim::DnsMode::Address(self.net_config.gateway_ip)
+        } else {
+            netsim::DnsMode::Normal
+        };
+        self.net.set_dns(mode, std::time::Duration::ZERO);
+        for (id, mut connection) in std::mem::take(&mut self.connections) {
+            connection.reset(self.now);
+            connection.poll(self.now);
+            self.net.stream_abort(id);
+        }
+        for (id, _) in std::mem::take(&mut self.portals) {
+            self.net.stream_abort(id);
+        }
+    }
+}
+
+impl Stage for Bench {
+    /// Lets the device run until `until` at most, and lets the others follow. Afterwards the time is that of
+    /// the device, which may have stopped early to be heard.
+    fn turn(&mut self, until: Instant) -> Result<Instant, RunError> {
+        let until = self.next_due().map_or(until, |due| due.min(until)).max(self.now);
+        self.dut.run_until(until)?;
+        self.now = self.dut.now().max(self.now);
+        self.hear_the_device();
+        self.settle()?;
+        Ok(self.now)
+    }
+
+    fn dut(&mut self) -> &mut dyn Dut {
+        self.dut.as_mut()
+    }
+
+    fn take_frames(&mut self) -> Vec<CapturedFrame> {
+        std::mem::take(&mut self.frames)
+    }
+}

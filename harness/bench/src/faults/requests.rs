@@ -1,0 +1,222 @@
+//! Actions on requests: what they make the cloud do with the exchange at hand.
+
+use std::io::Write as _;
+use std::time::{Duration, SystemTime};
+
+use oceanremote::{Cloud, Cut, Directive, Ending, Exchange, Pace, Reply};
+use scenario::Action;
+use scenario::action::{LostReply, Message, Respond, RetryAfter};
+use sim::Instant;
+use vocabulary::Phase;
+
+/// The last second that an HTTP date can tell: 9999-12-31T23:59:59Z.
+const LAST_DATE_S: i64 = 253_402_300_799;
+
+/// The page that comes in place of JSON.
+const HTML: &str = "<!DOCTYPE html>\n<html><head><title>502 Bad Gateway</title></head>\n\
+                    <body><h1>502 Bad Gateway</h1></body></html>\n";
+
+/// Whether an action changes the reply, which has to be there first.
+pub(super) fn is_late(action: &Action) -> bool {
+    match action {
+        on_the_way_in if on_the_way_in.is_on_the_way_in() => false,
+        Action::ResetConnection(reset) => reset.after_byte.is_some(),
+        Action::Truncate(_)
+        | Action::Dribble(_)
+        | Action::WrongContentLength(_)
+        | Action::MalformedJson
+        | Action::MissingField(_)
+        | Action::Html
+        | Action::Gzip
+        | Action::SlowBody(_)
+        | Action::DuplicateReply
+        | Action::RawReply(_)
+        | Action::LoseReply(_) => true,
+        _ => false,
+    }
+}
+
+/// At which phase an action strikes that no request has triggered.
+pub(super) fn phase(action: &Action) -> Phase {
+    match action {
+        Action::Blackhole(_) => Phase::FirstByte,
+        on_the_way_in if on_the_way_in.is_on_the_way_in() => Phase::FirstByte,
+        late if is_late(late) => Phase::AfterEffect,
+        _ => Phase::BeforeEffect,
+    }
+}
+
+/// What several actions together do to an exchange: first what waits, then the reply, then how it leaves.
+pub(super) fn directives(
+    actions: &[&Action],
+    now: Instant,
+    exchange: &Exchange,
+    cloud: &Cloud,
+) -> Vec<Directive> {
+    let mut delays = Vec::new();
+    let mut shapes = Vec::new();
+    let mut end = None;
+    let mut length_off = None;
+    let before = exchange.reply.clone();
+    let mut reply = before.clone();
+    for action in actions {
+        match action {
+            Action::Delay(by) => delays.push(Directive::Delay(by.duration())),
+            Action::Respond(r) => reply = Some(respond(r, now, cloud)),
+            Action::RedirectToHttps => reply = Some(redirect(exchange, cloud)),
+            Action::MalformedJson => change(&mut reply, |r| r.body.truncate(r.body.len() / 2)),
+            Action::MissingField(name) => change(&mut reply, |r| without_member(r, name)),
+            Action::Html => change(&mut reply, |r| {
+                set_header(r, "content-type", "text/html");
+                r.body = HTML.into();
+            }),
+            Action::Gzip => change(&mut reply, |r| {
+                set_header(r, "content-encoding", "gzip");
+                r.body = gzip(&r.body);
+            }),
+            Action::WrongContentLength(by) => length_off = Some(by.value),
+            Action::RawReply(text) => shapes.push(Directive::Raw(text.as_bytes().to_vec())),
+            Action::DuplicateReply => shapes.push(Directive::Duplicate),
+            Action::Dribble(d) => shapes.push(pace(d.bytes.value, d.every.duration(), false)),
+            Action::SlowBody(d) => shapes.push(pace(d.bytes.value, d.every.duration(), true)),
+            Action::Truncate(t) => shapes.push(cut(t.after_byte, t.of.value, Ending::Close)),
+            Action::ResetConnection(r) => match r.after_byte {
+                Some(byte) => shapes.push(cut(byte, r.of.value, Ending::Abort)),
+                None => end = Some(Directive::Abort),
+            },
+            Action::CloseConnection => end = Some(Directive::Close),
+            Action::HalfOpen | Action::Blackhole(_) => end = Some(Directive::Silence),
+            Action::LoseReply(lose) => {
+                end = Some(match lose.then {
+                    LostReply::Silence => Directive::Silence,
+                    LostReply::Reset => Directive::Abort,
+                    LostReply::Close => Directive::Close,
+                });
+            }
+            // Nothing that strikes requests.
+            _ => {}
+        }
+    }
+    let mut out = delays;
+    if let (Some(by), Some(reply)) = (length_off, &reply) {
+        shapes.insert(0, Directive::Raw(with_wrong_length(reply, by, now, cloud)));
+    }
+    if let Some(reply) = reply
+        .filter(|_| end.is_none())
+        .filter(|r| before.as_ref() != Some(r))
+    {
+        out.push(Directive::Respond(reply));
+    }
+    out.extend(shapes);
+    out.extend(end);
+    out
+}
+
+fn change(reply: &mut Option<Reply>, how: impl FnOnce(&mut Reply)) {
+    if let Some(reply) = reply {
+        how(reply);
+    }
+}
+
+fn cut(after: u32, of: Message, then: Ending) -> Directive {
+    let cut = Cut {
+        after: after as usize,
+        then: Some(then),
+    };
+    match of {
+        Message::Request => Directive::CutRequest(cut),
+        Message::Reply => Directive::Cut(cut),
+    }
+}
+
+fn pace(chunk: u32, every: Duration, head_at_once: bool) -> Directive {
+    Directive::Dribble(Pace {
+        chunk: chunk as usize,
+        every,
+        head_at_once,
+    })
+}
+
+fn respond(r: &Respond, now: Instant, cloud: &Cloud) -> Reply {
+    let status = r.status.value;
+    let mut reply = match &r.body {
+        Some(body) => Reply::new(status).with_body(body.value.as_bytes()),
+        None if status >= 400 || r.error.is_some() => {
+            Reply::error(status, r.error.as_deref().unwrap_or(usual_text(status)))
+        }
+        None => Reply::new(status)
+            .with_header("content-type", "application/json")
+            .with_body("{}"),
+    };
+    if let Some(kind) = &r.content_type {
+        set_header(&mut reply, "content-type", kind);
+    }
+    match &r.retry_after {
+        Some(RetryAfter::Text(text)) => set_header(&mut reply, "retry-after", text),
+        Some(RetryAfter::Date(ahead)) => {
+            let date = http_date(cloud.clock().read(now).offset_nanos(ahead.0.into()).as_secs());
+            set_header(&mut reply, "retry-after", &date);
+        }
+        None => {}
+    }
+    for (name, value) in &r.headers {
+        set_header(&mut reply, name, value);
+    }
+    reply
+}
+
+/// The contract's text for a status, or the status' own name.
+fn usual_text(status: u16) -> &'static str {
+    match status {
+        401 => "Invalid token",
+        403 => "Token revoked",
+        404 => "Device not found",
+        410 => "Registration token already used",
+        429 => "Too many requests",
+        500 => "Internal server error",
+        502 => "Bad gateway",
+        503 => "Service unavailable",
+        504 => "Gateway timeout",
+        _ => "Request failed",
+    }
+}
+
+fn http_date(unix_s: i64) -> String {
+    let seconds = unix_s.clamp(0, LAST_DATE_S).unsigned_abs();
+    httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+}
+
+fn redirect(exchange: &Exchange, cloud: &Cloud) -> Reply {
+    let location = format!("https://{}{}", cloud.config().host, exchange.target);
+    Reply::new(301).with_header("location", &location)
+}
+
+fn set_header(reply: &mut Reply, name: &str, value: &str) {
+    reply.headers.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
+    reply.headers.push((name.to_owned(), value.to_owned()));
+}
+
+fn without_member(reply: &mut Reply, name: &str) {
+    if let Ok(serde_json::Value::Object(mut members)) = serde_json::from_slice(&reply.body)
+        && members.remove(name).is_some()
+    {
+        reply.body = serde_json::Value::Object(members).to_string().into_bytes();
+    }
+}
+
+fn gzip(body: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    // Writing to memory does not fail.
+    let _ = encoder.write_all(body);
+    encoder.finish().unwrap_or_default()
+}
+
+/// The reply as text, with a length that is off.
+fn with_wrong_length(reply: &Reply, by: i32, now: Instant, cloud: &Cloud) -> Vec<u8> {
+    let right = i64::try_from(reply.body.len()).unwrap_or(i64::MAX);
+    let wrong = right.saturating_add(by.into()).max(0).to_string();
+    let mut reply = reply.clone();
+    set_header(&mut reply, "date", &cloud.date(now));
+    set_header(&mut reply, "content-length", &wrong);
+    reply.to_wire()
+}

@@ -1,0 +1,245 @@
+//! The fault plan beside real sockets, where faults come and go while the server runs.
+//!
+//! The plan and the hub are those of a bench. There is no device, no radio and no network here: what is done to
+//! them is refused before it is planned.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use oceanremote::{Cloud, Directive, Interposer, Phase};
+use scenario::action::TlsFault;
+use scenario::{Action, Fault, Nature, Trigger};
+use sim::Instant;
+use vocabulary::{Event, Kind};
+
+use crate::door::{self, Door, Doorkeeper};
+use crate::faults::{Do, FaultPlan, Turn};
+use crate::hub::{AtTheCloud, Hub, SharedHub};
+
+/// Rounds in which one fault may be the trigger of the next before the rest waits for its turn.
+const MOST_ROUNDS: usize = 64;
+
+/// What is served.
+#[derive(Clone, Debug)]
+pub struct Served {
+    /// The device that operator actions of faults are about.
+    pub device: String,
+    /// The cloud's host name in the scenario.
+    pub host: String,
+    /// The cloud's port in the scenario.
+    pub port: u16,
+    /// Whether it is served with TLS.
+    pub tls: bool,
+    /// Decides what probability decides.
+    pub seed: u64,
+}
+
+/// Where a fault stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Its name.
+    pub name: String,
+    /// How often it has fired.
+    pub fired: u32,
+    /// Whether it is in force at this moment.
+    pub active: bool,
+}
+
+/// The faults of a server that runs, and the events that nobody has taken yet.
+pub struct LiveFaults {
+    hub: SharedHub,
+    served: Served,
+    /// The names of the faults in the plan, in its order; `None` is a free place.
+    names: RefCell<Vec<Option<String>>>,
+    /// The same in the order in which they were added.
+    order: RefCell<Vec<usize>>,
+    keeper: Doorkeeper,
+    tls: Cell<Option<TlsFault>>,
+}
+
+/// [`LiveFaults`] in the hands of the server and of whoever adds faults, all in one thread.
+pub type SharedFaults = Rc<LiveFaults>;
+
+impl LiveFaults {
+    /// No fault yet.
+    pub fn shared(served: Served) -> SharedFaults {
+        let plan = FaultPlan::new(&[], served.seed);
+        Rc::new(LiveFaults {
+            hub: Hub::shared(plan, served.device.clone()),
+            served,
+            names: RefCell::default(),
+            order: RefCell::default(),
+            keeper: Doorkeeper::default(),
+            tls: Cell::default(),
+        })
+    }
+
+    /// Whether a fault can be at a server.
+    ///
+    /// # Errors
+    /// Why not, in words.
+    pub fn possible(&self, fault: &Fault) -> Result<(), String> {
+        trigger_possible(&fault.when.value)?;
+        let action = &fault.action.value;
+        let todo = Do {
+            fault: 0,
+            action: action.clone(),
+            turn: Turn::Begin,
+        };
+        match action {
+            _ if action.nature(fault.endpoint.is_some()) == Nature::OnRequests => Ok(()),
+            Action::Refuse(only) | Action::Blackhole(only) => {
+                door::meant(only, &self.served.host, self.served.port)
+            }
+            Action::Tls(_) if self.served.tls => Ok(()),
+            Action::Tls(_) => Err("`tls` needs a server that was started with --tls".to_owned()),
+            _ if todo.is_for_the_cloud() => Ok(()),
+            _ => {
+                let name = action.name();
+                Err(format!(
+                    "`{name}` is done to radio, network or device; a server alone cannot do it"
+                ))
+            }
+        }
+    }
+
+    /// Arms a fault; from now on its trigger counts.
+    ///
+    /// # Errors
+    /// Why it cannot be here: see [`LiveFaults::possible`], or its name is taken.
+    pub fn add(&self, fault: &Fault) -> Result<(), String> {
+        self.possible(fault)?;
+        let name = fault.name.value.clone();
+        let mut names = self.names.borrow_mut();
+        if names.iter().flatten().any(|taken| *taken == name) {
+            return Err(format!("there is a fault `{name}` already"));
+        }
+        let free = names.iter().position(Option::is_none);
+        let place = self.hub.borrow_mut().faults.put(free, fault);
+        match free {
+            Some(place) => names[place] = Some(name),
+            None => names.push(Some(name)),
+        }
+        self.order.borrow_mut().push(place);
+        Ok(())
+    }
+
+    /// Takes a fault away and its lasting effect back; false if there is none of this name.
+    pub fn remove(&self, now: Instant, name: &str, cloud: &mut Cloud) -> bool {
+        let place = self
+            .names
+            .borrow()
+            .iter()
+            .position(|taken| taken.as_deref() == Some(name));
+        let Some(place) = place else {
+            return false;
+        };
+        self.hub.borrow_mut().faults.retire(place);
+        // Its end is done before its place can be another's.
+        self.advance(now, cloud);
+        self.names.borrow_mut()[place] = None;
+        self.order.borrow_mut().retain(|other| *other != place);
+        true
+    }
+
+    /// Where each fault stands, in the order in which they were added.
+    pub fn standings(&self) -> Vec<Standing> {
+        let (names, hub) = (self.names.borrow(), self.hub.borrow());
+        let standing = |place: &usize| {
+            let name = names[*place].clone()?;
+            let (fired, active) = hub.faults.standing(*place);
+            Some(Standing { name, fired, active })
+        };
+        self.order.borrow().iter().filter_map(standing).collect()
+    }
+
+    /// Lets time pass for the faults, and takes over what the cloud has written down.
+    pub fn advance(&self, now: Instant, cloud: &mut Cloud) {
+        let mut hub = self.hub.borrow_mut();
+        hub.take_journal(cloud);
+        hub.advance(now);
+        for _ in 0..MOST_ROUNDS {
+            let wanted = hub.take_wanted();
+            if wanted.is_empty() {
+                break;
+            }
+            for todo in wanted {
+                let done = if self.keeper.act(&todo) {
+                    Ok(())
+                } else if let Action::Tls(fault) = &todo.action {
+                    self.tls.set(todo.value(*fault));
+                    Ok(())
+                } else {
+                    todo.at_the_cloud(now, cloud, &self.served.device)
+                };
+                match done {
+                    Ok(()) => hub.confirm(&todo, now),
+                    Err(text) => hub.tell(now, Kind::Note { text }),
+                }
+            }
+            hub.take_journal(cloud);
+        }
+    }
+
+    /// What becomes of new connections.
+    pub fn door(&self) -> Door {
+        self.keeper.door()
+    }
+
+    /// What is wrong with new TLS handshakes, if anything.
+    pub fn tls(&self) -> Option<TlsFault> {
+        self.tls.get()
+    }
+
+    /// When [`LiveFaults::advance`] has something to do next.
+    pub fn next_due(&self) -> Option<Instant> {
+        self.hub.borrow().faults.next_due()
+    }
+
+    /// Takes the events since the last call, in order.
+    pub fn take_events(&self) -> Vec<Event> {
+        self.hub.borrow_mut().take_events()
+    }
+}
+
+/// Whether a trigger can come where there is only a server.
+fn trigger_possible(trigger: &Trigger) -> Result<(), String> {
+    let what = match trigger {
+        Trigger::After(after) => return trigger_possible(&after.trigger),
+        Trigger::Time(_)
+        | Trigger::Request(_)
+        | Trigger::Status(_)
+        | Trigger::Session(_)
+        | Trigger::Fault(_) => {
+            return Ok(());
+        }
+        Trigger::Serial(_) => "`serial`: the device's console",
+        Trigger::Wifi(_) => "`wifi`: the radio's link",
+        Trigger::Dhcp(_) => "`dhcp`: the device's network",
+        Trigger::Dns(_) => "`dns`: the device's network",
+        Trigger::Sntp(_) => "`sntp`: the device's network",
+        Trigger::Pin(_) => "`pin`: the device's pins",
+        Trigger::Reset(_) => "`reset`: the device",
+    };
+    Err(format!("{what} cannot be seen from a server"))
+}
+
+/// [`LiveFaults`] as the cloud sees them.
+pub struct FaultsAtTheServer(pub SharedFaults);
+
+impl Interposer for FaultsAtTheServer {
+    fn at(
+        &mut self,
+        now: Instant,
+        phase: Phase,
+        exchange: &oceanremote::Exchange,
+        cloud: &mut Cloud,
+    ) -> Vec<Directive> {
+        let mut directives = AtTheCloud(self.0.hub.clone()).at(now, phase, exchange, cloud);
+        // A silent firewall swallows what comes on connections that stand, too.
+        if phase == Phase::FirstByte && self.0.door() == Door::Swallows {
+            directives.push(Directive::Silence);
+        }
+        directives
+    }
+}

@@ -1,0 +1,383 @@
+//! A device in wall time: a board on the desk, with the cloud, DNS and SNTP on real sockets beside it.
+//!
+//! The engine is the one of virtual time; only how time passes differs. What the device does on the air and on its pins
+//! is not seen here, so a scenario that needs it is refused by [`impossible`] before anything is flashed.
+//!
+//! | file | what |
+//! |---|---|
+//! | `impossible` | what a scenario needs and this bench cannot do |
+//! | `names_and_time` | DNS and SNTP on UDP |
+//! | `servers` | the cloud on TCP, with its door |
+
+mod impossible;
+mod names_and_time;
+mod servers;
+
+use std::net::Ipv4Addr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use dut::{Dut, FlashImage, Observation};
+use netsim::CapturedFrame;
+use oceanremote::{Cloud, Origin, Shared};
+use scenario::action::NtpFault;
+use scenario::{Action, Scenario};
+use sim::Instant;
+use sim::air::Mac;
+use tokio::runtime::Runtime;
+use tokio::task::LocalSet;
+use vocabulary::Kind;
+
+pub use impossible::{Abilities, impossible};
+
+use crate::door::Doorkeeper;
+use crate::faults::{self, Do, FaultPlan};
+use crate::hub::{Hub, SharedHub};
+use crate::run::{Limits, Progress, RunError, RunRecord, Stage, Terms, judge_on};
+use crate::setup::{self, SetupError};
+use crate::translate;
+use names_and_time::{NamesAndTime, Settings};
+use servers::Servers;
+
+/// How long nothing of the bench is looked at, at most, while sockets are served.
+const TICK: Duration = Duration::from_millis(5);
+/// Rounds in which one fault may be the trigger of the next before the rest waits for its turn.
+const MOST_ROUNDS: usize = 64;
+
+/// An access point that the bench controls.
+pub trait AccessPoint {
+    /// Switches it.
+    ///
+    /// # Errors
+    /// Why it could not be, and what to do.
+    fn set_on(&mut self, on: bool) -> Result<(), String>;
+
+    /// Ends the association of `station` with a reason code (IEEE 802.11-2020, table 9-49).
+    ///
+    /// # Errors
+    /// Why it could not be, and what to do.
+    fn deauthenticate(&mut self, station: Mac, reason: u8) -> Result<(), String>;
+}
+
+/// Where a bench in wall time stands.
+pub struct Site {
+    /// The address of this machine that its servers listen on.
+    pub listen: Ipv4Addr,
+    /// The address of this machine as the device sees it.
+    pub host: Ipv4Addr,
+    /// Port of the cloud; 0 takes a free one.
+    pub cloud_port: u16,
+    /// Port of the SNTP server; 0 takes a free one.
+    pub ntp_port: u16,
+    /// Port of the DNS server, where the access point hands out this machine as one.
+    pub dns_port: Option<u16>,
+    /// The network that the device joins, and its password.
+    pub network: Option<(String, String)>,
+    /// The access point, where the bench controls one.
+    pub access_point: Option<Box<dyn AccessPoint>>,
+}
+
+/// Starts the device, whose time counts from the moment given.
+pub type Start<'a> = &'a mut dyn FnMut(std::time::Instant) -> Result<Box<dyn Dut>, RunError>;
+
+/// A bench whose servers listen and whose device has not been started.
+pub struct WallBench {
+    scenario: Scenario,
+    site: Site,
+    runtime: Runtime,
+    servers: Servers,
+    names_and_time: NamesAndTime,
+}
+
+impl WallBench {
+    /// Takes the ports. `scenario` is already at its [`scenario::Pace`].
+    ///
+    /// # Errors
+    /// When a port is taken or needs privileges.
+    pub fn open(scenario: &Scenario, mut site: Site) -> Result<WallBench, RunError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|e| RunError::Site(format!("no runtime for the servers: {e}")))?;
+        let servers = runtime.block_on(Servers::bind((site.listen, site.cloud_port).into()))?;
+        site.cloud_port = servers.port();
+        let names_and_time = runtime.block_on(NamesAndTime::bind(&site))?;
+        site.ntp_port = names_and_time.ntp_port();
+        let mut scenario = scenario.clone();
+        adapt(&mut scenario, &site);
+        Ok(WallBench {
+            scenario,
+            site,
+            runtime,
+            servers,
+            names_and_time,
+        })
+    }
+
+    /// The flash before the first start: its partitions `provision` and `token` belong on the device.
+    ///
+    /// # Errors
+    /// When the settings do not fit.
+    pub fn flash_image(&self, limits: Limits) -> Result<FlashImage, RunError> {
+        let bench = &self.scenario.bench;
+        Ok(setup::flash_image(bench, limits.seed.unwrap_or(bench.seed))?)
+    }
+
+    /// Starts the device, which is time zero, and runs the scenario to its verdict. `mac` is the device's.
+    ///
+    /// # Errors
+    /// When the bench fails: a port that vanished, a device that does not boot, a command that fails; or the caller
+    /// stops the run.
+    pub fn run(
+        self,
+        mac: Mac,
+        start: Start<'_>,
+        firmware_sha256: &str,
+        limits: Limits,
+        progress: &mut dyn Progress,
+    ) -> Result<RunRecord, RunError> {
+        let WallBench {
+            mut scenario,
+            site,
+            runtime,
+            servers,
+            names_and_time,
+        } = self;
+        scenario.bench.device.mac.0 = mac;
+        let seed = limits.seed.unwrap_or(scenario.bench.seed);
+        let device = scenario.bench.device_id();
+        let hub = Hub::shared(FaultPlan::new(&scenario.faults, seed), device.clone());
+        let cloud = Cloud::new(setup::cloud_config(&scenario.bench, seed)).map_err(SetupError::from)?;
+        let keeper = Rc::new(Doorkeeper::default());
+        let origin = Origin::shared(cloud, servers::AtTheServer::new(hub.clone(), keeper.clone()));
+        let settings = Rc::new(Settings::new(&scenario.bench, &site));
+        let server = runtime.block_on(servers.open())?;
+        let started = tokio::time::Instant::now();
+        let dut = start(started.into_std())?;
+        let clock = move || Instant::ZERO + started.elapsed();
+        let sockets = LocalSet::new();
+        let for_cloud = (keeper.clone(), origin.clone());
+        sockets.spawn_local(async move { server.serve(for_cloud.0, for_cloud.1, clock).await });
+        let for_names = (settings.clone(), hub.clone());
+        sockets.spawn_local(async move { names_and_time.serve(for_names.0, for_names.1, clock).await });
+        let bench = Running {
+            dut,
+            site,
+            mac,
+            device,
+            hub: hub.clone(),
+            origin,
+            keeper,
+            settings,
+            sockets,
+            runtime,
+            started,
+            now: Instant::ZERO,
+            seen: Vec::new(),
+            access_point_is_off: false,
+            power_is_off: false,
+        };
+        let terms = Terms {
+            firmware_sha256,
+            seed,
+            strict: limits.strict,
+            time_scale: limits.time_scale.max(1),
+        };
+        judge_on(bench, hub, &scenario, &terms, progress)
+    }
+}
+
+/// Makes the scenario's bench the one that stands here: its network, its servers, its device.
+fn adapt(scenario: &mut Scenario, site: &Site) {
+    let bench = &mut scenario.bench;
+    let provisioning = &mut bench.provisioning;
+    if let Some((ssid, password)) = &site.network {
+        bench.network.ssid.value.clone_from(ssid);
+        bench.network.password.value.clone_from(password);
+    }
+    // A scenario that provisions something wrong on purpose keeps it.
+    if provisioning.server.host.is_none() && site.dns_port.is_none() {
+        provisioning.server.host = Some(scenario::Located::unwritten(site.host.to_string()));
+    }
+    if provisioning.server.port.is_none() {
+        provisioning.server.port = Some(scenario::Located::unwritten(site.cloud_port));
+    }
+    if provisioning.ntp.server.is_none() && site.dns_port.is_none() {
+        provisioning.ntp.server = Some(scenario::Located::unwritten(site.host.to_string()));
+    }
+    if provisioning.ntp.port.is_none() {
+        provisioning.ntp.port = Some(scenario::Located::unwritten(site.ntp_port));
+    }
+}
+
+/// A bench that runs.
+struct Running {
+    dut: Box<dyn Dut>,
+    site: Site,
+    mac: Mac,
+    device: String,
+    hub: SharedHub,
+    origin: Shared,
+    keeper: Rc<Doorkeeper>,
+    settings: Rc<Settings>,
+    sockets: LocalSet,
+    runtime: Runtime,
+    started: tokio::time::Instant,
+    now: Instant,
+    seen: Vec<(Instant, Observation)>,
+    access_point_is_off: bool,
+    power_is_off: bool,
+}
+
+impl Running {
+    fn clock(&self) -> Instant {
+        Instant::ZERO + self.started.elapsed()
+    }
+
+    fn hear_the_device(&mut self) {
+        let mut seen = std::mem::take(&mut self.seen);
+        self.dut.take_observations(&mut seen);
+        for (at, observation) in seen.drain(..) {
+            if let Some(kind) = translate::observation(observation) {
+                self.hub.borrow_mut().tell(at.min(self.now), kind);
+            }
+        }
+        self.seen = seen;
+    }
+
+    /// Lets cloud and fault plan do all that is due now.
+    fn settle(&mut self) -> Result<(), RunError> {
+        for _ in 0..MOST_ROUNDS {
+            {
+                let mut origin = self.origin.borrow_mut();
+                origin.cloud.advance(self.now);
+                let mut hub = self.hub.borrow_mut();
+                hub.take_journal(&mut origin.cloud);
+                hub.advance(self.now);
+            }
+            let wanted = self.hub.borrow_mut().take_wanted();
+            if wanted.is_empty() {
+                return Ok(());
+            }
+            for action in wanted {
+                self.act(&action)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn act(&mut self, wanted: &Do) -> Result<(), RunError> {
+        let now = self.now;
+        let done = if wanted.is_for_the_cloud() {
+            wanted.at_the_cloud(now, &mut self.origin.borrow_mut().cloud, &self.device)
+        } else if self.keeper.act(wanted) {
+            Ok(())
+        } else {
+            self.act_on_bench(wanted)?
+        };
+        let mut hub = self.hub.borrow_mut();
+        match done {
+            Ok(()) => hub.confirm(wanted, now),
+            Err(text) => hub.tell(now, Kind::Note { text }),
+        }
+        Ok(())
+    }
+
+    fn act_on_bench(&mut self, wanted: &Do) -> Result<Result<(), String>, RunError> {
+        let on = wanted.on();
+        match &wanted.action {
+            Action::AccessPointGone => {
+                self.access_point()?.set_on(!on).map_err(RunError::Site)?;
+                self.access_point_is_off = on;
+            }
+            Action::Deauthenticate(d) => {
+                let mac = self.mac;
+                let reason = d.reason.value;
+                self.access_point()?
+                    .deauthenticate(mac, reason)
+                    .map_err(RunError::Site)?;
+            }
+            Action::Dns(fault) => self
+                .settings
+                .dns
+                .set(wanted.value(faults::dns(fault)).unwrap_or_default()),
+            Action::NtpClock(error) => self.sntp_clock(wanted.value(error.offset.0)),
+            Action::Ntp(NtpFault::Offset(offset)) => self.sntp_clock(wanted.value(offset.0)),
+            Action::Ntp(fault) => {
+                let mode = faults::sntp(fault).and_then(|mode| wanted.value(mode));
+                self.settings.sntp.set(mode.unwrap_or_default());
+            }
+            Action::PowerCut(_) => {
+                self.dut.set_power(!on)?;
+                self.power_is_off = on;
+                self.hub.borrow_mut().tell(self.now, Kind::Power { on: !on });
+            }
+            Action::Reset(_) => self.dut.reset()?,
+            other => {
+                return Ok(Err(format!("`{}` cannot be done on this bench", other.name())));
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    fn access_point(&mut self) -> Result<&mut Box<dyn AccessPoint>, RunError> {
+        self.site
+            .access_point
+            .as_mut()
+            .ok_or_else(|| RunError::Site("the bench controls no access point".to_owned()))
+    }
+
+    fn sntp_clock(&mut self, offset_ns: Option<i64>) {
+        let offset_ns = self.settings.set_sntp_offset(offset_ns);
+        let kind = Kind::ClockOffset {
+            clock: "sntp".to_owned(),
+            offset_ns,
+        };
+        self.hub.borrow_mut().tell(self.now, kind);
+    }
+}
+
+impl Stage for Running {
+    /// Serves the sockets for a moment, then hears the device.
+    fn turn(&mut self, until: Instant) -> Result<Instant, RunError> {
+        // What is due at time zero comes before the first datagram.
+        self.settle()?;
+        let rest = until.since(self.clock().min(until)).min(TICK);
+        self.sockets
+            .block_on(&self.runtime, async { tokio::time::sleep(rest).await });
+        self.dut.run_until(self.dut.now())?;
+        self.now = self.clock().max(self.now);
+        self.hear_the_device();
+        if let Some(error) = self.dut.not_running(self.now.since(Instant::ZERO)) {
+            return Err(error.into());
+        }
+        self.settle()?;
+        Ok(self.now)
+    }
+
+    fn dut(&mut self) -> &mut dyn Dut {
+        self.dut.as_mut()
+    }
+
+    fn take_frames(&mut self) -> Vec<CapturedFrame> {
+        Vec::new()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // What a fault switched off is not left so for the next scenario. Nobody is there any more to hear of a failure;
+        // the next run will.
+        if let Some(access_point) = self
+            .site
+            .access_point
+            .as_mut()
+            .filter(|_| self.access_point_is_off)
+        {
+            let _ = access_point.set_on(true);
+        }
+        if self.power_is_off {
+            let _ = self.dut.set_power(true);
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! What a scenario needs and a bench in wall time cannot do. Such a scenario is skipped with the reason and never
+//! passed.
+
+use scenario::action::PowerCut;
+use scenario::{Action, ExpectationKind, Nature, Scenario, Span, StepKind, Trigger};
+
+use crate::door;
+
+/// What a bench in wall time can do beside the serial console and the cloud.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Abilities {
+    /// It controls the access point.
+    pub access_point: bool,
+    /// It can cut the device's supply.
+    pub power: bool,
+    /// The access point hands it out as DNS server.
+    pub dns: bool,
+    /// What else there is, by name: `bench.requires` asks for these.
+    pub fixtures: Vec<String>,
+}
+
+/// Reasons why `scenario` cannot run on a bench with these abilities, each with its place; none if it can.
+pub fn impossible(scenario: &Scenario, abilities: &Abilities) -> Vec<String> {
+    let mut looking = Looking {
+        scenario,
+        abilities,
+        reasons: Vec::new(),
+    };
+    looking.bench();
+    looking.faults();
+    looking.steps();
+    looking.expectations();
+    looking.reasons
+}
+
+struct Looking<'a> {
+    scenario: &'a Scenario,
+    abilities: &'a Abilities,
+    reasons: Vec<String>,
+}
+
+impl Looking<'_> {
+    fn lacks(&mut self, span: Span, what: &str) {
+        let place = if span.is_known() {
+            format!("{}: ", self.scenario.position(span))
+        } else {
+            String::new()
+        };
+        let reason = format!("{place}{what}");
+        if !self.reasons.contains(&reason) {
+            self.reasons.push(reason);
+        }
+    }
+
+    fn bench(&mut self) {
+        let bench = &self.scenario.bench;
+        for needed in &bench.requires {
+            if !self.abilities.fixtures.contains(&needed.value) {
+                self.lacks(
+                    needed.span,
+                    &format!(
+                        "needs `{}`, which is not among the board's `fixtures`",
+                        needed.value
+                    ),
+                );
+            }
+        }
+        if bench.device.crystal_ppm.value != 0 {
+            self.lacks(
+                bench.device.crystal_ppm.span,
+                "`crystal-ppm`: the crystal of a board is as it is",
+            );
+        }
+        let network = &bench.network;
+        for (span, key) in [
+            (network.channel.span, "channel"),
+            (network.rssi.span, "rssi"),
+            (network.latency.span, "latency"),
+            (network.wan_latency.span, "wan-latency"),
+            (network.dhcp_lease.span, "dhcp-lease"),
+        ] {
+            if span.is_known() {
+                self.lacks(
+                    span,
+                    &format!("`network.{key}`: the access point of a board is as it is"),
+                );
+            }
+        }
+        if network.hidden {
+            self.lacks(
+                Span::default(),
+                "`network.hidden`: the access point of a board is as it is",
+            );
+        }
+    }
+
+    fn faults(&mut self) {
+        for fault in &self.scenario.faults {
+            self.trigger(&fault.when.value, fault.when.span);
+            if fault.action.nature(fault.endpoint.is_some()) == Nature::OnRequests {
+                continue;
+            }
+            if let Err(why) = self.action(&fault.action.value) {
+                self.lacks(
+                    fault.action.span.or(fault.name.span),
+                    &format!("`{}`: {why}", fault.action.name()),
+                );
+            }
+        }
+    }
+
+    fn action(&self, action: &Action) -> Result<(), String> {
+        let cloud = &self.scenario.bench.cloud;
+        let why = match action {
+            Action::AccessPointGone | Action::Deauthenticate(_) if self.abilities.access_point => {
+                return Ok(());
+            }
+            Action::AccessPointGone | Action::Deauthenticate(_) => {
+                "the bench controls no access point (`access-point` in boards.toml)"
+            }
+            Action::WrongPassword(_) | Action::Rssi(_) | Action::Hidden | Action::Channel(_) => {
+                "the access point of a board cannot be changed so"
+            }
+            Action::Link(_) => "the air between a board and its access point is not in our hands",
+            Action::Tls(_) => "the device of a run speaks plain HTTP",
+            Action::Dhcp(_) => "the DHCP server of a board's network is not ours",
+            Action::CaptivePortal => "the gateway of a board's network is not ours",
+            Action::Dns(_) if self.abilities.dns => return Ok(()),
+            Action::Dns(_) => {
+                "the DNS server of the board's network is not ours (`dns-port` in boards.toml, if it can be)"
+            }
+            Action::Refuse(only) | Action::Blackhole(only) => {
+                return door::meant(only, &cloud.host, cloud.port.value);
+            }
+            Action::PowerCut(PowerCut {
+                flash_write_byte: Some(_),
+                ..
+            }) => "nobody sees a board write its flash",
+            Action::PowerCut(_) if self.abilities.power => return Ok(()),
+            Action::PowerCut(_) => {
+                "the bench has no power switch (`power-off` and `power-on` in boards.toml)"
+            }
+            Action::Reset(reset) if reset.cause == vocabulary::ResetCause::Pin => return Ok(()),
+            Action::Reset(_) => "a board has a reset pin only; leave the cause out",
+            Action::DrivePin(_) => "nothing is wired to the pins of a board",
+            Action::CorruptFlash(_) => "the flash of a board is not reached while it runs",
+            // The cloud and SNTP are ours.
+            _ => return Ok(()),
+        };
+        Err(why.to_owned())
+    }
+
+    fn trigger(&mut self, trigger: &Trigger, span: Span) {
+        let why = match trigger {
+            Trigger::After(after) => return self.trigger(&after.trigger, span),
+            Trigger::Wifi(_) => "`wifi`: nobody sees the air between a board and its access point",
+            Trigger::Dhcp(_) => "`dhcp`: the DHCP server of a board's network is not ours",
+            Trigger::Dns(_) if !self.abilities.dns => {
+                "`dns`: the DNS server of the board's network is not ours (`dns-port` in boards.toml, if it can be)"
+            }
+            Trigger::Pin(_) => "`pin`: nobody sees the pins of a board",
+            _ => return,
+        };
+        self.lacks(span, why);
+    }
+
+    fn steps(&mut self) {
+        for step in &self.scenario.steps {
+            if matches!(step.kind, StepKind::ExpectPin { .. } | StepKind::SetPin { .. }) {
+                self.lacks(step.span, "nothing is wired to the pins of a board");
+            }
+        }
+    }
+
+    fn expectations(&mut self) {
+        for expectation in &self.scenario.expect {
+            let span = expectation.span;
+            use ExpectationKind as E;
+            let (moment, after, before) = match &expectation.kind {
+                E::SerialOrder(_) | E::SerialAll(_) | E::NoSecrets(_) => (None, None, None),
+                E::Serial(e) => (None, e.after.as_ref(), e.before.as_ref()),
+                E::NoSerial(e) => (None, e.after.as_ref(), e.before.as_ref()),
+                E::Event(e) => (Some(&e.of), e.after.as_ref(), e.before.as_ref()),
+                E::Interval(e) => (None, Some(&e.from), Some(&e.to)),
+                E::Requests(e) => (None, e.after.as_ref(), e.before.as_ref()),
+                E::Rate(e) => (Some(&e.of), e.after.as_ref(), e.before.as_ref()),
+                E::Backoff(e) => (Some(&e.of), e.after.as_ref(), e.before.as_ref()),
+                E::Pin(_) => {
+                    self.lacks(span, "`pin`: nobody sees the pins of a board");
+                    continue;
+                }
+                E::Status(e) => (e.at.as_ref(), e.after.as_ref(), e.before.as_ref()),
+                E::TokenReuse(e) => (None, e.after.as_ref(), e.before.as_ref()),
+                E::Liveness(e) => (None, e.after.as_ref(), None),
+            };
+            for trigger in [moment, after, before].into_iter().flatten() {
+                self.trigger(&trigger.value, trigger.span.or(span));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reasons(text: &str, abilities: &Abilities) -> Vec<String> {
+        let head = "name: x\nversion: 1\n";
+        impossible(
+            &Scenario::parse("x.yaml", &format!("{head}{text}")).unwrap(),
+            abilities,
+        )
+    }
+
+    #[test]
+    fn what_the_cloud_and_the_console_do_needs_nothing() {
+        let text = "
+bench: { duration: 1h }
+faults:
+  - { name: a, when: { request: { endpoint: renew-session } }, do: lose-reply }
+  - { name: b, when: 10m, do: revoke-permanent-token }
+  - { name: c, when: { serial: x }, do: { ntp: silent }, for: 10s }
+  - { name: d, when: 20m, do: blackhole, for: 10s }
+  - { name: e, when: 30m, do: reset }
+expect:
+  - liveness: { within: 2m }
+";
+        assert_eq!(reasons(text, &Abilities::default()), [""; 0]);
+    }
+
+    #[test]
+    fn what_is_lacking_is_told_with_its_place() {
+        let text = "
+bench:
+  duration: 1h
+  network: { rssi: -80 }
+  requires: [relays]
+faults:
+  - { name: a, when: { wifi: associated }, do: access-point-gone, for: 10s }
+  - { name: b, when: 10m, do: { link: { loss: 20% } }, for: 10s }
+  - { name: c, when: 20m, do: power-cut, for: 1s }
+expect:
+  - pin: { gpio: 4, never: low }
+";
+        let told = reasons(text, &Abilities::default());
+        assert_eq!(told.len(), 7, "{told:#?}");
+        let all = told.join("\n");
+        for part in [
+            "x.yaml:6:20: `network.rssi`",
+            "x.yaml:7:14: needs `relays`",
+            "`wifi`: nobody sees the air",
+            "`access-point-gone`: the bench controls no access point",
+            "`link`: the air between",
+            "`power-cut`: the bench has no power switch",
+            "x.yaml:13:5: `pin`: nobody sees the pins",
+        ] {
+            assert!(all.contains(part), "{part} in\n{all}");
+        }
+        let able = Abilities {
+            access_point: true,
+            power: true,
+            dns: true,
+            fixtures: vec!["relays".to_owned()],
+        };
+        assert_eq!(reasons(text, &able).len(), 4);
+    }
+
+    #[test]
+    fn other_traffic_and_other_resets_than_ours_are_refused() {
+        let text = "
+bench: { duration: 1h }
+faults:
+  - { name: a, when: 1m, do: { refuse: { port: 443 } }, for: 10s }
+  - { name: b, when: 2m, do: { reset: brown-out } }
+  - { name: c, when: 3m, do: { dns: silent }, for: 10s }
+expect:
+  - liveness: { within: 2m }
+";
+        assert_eq!(reasons(text, &Abilities::default()).len(), 3);
+    }
+}

@@ -1,0 +1,287 @@
+//! What goes onto the chip: bootloader, partition table, application, and the partitions of a scenario.
+
+use std::borrow::Cow;
+use std::io::Read as _;
+use std::str::FromStr as _;
+use std::sync::Arc;
+
+use dut::FlashImage;
+use esp32c3::symbols::SymbolTable;
+use espflash::flasher::{FlashData, FlashSettings};
+use espflash::image_format::idf::IdfBootloaderFormat;
+use espflash::target::Chip;
+
+use crate::error::BoardError;
+use crate::guard::guarded;
+
+/// A firmware that is larger than this is none.
+const MAX_ELF: u64 = 64 << 20;
+/// Flash is erased by sectors of this many bytes.
+const SECTOR: u32 = 0x1000;
+/// Where the bootloader looks for the partition table.
+const TABLE: std::ops::Range<usize> = 0x8000..0x9000;
+
+/// The kinds of chip that can be flashed, in the spelling of `boards.toml`.
+pub(crate) fn chips() -> Vec<&'static str> {
+    vec![
+        "esp32", "esp32c2", "esp32c3", "esp32c5", "esp32c6", "esp32h2", "esp32s2", "esp32s3",
+    ]
+}
+
+pub(crate) fn is_chip(name: &str) -> bool {
+    chips().contains(&name) && Chip::from_str(name).is_ok()
+}
+
+/// A piece of flash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// What it is: `bootloader`, `partition table`, `application`, or a partition's name.
+    pub name: String,
+    /// Where it starts.
+    pub offset: u32,
+    /// What it holds.
+    pub bytes: Vec<u8>,
+}
+
+/// All that is to be on the chip.
+#[derive(Clone, Debug)]
+pub struct FlashPlan {
+    elf: Vec<u8>,
+    app_offset: u32,
+    app_size: u32,
+    parts: Vec<Part>,
+    symbols: Option<Arc<SymbolTable>>,
+}
+
+impl FlashPlan {
+    /// A plan to put the firmware `elf` (plain or gzip) onto a chip, and every other partition of `image` as it is
+    /// there: settings and token of a scenario, and erased bytes elsewhere, so that nothing is left of an earlier run.
+    ///
+    /// # Errors
+    /// [`BoardError::Image`] when the file is damaged or the partition table has no application.
+    pub fn new(elf: &[u8], image: &FlashImage) -> Result<FlashPlan, BoardError> {
+        let elf = plain(elf)?;
+        let symbols = esp32c3::Firmware::parse(&elf).ok().map(|f| f.symbols);
+        let bytes = image.bytes();
+        let mut plan = FlashPlan {
+            elf,
+            app_offset: 0,
+            app_size: 0,
+            parts: vec![Part {
+                name: "partition table".to_owned(),
+                offset: TABLE.start as u32,
+                bytes: bytes[TABLE].to_vec(),
+            }],
+            symbols,
+        };
+        for p in image.partitions() {
+            if p.is_app && plan.app_size == 0 {
+                (plan.app_offset, plan.app_size) = (p.offset, p.size);
+            } else if !p.is_app {
+                let range = p.offset as usize..(p.offset + p.size) as usize;
+                plan.write(&p.name, p.offset, bytes[range].to_vec())?;
+            }
+        }
+        if plan.app_size == 0 {
+            return Err(image_error(
+                "the partition table has no partition for an application",
+            ));
+        }
+        Ok(plan)
+    }
+
+    /// Adds bytes; a later part may lie over an earlier one of the same place, which it replaces.
+    ///
+    /// # Errors
+    /// [`BoardError::Image`] when `offset` is not that of a sector (0x1000 bytes).
+    pub fn write(&mut self, name: &str, offset: u32, bytes: Vec<u8>) -> Result<(), BoardError> {
+        if !offset.is_multiple_of(SECTOR) || bytes.is_empty() {
+            return Err(image_error(format!(
+                "the part `{name}` has {} bytes at {offset:#x}: expected some, at a multiple of {SECTOR:#x}",
+                bytes.len()
+            )));
+        }
+        self.parts.retain(|p| p.offset != offset);
+        self.parts.push(Part {
+            name: name.to_owned(),
+            offset,
+            bytes,
+        });
+        Ok(())
+    }
+
+    /// Adds `len` erased bytes.
+    ///
+    /// # Errors
+    /// As [`FlashPlan::write`].
+    pub fn erase(&mut self, name: &str, offset: u32, len: u32) -> Result<(), BoardError> {
+        self.write(name, offset, vec![0xff; len as usize])
+    }
+
+    /// Names for the addresses of the firmware, where its ELF has some.
+    pub fn symbols(&self) -> Option<Arc<SymbolTable>> {
+        self.symbols.clone()
+    }
+
+    /// The firmware's ELF, not compressed.
+    pub fn elf(&self) -> &[u8] {
+        &self.elf
+    }
+
+    /// The parts in the order in which they are written.
+    ///
+    /// # Errors
+    /// [`BoardError::Image`] when the ELF does not make an image for `chip`, or a too large one.
+    pub fn build(&self, chip: &str) -> Result<Vec<Part>, BoardError> {
+        let chip = Chip::from_str(chip).map_err(|e| image_error(e.to_string()))?;
+        let (boot_offset, bootloader, app) =
+            guarded("espflash", "making the image", || image(&self.elf, chip))??;
+        if app.len() > self.app_size as usize {
+            return Err(image_error(format!(
+                "its {} bytes do not fit the application's partition of {}",
+                app.len(),
+                self.app_size
+            )));
+        }
+        let part = |name: &str, offset, bytes| Part {
+            name: name.to_owned(),
+            offset,
+            bytes,
+        };
+        let mut parts = vec![
+            part("bootloader", boot_offset, bootloader),
+            part("application", self.app_offset, app),
+        ];
+        parts.extend(self.parts.iter().cloned());
+        for p in &mut parts {
+            // The protocol wants words.
+            p.bytes.resize(p.bytes.len().next_multiple_of(4), 0xff);
+        }
+        parts.sort_by_key(|p| p.offset);
+        for pair in parts.windows(2) {
+            if pair[0].offset + pair[0].bytes.len() as u32 > pair[1].offset {
+                return Err(image_error(format!(
+                    "`{}` overlaps `{}`",
+                    pair[0].name, pair[1].name
+                )));
+            }
+        }
+        Ok(parts)
+    }
+}
+
+fn image(elf: &[u8], chip: Chip) -> Result<(u32, Vec<u8>, Vec<u8>), BoardError> {
+    let data = FlashData::new(
+        FlashSettings::default(),
+        0,
+        None,
+        chip,
+        chip.default_xtal_frequency(),
+    );
+    let format = IdfBootloaderFormat::new(elf, &data, None, None, None, None)
+        .map_err(|e| image_error(crate::error::with_causes(&e)))?;
+    let app: Cow<'_, [u8]> = match format.clone().ota_segments().next() {
+        Some(segment) => segment.data,
+        None => return Err(image_error("espflash made no application")),
+    };
+    let Some(boot) = format.flash_segments().next() else {
+        return Err(image_error("espflash made no bootloader"));
+    };
+    Ok((boot.addr, boot.data.into_owned(), app.into_owned()))
+}
+
+fn image_error(why: impl Into<String>) -> BoardError {
+    BoardError::Image { why: why.into() }
+}
+
+fn plain(file: &[u8]) -> Result<Vec<u8>, BoardError> {
+    if !file.starts_with(&[0x1f, 0x8b]) {
+        return Ok(file.to_vec());
+    }
+    let mut elf = Vec::new();
+    flate2::read::MultiGzDecoder::new(file)
+        .take(MAX_ELF)
+        .read_to_end(&mut elf)
+        .map_err(|e| image_error(format!("the compressed file is damaged: {e}")))?;
+    Ok(elf)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIRMWARE: &[u8] = include_bytes!("../../../../fixtures/oceanremote-device.elf.gz");
+
+    #[test]
+    fn the_parts_lie_where_the_partition_table_says() {
+        let mut flash = FlashImage::new().unwrap();
+        flash.store_token("a-permanent-token").unwrap();
+        let parts = FlashPlan::new(FIRMWARE, &flash)
+            .unwrap()
+            .build("esp32c3")
+            .unwrap();
+        let layout: Vec<(&str, u32)> = parts.iter().map(|p| (p.name.as_str(), p.offset)).collect();
+        assert_eq!(
+            layout,
+            [
+                ("bootloader", 0),
+                ("partition table", 0x8000),
+                ("nvs", 0x9000),
+                ("phy_init", 0xf000),
+                ("application", 0x1_0000),
+                ("provision", 0x30_0000),
+                ("token", 0x30_1000),
+            ]
+        );
+        // Magic of an image (esptool, "Firmware Image Format") and of a partition entry.
+        assert_eq!(parts[0].bytes[0], 0xe9);
+        assert_eq!(parts[4].bytes[0], 0xe9);
+        assert_eq!(parts[1].bytes[..2], [0xaa, 0x50]);
+        assert!(parts[2].bytes.iter().all(|b| *b == 0xff));
+        assert_ne!(parts[6].bytes[..16], [0xff; 16]);
+    }
+
+    #[test]
+    fn the_image_is_the_same_each_time_and_carries_the_hash_of_the_elf() {
+        let flash = FlashImage::new().unwrap();
+        let plan = FlashPlan::new(FIRMWARE, &flash).unwrap();
+        let [one, other] = [plan.build("esp32c3").unwrap(), plan.build("esp32c3").unwrap()];
+        assert_eq!(one, other);
+        // esp_app_desc_t lies behind the image's and the segment's header; app_elf_sha256 at 144 in it.
+        let app = &one[4].bytes;
+        assert_eq!(app[0x20..0x24], 0xabcd_5432_u32.to_le_bytes());
+        assert_ne!(app[0x20 + 144..0x20 + 176], [0; 32]);
+        assert!(plan.symbols().unwrap().find("main").is_some() || !plan.symbols().unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_is_no_firmware_is_refused() {
+        let flash = FlashImage::new().unwrap();
+        let error = FlashPlan::new(b"no elf at all", &flash)
+            .unwrap()
+            .build("esp32c3")
+            .unwrap_err();
+        assert!(matches!(error, BoardError::Image { .. }), "{error}");
+        let error = FlashPlan::new(&FIRMWARE[..1000], &flash).unwrap_err();
+        assert!(error.to_string().contains("damaged"), "{error}");
+        let small = FlashImage::with_table("factory, app, factory, 0x10000, 0x10000\n").unwrap();
+        let error = FlashPlan::new(FIRMWARE, &small)
+            .unwrap()
+            .build("esp32c3")
+            .unwrap_err();
+        assert!(error.to_string().contains("do not fit"), "{error}");
+    }
+
+    #[test]
+    fn parts_must_not_overlap() {
+        let flash = FlashImage::new().unwrap();
+        let mut plan = FlashPlan::new(FIRMWARE, &flash).unwrap();
+        assert!(plan.write("odd", 0x30_0010, vec![1]).is_err());
+        plan.erase("over", 0x2f_f000, 0x2000).unwrap();
+        let error = plan.build("esp32c3").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the firmware does not make a flash image: `over` overlaps `provision`"
+        );
+    }
+}

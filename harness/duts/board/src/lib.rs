@@ -1,0 +1,51 @@
+//! A board on a serial port as the device under test.
+//!
+//! [`Boards`] reads `boards.toml`; [`Board::claim`] finds a board and locks it; [`Board::flash`] puts a
+//! [`FlashPlan`] onto the chip; [`Board::start`] resets it and gives a [`SerialBoard`], which implements
+//! [`dut::Dut`] in wall time. Whatever fails on the way is a [`BoardError`] with an [`vocabulary::Trouble`] for the
+//! verdict and a next step for the person ([`BoardError::help`]). The person's page is `docs/boards.md`.
+//!
+//! This crate is a driver: clocks, threads, files and ports come in here.
+
+mod access_point;
+mod board;
+mod boards_toml;
+mod clock;
+mod command;
+mod config;
+mod console;
+mod error;
+mod flash;
+mod guard;
+mod image;
+mod line;
+mod lock;
+mod mac;
+mod panics;
+mod ports;
+#[cfg(feature = "probe-rs")]
+mod probe;
+#[cfg(not(feature = "probe-rs"))]
+#[path = "no_probe.rs"]
+mod probe;
+mod reset;
+mod serial_board;
+mod watch;
+
+pub use access_point::AccessPoint;
+pub use board::Board;
+pub use clock::HostClock;
+pub use command::{CommandError, run as run_command};
+pub use config::{
+    AccessPointControl, After, Argv, Before, BoardConfig, Boards, Commands, ConfigError, Console, FILE_NAME,
+    ProbeSelector, Secret,
+};
+pub use console::Waker;
+pub use error::{BoardError, PortUser};
+pub use flash::{ChipInfo, FlashStep, Flashed, Progress, Unwatched};
+pub use image::{FlashPlan, Part};
+pub use lock::{BoardLock, DIR_VARIABLE, Holder, LockState, state as lock_state};
+pub use mac::Mac;
+pub use ports::{Port, PortKind, check as check_port, connected, find as find_port, users as port_users};
+pub use serial_board::SerialBoard;
+pub use watch::Heard;

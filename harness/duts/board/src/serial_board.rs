@@ -1,0 +1,330 @@
+//! The board as a device under test.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dut::{Capabilities, Dut, DutError, Observation};
+use esp32c3::symbols::SymbolTable;
+use sim::Instant;
+use sim::air::FromAir;
+use vocabulary::SerialPort as ChipConsole;
+
+use crate::clock::HostClock;
+use crate::command;
+use crate::config::{Argv, BoardConfig, Console as Which};
+use crate::console::{Console, Listener, OpenAgain, Sign, Waker};
+use crate::error::BoardError;
+use crate::line::Lines;
+use crate::ports::{Port, PortKind};
+use crate::watch::{Heard, Watch};
+
+/// How long [`Dut::run_until`] sleeps at most before it looks whether a printed panic is complete.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// How long a board may be silent after its start.
+const BOOT_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a boot into the firmware may look like one into something else.
+const ROM_PATIENCE: Duration = Duration::from_secs(2);
+/// Garbage among so many first bytes is a wrong baud rate; later it is the firmware's own affair.
+const FIRST_BYTES: u64 = 4096;
+
+/// A board that runs, in wall time. Dropping it ends its thread and closes the port.
+pub struct SerialBoard {
+    name: String,
+    config: BoardConfig,
+    port: Port,
+    console: Console,
+    which: ChipConsole,
+    clock: HostClock,
+    watch: Watch,
+    seen: Vec<(Instant, Observation)>,
+    gone: bool,
+    away: bool,
+    /// The port was away for so long, for no reset's sake: what the device said meanwhile is lost.
+    hole: Option<Duration>,
+    /// The supply was switched, and the board has said nothing since: its port may go with it.
+    switched: bool,
+}
+
+impl SerialBoard {
+    /// Listens to an open line without touching the chip.
+    pub(crate) fn listen(
+        config: BoardConfig,
+        port: Port,
+        lines: Lines,
+        open_again: OpenAgain,
+        clock: HostClock,
+        symbols: Option<Arc<SymbolTable>>,
+    ) -> SerialBoard {
+        let listener = Listener {
+            open_again,
+            reconnect: config.reconnect,
+            clock,
+        };
+        let which = match (config.console, port.kind) {
+            (Some(Which::Uart0), _) => ChipConsole::Uart0,
+            (Some(Which::UsbSerialJtag), _) | (None, PortKind::UsbSerialJtag) => ChipConsole::UsbSerialJtag,
+            (None, _) => ChipConsole::Uart0,
+        };
+        SerialBoard {
+            name: format!("board:{}", config.name),
+            watch: Watch::new(config.baud, symbols),
+            config,
+            port,
+            console: Console::listen(lines, listener),
+            which,
+            clock,
+            seen: Vec::new(),
+            gone: false,
+            away: false,
+            hole: None,
+            switched: false,
+        }
+    }
+
+    /// Calls `waker` from another thread whenever there is something to observe; afterwards
+    /// [`Dut::take_observations`] has it. For event loops that cannot wait in [`Dut::run_until`].
+    pub fn set_waker(&self, waker: Waker) {
+        self.console.set_waker(waker);
+    }
+
+    /// What was heard so far, for the verdict on a board that does not start.
+    pub fn heard(&mut self) -> Heard {
+        self.absorb();
+        self.watch.heard()
+    }
+
+    /// The error of a board that did not start its firmware in time.
+    pub fn no_boot(&mut self, waited: Duration) -> BoardError {
+        BoardError::NoBoot {
+            waited,
+            heard: self.heard(),
+        }
+    }
+
+    /// Whether the port is away at the moment.
+    pub fn is_away(&self) -> bool {
+        self.away
+    }
+
+    /// The error, once the port has been away for too long, or came back with a hole in the log.
+    pub fn lost(&self) -> Option<BoardError> {
+        let during = match self.hole {
+            Some(gap) => format!(
+                "running, and came back after {}.{} s; what the device said meanwhile is lost, and so is a verdict",
+                gap.as_secs(),
+                gap.subsec_millis() / 100
+            ),
+            None if self.gone => format!(
+                "running, and did not come back within {} s",
+                self.config.reconnect.as_secs()
+            ),
+            None => return None,
+        };
+        Some(self.vanished(&during))
+    }
+
+    /// Resets the chip; what the console shows of the time before is forgotten.
+    pub(crate) fn start_over(&mut self) -> Result<(), BoardError> {
+        self.watch.expect_reset();
+        match &self.config.commands.reset {
+            Some(argv) => self.command("reset", &argv.clone()),
+            None if self.port.can_reset(self.config.after) => {
+                match self.console.with_line(|line| line.reset()) {
+                    Some(Ok(())) => Ok(()),
+                    Some(Err(e)) => Err(BoardError::Port {
+                        port: self.port.name.clone(),
+                        what: "reset the chip",
+                        why: e.to_string(),
+                    }),
+                    None => Err(self.vanished("being reset")),
+                }
+            }
+            None => Err(BoardError::Port {
+                port: self.port.name.clone(),
+                what: "reset the chip",
+                why: "it has no modem lines, or `after = \"no-reset\"`, and `commands.reset` is not declared"
+                    .to_owned(),
+            }),
+        }
+    }
+
+    fn command(&self, name: &str, argv: &Argv) -> Result<(), BoardError> {
+        let values = [
+            ("port", self.port.name.as_str()),
+            ("name", self.config.name.as_str()),
+        ];
+        command::run(name, argv, &values, self.config.commands.timeout)?;
+        Ok(())
+    }
+
+    fn vanished(&self, during: &str) -> BoardError {
+        BoardError::PortVanished {
+            port: self.port.name.clone(),
+            during: during.to_owned(),
+        }
+    }
+
+    /// Reads all signs that are there.
+    fn absorb(&mut self) {
+        while let Some((at, sign)) = self.console.try_next() {
+            self.sign(at, sign);
+        }
+        self.watch.quiet(self.clock.now(), &mut self.seen);
+    }
+
+    fn sign(&mut self, at: Instant, sign: Sign) {
+        match sign {
+            Sign::Bytes(bytes) => {
+                self.switched = false;
+                let port = self.which;
+                // What a line means comes right after it, and not in the middle of the next one.
+                for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+                    let mut meant = Vec::new();
+                    self.watch.read(at, line, &mut meant);
+                    let bytes = line.to_owned();
+                    self.seen.push((at, Observation::Serial { port, bytes }));
+                    self.seen.append(&mut meant);
+                }
+            }
+            Sign::Lost => {
+                self.away = true;
+                self.seen.push((at, Observation::PortLost));
+            }
+            Sign::Back(gap) => {
+                self.away = false;
+                // The chip's own USB controller leaves the bus at every reset; a bridge does not.
+                if self.port.kind != PortKind::UsbSerialJtag && !self.switched {
+                    self.hole = Some(gap);
+                }
+                self.seen.push((at, Observation::PortBack { gap }));
+            }
+            Sign::Gone => self.gone = true,
+        }
+    }
+}
+
+fn unsupported<T>(what: &'static str, why: &'static str) -> Result<T, DutError> {
+    Err(DutError::Unsupported {
+        backend: "a board",
+        what,
+        why,
+    })
+}
+
+fn failed(error: BoardError) -> DutError {
+    DutError::Backend(Box::new(error))
+}
+
+impl Dut for SerialBoard {
+    fn backend(&self) -> &str {
+        &self.name
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let commands = &self.config.commands;
+        Capabilities {
+            virtual_time: false,
+            air: false,
+            pins: false,
+            power: commands.power_off.is_some() && commands.power_on.is_some(),
+            flash: true,
+        }
+    }
+
+    fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    /// Waits until `until`, or until there is something to observe. With a moment that is past it does not wait.
+    ///
+    /// # Errors
+    /// [`BoardError::PortVanished`] once the port has been away for too long and all that was seen was taken.
+    fn run_until(&mut self, until: Instant) -> Result<(), DutError> {
+        loop {
+            self.absorb();
+            if !self.seen.is_empty() {
+                return Ok(());
+            }
+            if let Some(error) = self.lost() {
+                return Err(failed(error));
+            }
+            let left = self.clock.until(until);
+            if left.is_zero() {
+                return Ok(());
+            }
+            if let Some((at, sign)) = self.console.next(left.min(LOOK)) {
+                self.sign(at, sign);
+            }
+        }
+    }
+
+    fn take_observations(&mut self, out: &mut Vec<(Instant, Observation)>) {
+        self.absorb();
+        out.append(&mut self.seen);
+    }
+
+    fn serial_input(&mut self, bytes: &[u8]) -> Result<(), DutError> {
+        match self.console.with_line(|line| line.write(bytes)) {
+            Some(Ok(())) => Ok(()),
+            Some(Err(e)) => Err(failed(BoardError::Port {
+                port: self.port.name.clone(),
+                what: "type into the console",
+                why: e.to_string(),
+            })),
+            None => Err(failed(self.vanished("typing into the console"))),
+        }
+    }
+
+    fn set_pin(&mut self, _: u8, _: Option<bool>) -> Result<(), DutError> {
+        unsupported("drive a pin", "nothing is wired to it that oceanrig controls")
+    }
+
+    fn air(&mut self, _: FromAir) -> Result<(), DutError> {
+        unsupported(
+            "take a message from the air",
+            "its radio is real; the access point's faults do that",
+        )
+    }
+
+    fn reset(&mut self) -> Result<(), DutError> {
+        self.start_over().map_err(failed)
+    }
+
+    fn set_power(&mut self, on: bool) -> Result<(), DutError> {
+        let commands = &self.config.commands;
+        let (name, argv) = if on {
+            ("power-on", &commands.power_on)
+        } else {
+            ("power-off", &commands.power_off)
+        };
+        let Some(argv) = argv.clone() else {
+            return unsupported(
+                "switch its supply",
+                "boards.toml declares no `commands.power-off` and `commands.power-on`",
+            );
+        };
+        self.switched = true;
+        // Until the supply is back for certain the port is not waited for.
+        self.console.set_power(false);
+        let done = self.command(name, &argv).map_err(failed);
+        self.console.set_power(on || done.is_err());
+        done
+    }
+
+    fn not_running(&mut self, waited: Duration) -> Option<DutError> {
+        let heard = self.heard();
+        let silent = heard.bytes == 0 && waited >= BOOT_PATIENCE && !self.away;
+        let garbage = heard.garbage && heard.bytes <= FIRST_BYTES;
+        let elsewhere = (heard.in_download_mode || heard.no_application) && waited >= ROM_PATIENCE;
+        (silent || garbage || elsewhere || heard.boot_loop).then(|| failed(self.no_boot(waited)))
+    }
+
+    fn instructions(&self) -> u64 {
+        0
+    }
+
+    fn unmodelled(&self) -> u64 {
+        0
+    }
+}

@@ -1,0 +1,395 @@
+//! Makes sense of what the console shows: resets, panics, a boot loop, garbage.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dut::Observation;
+use esp32c3::symbols::SymbolTable;
+use sim::Instant;
+use vocabulary::ResetCause;
+
+use crate::panics::{Panic, PanicReader};
+
+/// Bytes that are judged together.
+const WINDOW: usize = 256;
+/// With fewer nothing can be said.
+const FEWEST: usize = 32;
+/// A line that is longer is none.
+const LONGEST_LINE: usize = 4096;
+/// A boot that ends sooner than this is short.
+const SHORT_BOOT: Duration = Duration::from_secs(5);
+/// So many short boots in a row are a loop.
+const LOOP: u32 = 4;
+/// After so long without a further line a panic has been printed.
+const PANIC_QUIET: Duration = Duration::from_millis(500);
+
+/// What was heard of a board so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// Bytes on the console.
+    pub bytes: u64,
+    /// When the last came.
+    pub last: Option<Instant>,
+    /// How often the boot ROM greeted.
+    pub boots: u32,
+    /// How often the firmware panicked.
+    pub panics: u32,
+    /// The console shows mostly what is no text.
+    pub garbage: bool,
+    /// It restarts again and again.
+    pub boot_loop: bool,
+    /// It waits in download mode.
+    pub in_download_mode: bool,
+    /// The bootloader found no application.
+    pub no_application: bool,
+    /// The last whole line.
+    pub last_line: String,
+}
+
+impl Heard {
+    /// What that means, half a sentence.
+    pub fn story(&self) -> String {
+        if self.bytes == 0 {
+            "the console is silent".to_owned()
+        } else if self.garbage {
+            "the console shows garbage".to_owned()
+        } else if self.in_download_mode {
+            "the chip waits in download mode".to_owned()
+        } else if self.no_application {
+            "the bootloader finds no application on the chip".to_owned()
+        } else if self.boot_loop {
+            format!("it restarts again and again ({} times so far)", self.boots)
+        } else {
+            format!("the last line was `{}`", self.last_line)
+        }
+    }
+
+    /// The next step for the person.
+    pub fn help(&self) -> &'static str {
+        if self.bytes == 0 {
+            "check that this port is the firmware's console (UART0 or USB Serial/JTAG), and that RESET reaches the chip"
+        } else if self.garbage {
+            "set `baud` in boards.toml to the baud rate of the firmware"
+        } else if self.in_download_mode {
+            "let go of BOOT (GPIO9); check `after` in boards.toml, or declare `commands.reset`"
+        } else if self.no_application {
+            "erase the chip and flash it again; check the partition table"
+        } else if self.boot_loop {
+            "look at the last lines before a restart: a panic, a watchdog, or a supply that is too weak"
+        } else {
+            "compare the serial log with that of a run on the emulator"
+        }
+    }
+}
+
+/// Reads the console.
+pub(crate) struct Watch {
+    baud: u32,
+    heard: Heard,
+    line: Vec<u8>,
+    window: Vec<u8>,
+    panics: PanicReader,
+    /// When the last line came.
+    line_at: Instant,
+    /// When the last boot was.
+    boot_at: Option<Instant>,
+    short_boots: u32,
+    /// We reset the chip ourselves and wait for its banner.
+    reset_asked: bool,
+}
+
+impl Watch {
+    pub(crate) fn new(baud: u32, symbols: Option<Arc<SymbolTable>>) -> Watch {
+        Watch {
+            baud,
+            heard: Heard::default(),
+            line: Vec::new(),
+            window: Vec::new(),
+            panics: PanicReader::new(symbols),
+            line_at: Instant::ZERO,
+            boot_at: None,
+            short_boots: 0,
+            reset_asked: false,
+        }
+    }
+
+    /// The next boot is of our making.
+    pub(crate) fn expect_reset(&mut self) {
+        self.reset_asked = true;
+    }
+
+    /// What was heard so far.
+    pub(crate) fn heard(&self) -> Heard {
+        let mut heard = self.heard.clone();
+        heard.garbage |= self.window.len() >= FEWEST && is_garbage(&self.window);
+        heard
+    }
+
+    /// Reads `bytes` that came at `at`; what they mean is added to `out`.
+    pub(crate) fn read(&mut self, at: Instant, bytes: &[u8], out: &mut Vec<(Instant, Observation)>) {
+        self.heard.bytes += bytes.len() as u64;
+        self.heard.last = Some(at);
+        for &byte in bytes {
+            self.window.push(byte);
+            if self.window.len() == WINDOW {
+                self.judge(at, out);
+            }
+            if byte != b'\n' && self.line.len() < LONGEST_LINE {
+                self.line.push(byte);
+                continue;
+            }
+            let line = std::mem::take(&mut self.line);
+            let text = String::from_utf8_lossy(&line);
+            self.whole_line(at, text.trim_end(), out);
+        }
+    }
+
+    /// Nothing has come until `now`: a panic may be complete.
+    pub(crate) fn quiet(&mut self, now: Instant, out: &mut Vec<(Instant, Observation)>) {
+        if self.panics.is_open() && now.since(self.line_at) >= PANIC_QUIET {
+            let panic = self.panics.finish();
+            self.panicked(self.line_at, panic, out);
+        }
+    }
+
+    fn whole_line(&mut self, at: Instant, line: &str, out: &mut Vec<(Instant, Observation)>) {
+        self.line_at = at;
+        if !line.trim().is_empty() {
+            self.heard.last_line = line.chars().take(200).collect();
+        }
+        let panic = self.panics.line(line);
+        self.panicked(at, panic, out);
+        if let Some(code) = banner(line) {
+            self.booted(at, code, out);
+        }
+        if line.contains("waiting for download") {
+            self.heard.in_download_mode = true;
+        }
+        if line.contains("invalid header: 0xffffffff") || line.contains("No bootable app") {
+            self.heard.no_application = true;
+        }
+    }
+
+    fn panicked(&mut self, at: Instant, panic: Option<Panic>, out: &mut Vec<(Instant, Observation)>) {
+        if let Some(Panic { message, backtrace }) = panic {
+            self.heard.panics += 1;
+            out.push((at, Observation::GuestFault { message, backtrace }));
+        }
+    }
+
+    fn booted(&mut self, at: Instant, code: u32, out: &mut Vec<(Instant, Observation)>) {
+        self.heard.boots += 1;
+        self.heard.in_download_mode = false;
+        self.heard.no_application = false;
+        let asked = std::mem::take(&mut self.reset_asked);
+        let cause = match cause(code) {
+            // The chip cannot tell its reset pin from a supply that comes up.
+            Some(ResetCause::PowerOn) if asked => Some(ResetCause::Pin),
+            cause => cause,
+        };
+        if let Some(cause) = cause {
+            out.push((at, Observation::Reset(cause)));
+        }
+        let short = self.boot_at.is_some_and(|last| at.since(last) < SHORT_BOOT);
+        self.boot_at = Some(at);
+        if asked || !short || cause == Some(ResetCause::DeepSleep) {
+            self.short_boots = 0;
+            return;
+        }
+        self.short_boots += 1;
+        if self.short_boots == LOOP {
+            self.heard.boot_loop = true;
+            out.push((
+                at,
+                Observation::Remark {
+                    text: format!(
+                        "the device restarts again and again, {} times so far",
+                        self.heard.boots
+                    ),
+                    help: self.heard.help().to_owned(),
+                },
+            ));
+        }
+    }
+
+    fn judge(&mut self, at: Instant, out: &mut Vec<(Instant, Observation)>) {
+        let garbage = is_garbage(&self.window);
+        self.window.clear();
+        if garbage && !self.heard.garbage {
+            let text = format!(
+                "the console shows garbage: is the firmware's baud rate {}?",
+                self.baud
+            );
+            let help = "set `baud` in boards.toml to the baud rate of the firmware".to_owned();
+            out.push((at, Observation::Remark { text, help }));
+        }
+        self.heard.garbage = garbage;
+    }
+}
+
+/// Whether more than a third of the bytes is neither text nor what terminals understand.
+fn is_garbage(bytes: &[u8]) -> bool {
+    let mut bad = 0;
+    for chunk in bytes.utf8_chunks() {
+        bad += chunk.invalid().len();
+        bad += chunk
+            .valid()
+            .chars()
+            .filter(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t' | '\u{1b}' | '\u{8}' | '\u{7}'))
+            .count();
+    }
+    bad * 3 > bytes.len()
+}
+
+/// The reset code of the boot ROM's greeting: `rst:0x1 (POWERON),boot:0xd (SPI_FAST_FLASH_BOOT)`.
+fn banner(line: &str) -> Option<u32> {
+    let (before, rest) = line.split_once("rst:0x")?;
+    if before.ends_with(|c: char| c.is_alphanumeric()) {
+        return None;
+    }
+    let digits = rest.bytes().take_while(u8::is_ascii_hexdigit).count();
+    u32::from_str_radix(&rest[..digits], 16).ok()
+}
+
+/// ESP32-C3 TRM, chapter "Reset and Clock", table of reset sources.
+fn cause(code: u32) -> Option<ResetCause> {
+    Some(match code {
+        0x01 => ResetCause::PowerOn,
+        0x03 => ResetCause::Software,
+        0x05 => ResetCause::DeepSleep,
+        0x07 => ResetCause::MainWatchdog0,
+        0x08 => ResetCause::MainWatchdog1,
+        0x09 => ResetCause::RtcWatchdog,
+        0x0b => ResetCause::CpuMainWatchdog0,
+        0x0c => ResetCause::CpuSoftware,
+        0x0d => ResetCause::CpuRtcWatchdog,
+        0x0f => ResetCause::BrownOut,
+        0x10 => ResetCause::RtcWatchdogFull,
+        0x11 => ResetCause::CpuMainWatchdog1,
+        0x12 => ResetCause::SuperWatchdog,
+        0x15 | 0x16 => ResetCause::Usb,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(watch: &mut Watch, at_ms: u64, text: &str) -> Vec<Observation> {
+        let mut out = Vec::new();
+        watch.read(Instant::from_millis(at_ms), text.as_bytes(), &mut out);
+        out.into_iter().map(|(_, o)| o).collect()
+    }
+
+    #[test]
+    fn the_banner_tells_the_cause_of_a_reset() {
+        let mut watch = Watch::new(115_200, None);
+        let banner =
+            "ESP-ROM:esp32c3-api1-20210207\r\nrst:0xc (RTC_SW_CPU_RST),boot:0xd (SPI_FAST_FLASH_BOOT)\r\n";
+        assert_eq!(
+            read(&mut watch, 1, banner),
+            [Observation::Reset(ResetCause::CpuSoftware)]
+        );
+        watch.expect_reset();
+        let banner = banner.replace("0xc", "0x1");
+        assert_eq!(
+            read(&mut watch, 9_000, &banner),
+            [Observation::Reset(ResetCause::Pin)]
+        );
+        assert_eq!(
+            read(&mut watch, 90_000, &banner),
+            [Observation::Reset(ResetCause::PowerOn)]
+        );
+        assert_eq!(watch.heard().boots, 3);
+        assert!(!watch.heard().boot_loop);
+        assert_eq!(read(&mut watch, 91_000, "first:0x1\n"), []);
+    }
+
+    #[test]
+    fn a_boot_loop_is_noticed_once_and_long_boots_are_none() {
+        let mut watch = Watch::new(115_200, None);
+        let banner = "rst:0x7 (TG0WDT_SYS_RST),boot:0xd (SPI_FAST_FLASH_BOOT)\n";
+        let mut remarks = 0;
+        for boot in 0..8 {
+            let seen = read(&mut watch, boot * 700, banner);
+            remarks += seen
+                .iter()
+                .filter(|o| matches!(o, Observation::Remark { .. }))
+                .count();
+            assert_eq!(watch.heard().boot_loop, boot >= 4, "boot {boot}");
+        }
+        assert_eq!(remarks, 1);
+        assert_eq!(
+            watch.heard().story(),
+            "it restarts again and again (8 times so far)"
+        );
+
+        let mut watch = Watch::new(115_200, None);
+        for boot in 0..8 {
+            read(&mut watch, boot * 6_000, banner);
+        }
+        assert!(!watch.heard().boot_loop);
+    }
+
+    #[test]
+    fn garbage_is_told_from_text() {
+        let mut watch = Watch::new(115_200, None);
+        let mut out = Vec::new();
+        let noise: Vec<u8> = (0..300_u32)
+            .map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8 | 0x80)
+            .collect();
+        watch.read(Instant::ZERO, &noise, &mut out);
+        assert!(
+            matches!(&out[..], [(_, Observation::Remark { text, .. })]
+                if text == "the console shows garbage: is the firmware's baud rate 115200?"),
+            "{out:?}"
+        );
+        assert!(watch.heard().garbage);
+
+        let mut watch = Watch::new(115_200, None);
+        let text = "\u{1b}[32mI (1234) wifi: verbunden mit Küche, Kanal 6\u{1b}[0m\r\n".repeat(20);
+        assert_eq!(read(&mut watch, 0, &text), []);
+        assert!(!watch.heard().garbage);
+    }
+
+    #[test]
+    fn what_was_heard_has_a_story_and_a_next_step() {
+        let watch = Watch::new(115_200, None);
+        assert_eq!(watch.heard().story(), "the console is silent");
+        let mut watch = Watch::new(115_200, None);
+        read(
+            &mut watch,
+            0,
+            "rst:0x1 (POWERON),boot:0x5 (DOWNLOAD(USB/UART0/1))\nwaiting for download\n",
+        );
+        assert_eq!(watch.heard().story(), "the chip waits in download mode");
+        assert!(watch.heard().help().contains("BOOT"));
+        read(
+            &mut watch,
+            10,
+            "rst:0x1 (POWERON),boot:0xd (SPI_FAST_FLASH_BOOT)\ninvalid header: 0xffffffff\n",
+        );
+        assert_eq!(
+            watch.heard().story(),
+            "the bootloader finds no application on the chip"
+        );
+    }
+
+    #[test]
+    fn a_panic_at_the_end_of_the_log_is_taken_after_a_pause() {
+        let mut watch = Watch::new(115_200, None);
+        let log = "====================== PANIC ======================\npanicked at a.rs:1:1:\nx\n\nBacktrace:\n\n0x42000000\n";
+        assert_eq!(read(&mut watch, 1_000, log), []);
+        let mut out = Vec::new();
+        watch.quiet(Instant::from_millis(1_100), &mut out);
+        assert!(out.is_empty());
+        watch.quiet(Instant::from_millis(1_600), &mut out);
+        let [(at, Observation::GuestFault { message, backtrace })] = &out[..] else {
+            panic!("{out:?}");
+        };
+        assert_eq!(*at, Instant::from_millis(1_000));
+        assert_eq!(message, "panicked at a.rs:1:1: x");
+        assert_eq!(backtrace, &["#0 0x42000000 ?"]);
+    }
+}
