@@ -126,7 +126,7 @@ impl Joint {
         let _ = sockopt::set_socket_linger(self.socket.as_fd(), Some(Duration::ZERO));
     }
 
-    /// Reads and writes what is possible.
+    /// Transfers bytes in both directions, as many as possible without blocking.
     pub(crate) fn turn(&mut self, now: Instant, net: &mut Netsim, id: StreamId) -> Life {
         let mut buffer = [0; 4096];
         while !self.host_done && net.stream_backlog(id) < MOST_UNDER_WAY {

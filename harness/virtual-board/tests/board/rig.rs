@@ -142,7 +142,7 @@ pub(crate) struct Terminal {
 }
 
 impl Terminal {
-    /// Reads until `text` follows the last match, and returns the text up to its end.
+    /// Reads until the new output contains `text`, and returns that output.
     pub(crate) fn until(&mut self, text: &str) -> String {
         let until = deadline();
         let mut seen = String::new();
