@@ -134,7 +134,7 @@ fn a_write_can_pause_the_hart_behind_itself() {
 
 #[test]
 fn changed_code_runs_once_it_was_forgotten() {
-    // The guest writes `addi a0, a0, 16` over its own next instruction. The test drops decoded code in two ways.
+    // The guest writes `addi a0, a0, 16` over its own next instruction. The test drops old code in two ways.
     let mut asm = Asm::new();
     asm.li(T0, addi(A0, A0, 16))
         .label("loop")
