@@ -108,9 +108,9 @@ pub(crate) fn matrix() -> Vec<u8> {
     a.bytes()
 }
 
-/// `delay(A0 microseconds)` as a compiler makes it for esp-hal: it latches the count, waits for it, reads it (the
-/// low half twice), shifts it to microseconds over two words, and compares the time since the start with the
-/// duration. `outlined`: the reading is a function that stores its results on the stack.
+/// `delay(A0 microseconds)` as a compiler makes it for esp-hal: it latches the count, waits for it, reads it
+/// (the low half twice), shifts it to microseconds over two words, and compares the time since the start with
+/// the duration. `outlined`: the reading is a function that stores its results on the stack.
 fn delay(asm: &mut Asm, outlined: bool) {
     asm.label("delay")
         .ops(&[addi(SP, SP, -32), sw(RA, SP, 28), addi(S4, A0, 0)]);
