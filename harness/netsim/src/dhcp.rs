@@ -66,7 +66,8 @@ pub(crate) struct DhcpServer {
     pub(crate) mode: DhcpMode,
 }
 
-/// Greatest number of clients whose last address is kept; beyond it the entry of the lowest MAC address is dropped.
+/// Greatest number of clients whose last address is kept; beyond it the entry of the lowest MAC address is
+/// dropped.
 const MAX_REMEMBERED: usize = 1024;
 
 impl DhcpServer {
