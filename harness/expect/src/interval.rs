@@ -9,14 +9,14 @@ use crate::judge::{Failure, Judge, span};
 use crate::moment::Moment;
 use crate::nearest::Log;
 
-/// Measures from one moment to another.
+/// Measures the time from one moment to another.
 #[derive(Debug)]
 pub(crate) struct Interval {
     pub(crate) from: Moment,
     pub(crate) from_name: String,
     pub(crate) to: Moment,
     pub(crate) to_name: String,
-    /// Whether the second moment is the first such event after the first moment.
+    /// True if the second moment is the first such event after the first moment.
     pub(crate) to_follows: bool,
     pub(crate) min: Option<Duration>,
     pub(crate) max: Option<Duration>,

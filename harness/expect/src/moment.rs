@@ -1,4 +1,4 @@
-//! A moment of a run that a trigger names, reached once.
+//! A moment of a run that a trigger names, reached at most once.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use vocabulary::Phase;
 use crate::happening::{Happening, Subject};
 use crate::serial::SerialMatcher;
 
-/// A moment, and whether it has come.
+/// A moment, and the time at which it was reached.
 #[derive(Clone, Debug)]
 pub(crate) struct Moment {
     kind: MomentKind,
     reached: Option<Instant>,
-    /// Whether it is named by a time, so that what happens at that very time comes after it.
+    /// True if it is given by a time. Events at that time then come after the moment.
     by_clock: bool,
 }
 
@@ -22,9 +22,9 @@ pub(crate) struct Moment {
 enum MomentKind {
     Time(Instant),
     After(Box<Moment>, Duration),
-    /// So many occurrences are still to come.
+    /// Number of occurrences that are still to come.
     Nth(Subject, u32),
-    /// Each occurrence moves it; what counts is the last one of the run.
+    /// Each occurrence moves the moment; the last one of the run counts.
     Last(Subject),
 }
 
@@ -54,7 +54,7 @@ impl Moment {
         }
     }
 
-    /// The last of these events in the run.
+    /// The moment of the last occurrence in the run.
     pub(crate) fn last(subject: Subject) -> Moment {
         Moment {
             kind: MomentKind::Last(subject),
@@ -63,7 +63,7 @@ impl Moment {
         }
     }
 
-    /// The beginning of the run.
+    /// The start of the run.
     pub(crate) fn start() -> Moment {
         Moment {
             kind: MomentKind::Time(Instant::ZERO),
@@ -72,7 +72,7 @@ impl Moment {
         }
     }
 
-    /// When it came.
+    /// The time at which it was reached, if it was.
     pub(crate) fn reached(&self) -> Option<Instant> {
         self.reached
     }
@@ -81,12 +81,12 @@ impl Moment {
         self.by_clock
     }
 
-    /// Whether a later event can still move it.
+    /// True if a later event can move it.
     pub(crate) fn moves(&self) -> bool {
         matches!(self.kind, MomentKind::Last(_))
     }
 
-    /// When it comes, if that is only a matter of time.
+    /// The time at which it will be reached, if that is known.
     pub(crate) fn due(&self) -> Option<Instant> {
         if self.reached.is_some() {
             return None;
@@ -98,7 +98,7 @@ impl Moment {
         }
     }
 
-    /// Time has come to `now`.
+    /// Advances time to `now`.
     pub(crate) fn advance(&mut self, now: Instant) {
         if self.reached.is_some() && !self.moves() {
             return;
@@ -118,13 +118,13 @@ impl Moment {
         }
     }
 
-    /// Something happened. True if it is this moment.
+    /// Takes an input. Returns true if it is this moment.
     pub(crate) fn observe(&mut self, h: &Happening<'_>) -> bool {
         self.advance(h.at);
         match &mut self.kind {
             MomentKind::Time(_) => false,
             MomentKind::After(inner, delay) => {
-                // A delay of zero comes with the event itself.
+                // With a delay of zero the moment is the event itself.
                 let came = inner.observe(h) && delay.is_zero() && self.reached.is_none();
                 if came {
                     self.reached = inner.reached;
