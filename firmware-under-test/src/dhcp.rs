@@ -53,6 +53,8 @@ pub struct PacedInterface {
     rng: Rng,
     /// Switched off by the defect `dhcp-storm`.
     paces: bool,
+    /// Whether there was an association when the stack last asked.
+    is_up: bool,
 }
 
 impl PacedInterface {
@@ -62,6 +64,7 @@ impl PacedInterface {
             radio,
             rng: Rng::new(),
             paces: !defects.has(Defect::DhcpStorm),
+            is_up: false,
         }
     }
 }
@@ -85,8 +88,11 @@ impl Driver for PacedInterface {
     fn link_state(&mut self, cx: &mut Context<'_>) -> LinkState {
         STACK.register(cx.waker());
         let state = Driver::link_state(&mut self.radio, cx);
-        if state == LinkState::Down {
-            // The next association may be with another network.
+        let is_up = state == LinkState::Up;
+        if is_up != self.is_up {
+            // Another association, perhaps with another network. The stack, too, begins anew, and may have sent a
+            // DISCOVER just before.
+            self.is_up = is_up;
             PACE.lock(|pace| pace.borrow_mut().reset());
             DROPPED.reset();
         }
