@@ -35,7 +35,10 @@ pub async fn restart_when_due(stack: Stack<'static>) {
         DROPPED.wait().await;
         let due_ms = PACE.lock(|pace| pace.borrow().not_before_ms());
         let pause_ms = due_ms.saturating_sub(clock::uptime_ms());
-        println!("[WIFI] No address, asking DHCP again in {} s", pause_ms.div_ceil(1_000));
+        println!(
+            "[WIFI] No address, asking DHCP again in {} s",
+            pause_ms.div_ceil(1_000)
+        );
         Timer::at(Instant::from_millis(due_ms)).await;
         // The stack repeats a DISCOVER by itself, and each of them that was dropped in the pause has told so.
         DROPPED.reset();
