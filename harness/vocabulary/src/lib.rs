@@ -6,6 +6,7 @@
 //! carries [`SCHEMA_VERSION`]. The version grows when a reader of the old one would misread the new one.
 
 mod device;
+pub mod judge;
 mod network;
 mod service;
 pub mod spec;
