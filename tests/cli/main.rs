@@ -16,4 +16,5 @@ mod on_a_board;
 mod output;
 mod rig;
 mod snapshots;
+mod troubles;
 mod verdicts;

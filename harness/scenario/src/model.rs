@@ -185,6 +185,9 @@ impl Expectation {
     pub fn title(&self) -> String {
         self.name
             .as_ref()
-            .map_or_else(|| self.kind.describe(), |name| name.value.clone())
+            .map_or_else(
+                || self.kind.describe(),
+                |name| vocabulary::text::one_line(&name.value).into_owned(),
+            )
     }
 }

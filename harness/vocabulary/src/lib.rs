@@ -8,6 +8,7 @@
 mod device;
 mod network;
 mod service;
+pub mod text;
 mod verdict;
 
 use serde::{Deserialize, Serialize};
