@@ -38,7 +38,15 @@ fn rig(client: &str) -> Rig {
 #[test]
 fn a_good_client_passes_and_its_end_is_told() {
     rig(CLIENT)
-        .oceanrig(&["run", "s.yaml", "--dut", "process:bash client.sh", "--verbose", "--out", "out"])
+        .oceanrig(&[
+            "run",
+            "s.yaml",
+            "--dut",
+            "process:bash client.sh",
+            "--verbose",
+            "--out",
+            "out",
+        ])
         .exits(0)
         .prints(&["PASS", "on process:bash client.sh"])
         .tells(&["registered"]);
@@ -46,7 +54,10 @@ fn a_good_client_passes_and_its_end_is_told() {
     rig.oceanrig(&["run", "s.yaml", "--dut", "process:bash client.sh", "--out", "out"])
         .exits(0);
     let events = rig.read("out/s/events.jsonl");
-    assert!(events.contains(r#"{"exited":{"code":0,"signal":null}}"#), "{events}");
+    assert!(
+        events.contains(r#"{"exited":{"code":0,"signal":null}}"#),
+        "{events}"
+    );
 }
 
 #[test]
