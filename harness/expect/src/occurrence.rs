@@ -1,4 +1,4 @@
-//! `serial`, `no-serial`, `event`, `requests`: how often something happens in a window.
+//! `serial`, `no-serial`, `event`, `requests`: number of occurrences in a window.
 
 use scenario::Count;
 use sim::Instant;
@@ -8,10 +8,10 @@ use crate::judge::{Failure, Judge, Times};
 use crate::nearest::{Log, Near};
 use crate::window::Window;
 
-/// Counts a subject in a window.
+/// Counts the occurrences of a subject in a window.
 #[derive(Debug)]
 pub(crate) struct Occurrence {
-    /// What it is called in messages.
+    /// Description of the subject in messages.
     pub(crate) name: String,
     pub(crate) subject: Subject,
     nearly: Option<Nearly>,
