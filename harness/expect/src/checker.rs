@@ -287,9 +287,7 @@ fn subject(of: &Located<Trigger>, serial: &mut SerialMatcher) -> (String, Subjec
 fn interval(e: &IntervalExpectation, serial: &mut SerialMatcher) -> Interval {
     Interval {
         from: Moment::new(&e.from.value, serial),
-        from_name: e.from.value.to_string(),
         to: Moment::new(&e.to.value, serial),
-        to_name: e.to.value.to_string(),
         to_follows: e.to.nth().is_none(),
         min: e.min.map(|m| m.duration()),
         max: e.max.map(|m| m.duration()),
@@ -298,40 +296,26 @@ fn interval(e: &IntervalExpectation, serial: &mut SerialMatcher) -> Interval {
 }
 
 fn requests(e: &RequestsExpectation, count: Count, serial: &mut SerialMatcher) -> Occurrence {
-    let at = Some(e.at.unwrap_or(Phase::AfterEffect));
-    let endpoint = e.endpoint.map_or("any endpoint", vocabulary::Endpoint::name);
-    let with_status = e
-        .status
-        .map_or_else(String::new, |s| format!(" answered {}", s.value));
-    let request = RequestSubject {
-        endpoint: e.endpoint,
-        at,
-        status: e.status.map(|s| s.value),
-        target: e.target.clone(),
-        body: e.body.clone(),
-    };
-    let any = RequestSubject {
-        endpoint: e.endpoint,
-        at,
-        ..RequestSubject::default()
-    };
-    let name = format!("requests to {endpoint}{with_status}");
-    let mut judge = Occurrence::new(
-        name,
-        Subject::Request(request),
+    let filter = e.filter();
+    let subject = Subject::Request(RequestSubject {
+        endpoint: filter.endpoint,
+        at: Some(filter.at.unwrap_or(Phase::AfterEffect)),
+        status: filter.status,
+        target: filter.target.map(str::to_owned),
+        body: filter.body.map(str::to_owned),
+    });
+    Occurrence::new(
+        filter.to_string(),
+        subject,
         count,
         Window::new(e.window(), serial),
-    );
-    judge.nearly = Some((format!("other requests to {endpoint}"), Subject::Request(any)));
-    judge
+    )
 }
 
 fn pin(e: &PinExpectation, serial: &mut SerialMatcher) -> Level {
     let value = |level: PinLevel| Value::of_pin(level.is_high());
     let demand = match (e.level, &e.at, e.always, e.never) {
-        (Some(level), Some(at), ..) => {
-            Demand::At(value(level), Moment::new(&at.value, serial), at.value.to_string())
-        }
+        (Some(level), Some(at), ..) => Demand::At(value(level), Moment::new(&at.value, serial)),
         (_, _, Some(always), _) => Demand::Always(value(always)),
         (_, _, _, Some(never)) => Demand::Never(value(never)),
         _ => unreachable!("a checked pin expectation has one form"),
@@ -341,11 +325,7 @@ fn pin(e: &PinExpectation, serial: &mut SerialMatcher) -> Level {
 
 fn status(e: &StatusExpectation, serial: &mut SerialMatcher) -> Level {
     let demand = match (e.is, &e.at, e.always, e.never, e.time_in) {
-        (Some(is), Some(at), ..) => Demand::At(
-            Value::Status(is),
-            Moment::new(&at.value, serial),
-            at.value.to_string(),
-        ),
+        (Some(is), Some(at), ..) => Demand::At(Value::Status(is), Moment::new(&at.value, serial)),
         (_, _, Some(always), ..) => Demand::Always(Value::Status(always)),
         (_, _, _, Some(never), _) => Demand::Never(Value::Status(never)),
         (.., Some(status)) => Demand::TimeIn(
@@ -359,15 +339,15 @@ fn status(e: &StatusExpectation, serial: &mut SerialMatcher) -> Level {
 }
 
 fn liveness(e: &LivenessExpectation, serial: &mut SerialMatcher) -> Liveness {
-    let (moment, name) = match &e.after {
-        Some(after) => (Moment::new(&after.value, serial), after.value.to_string()),
+    let moment = match &e.after {
+        Some(after) => Moment::new(&after.value, serial),
         None => {
             let ended = Subject::Fault {
                 name: None,
                 state: vocabulary::FaultState::Ended,
             };
-            (Moment::last(ended), "the end of the last fault".to_owned())
+            Moment::last("the end of the last fault", ended)
         }
     };
-    Liveness::new(moment, name, e.within.duration())
+    Liveness::new(moment, e.within.duration())
 }

@@ -88,7 +88,51 @@ impl Times {
     }
 }
 
-/// A duration for a message, exact.
+/// `once`, `2 times`.
+pub(crate) fn times(count: u64) -> String {
+    if count == 1 {
+        "once".to_owned()
+    } else {
+        format!("{count} times")
+    }
+}
+
+/// Occurrences that only a filter kept from being counted, with what they had in its place.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Misses {
+    count: u64,
+    first: Vec<(Instant, String)>,
+}
+
+impl Misses {
+    pub(crate) fn push(&mut self, at: Instant, instead: String) {
+        self.count += 1;
+        if self.first.len() < LISTED {
+            self.first.push((at, instead));
+        }
+    }
+
+    /// ` (lost once, with reason 4, at 0:05:00.000)`, or nothing. `verb` is what the occurrences are called.
+    pub(crate) fn told(&self, verb: &str) -> String {
+        let Some((_, one)) = self.first.first() else {
+            return String::new();
+        };
+        let more = if self.count > LISTED as u64 { ", …" } else { "" };
+        let how_often = times(self.count);
+        if self.first.iter().all(|(_, instead)| instead == one) {
+            let at: Vec<String> = self.first.iter().map(|(at, _)| at.to_string()).collect();
+            return format!(" ({verb} {how_often}, {one}, at {}{more})", at.join(", "));
+        }
+        let each: Vec<String> = self
+            .first
+            .iter()
+            .map(|(at, instead)| format!("{instead} at {at}"))
+            .collect();
+        format!(" ({verb} {how_often}: {}{more})", each.join(", "))
+    }
+}
+
+/// A length of time for a message, exact.
 pub(crate) fn span(d: Duration) -> TimeSpan {
     TimeSpan(u64::try_from(d.as_nanos()).unwrap_or(u64::MAX))
 }

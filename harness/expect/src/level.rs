@@ -78,9 +78,9 @@ impl Signal {
 /// Condition for the value.
 #[derive(Debug)]
 pub(crate) enum Demand {
-    /// It has this value at a moment.
-    At(Value, Moment, String),
-    /// It always has this value.
+    /// It is this one at a moment.
+    At(Value, Moment),
+    /// It is this one all the time.
     Always(Value),
     /// It never has this value.
     Never(Value),
@@ -152,13 +152,16 @@ impl Level {
     }
 
     fn at_moment(&mut self, end: Instant) -> Option<Failure> {
-        let Demand::At(wanted, moment, name) = &mut self.demand else {
+        let Demand::At(wanted, moment) = &mut self.demand else {
             return None;
         };
         moment.advance(end);
-        let awaited = format!("awaited {} {wanted} at {name}", self.signal.name());
+        let awaited = format!("awaited {} {wanted} at {}", self.signal.name(), moment.name());
         let Some(at) = moment.reached() else {
-            return Some(Failure::new(format!("{awaited}, which never came")));
+            return Some(Failure::new(format!(
+                "{awaited}, which never came{}",
+                moment.near()
+            )));
         };
         let value = self.captured.unwrap_or(self.value);
         if value == Some(*wanted) {
@@ -192,7 +195,7 @@ impl Judge for Level {
     fn observe(&mut self, h: &Happening<'_>) {
         self.window.takes(h);
         let change = self.signal.change(h);
-        if let Demand::At(_, moment, _) = &mut self.demand {
+        if let Demand::At(_, moment) = &mut self.demand {
             let came = moment.observe(h);
             if self.captured.is_none() {
                 if moment.by_clock() {

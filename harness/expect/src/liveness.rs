@@ -14,17 +14,15 @@ use crate::nearest::Log;
 #[derive(Debug)]
 pub(crate) struct Liveness {
     moment: Moment,
-    moment_name: String,
     within: Duration,
     alive: Option<Instant>,
     now: Instant,
 }
 
 impl Liveness {
-    pub(crate) fn new(moment: Moment, moment_name: String, within: Duration) -> Liveness {
+    pub(crate) fn new(moment: Moment, within: Duration) -> Liveness {
         Liveness {
             moment,
-            moment_name,
             within,
             alive: None,
             now: Instant::ZERO,
@@ -32,10 +30,10 @@ impl Liveness {
     }
 
     fn verdict(&self) -> Option<Failure> {
-        let (name, within) = (&self.moment_name, span(self.within));
+        let (name, within) = (self.moment.name(), span(self.within));
         let awaited = format!("awaited a valid session within {within} after {name}");
         let Some(since) = self.moment.reached() else {
-            return Some(Failure::new(format!("{awaited}; {name} never came")));
+            return Some(Failure::new(format!("{awaited}; {}", self.moment.never_came())));
         };
         match self.alive {
             None => {

@@ -6,15 +6,21 @@ use scenario::Trigger;
 use sim::Instant;
 use vocabulary::Phase;
 
-use crate::happening::{Happening, Subject};
+use crate::happening::{Happening, Nearly, Subject};
+use crate::judge::{Times, times};
 use crate::serial::SerialMatcher;
 
 /// A moment, and the time at which it was reached.
 #[derive(Clone, Debug)]
 pub(crate) struct Moment {
+    name: String,
     kind: MomentKind,
     reached: Option<Instant>,
-    /// True if it is given by a time. Events at that time then come after the moment.
+    /// For the message when it never came: occurrences before the one that is meant, and what only a filter kept
+    /// from being one.
+    earlier: Times,
+    nearly: Option<Nearly>,
+    /// Whether it is named by a time, so that what happens at that very time comes after it.
     by_clock: bool,
 }
 
@@ -46,29 +52,55 @@ impl Moment {
                 (None, _) => MomentKind::Time(Instant::FAR_FUTURE),
             },
         };
-        let by_clock = matches!(kind, MomentKind::Time(_) | MomentKind::After(..));
+        Moment::of(trigger.to_string(), kind)
+    }
+
+    fn of(name: String, kind: MomentKind) -> Moment {
+        let nearly = match &kind {
+            MomentKind::Nth(subject, _) | MomentKind::Last(subject) => Nearly::to(subject),
+            MomentKind::Time(_) | MomentKind::After(..) => None,
+        };
         Moment {
+            name,
+            by_clock: matches!(kind, MomentKind::Time(_) | MomentKind::After(..)),
             kind,
             reached: None,
-            by_clock,
+            earlier: Times::default(),
+            nearly,
         }
     }
 
-    /// The moment of the last occurrence in the run.
-    pub(crate) fn last(subject: Subject) -> Moment {
-        Moment {
-            kind: MomentKind::Last(subject),
-            reached: None,
-            by_clock: false,
+    /// The last of these events in the run.
+    pub(crate) fn last(name: &str, subject: Subject) -> Moment {
+        Moment::of(name.to_owned(), MomentKind::Last(subject))
+    }
+
+    /// What messages call it.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What came in its place, in parentheses, or nothing.
+    pub(crate) fn near(&self) -> String {
+        if let MomentKind::After(inner, _) = &self.kind {
+            return inner.near();
         }
+        if self.earlier.count > 0 {
+            return format!(" (it came {}{})", times(self.earlier.count), self.earlier.list());
+        }
+        self.nearly.as_ref().map_or_else(String::new, Nearly::told)
+    }
+
+    /// `NAME never came`, with what came in its place.
+    pub(crate) fn never_came(&self) -> String {
+        format!("{} never came{}", self.name, self.near())
     }
 
     /// The start of the run.
     pub(crate) fn start() -> Moment {
         Moment {
-            kind: MomentKind::Time(Instant::ZERO),
             reached: Some(Instant::ZERO),
-            by_clock: true,
+            ..Moment::of("power-on".to_owned(), MomentKind::Time(Instant::ZERO))
         }
     }
 
@@ -132,17 +164,28 @@ impl Moment {
                 came
             }
             MomentKind::Nth(subject, left) => {
-                let Some(at) = subject.occurs(h).filter(|_| *left > 0) else {
+                if *left == 0 {
+                    return false;
+                }
+                let Some(at) = subject.occurs(h) else {
+                    if let Some(nearly) = &mut self.nearly {
+                        nearly.observe(subject, h);
+                    }
                     return false;
                 };
                 *left -= 1;
                 if *left == 0 {
                     self.reached = Some(at);
+                } else {
+                    self.earlier.push(at);
                 }
                 *left == 0
             }
             MomentKind::Last(subject) => {
                 let at = subject.occurs(h);
+                if let (None, Some(nearly)) = (at, &mut self.nearly) {
+                    nearly.observe(subject, h);
+                }
                 self.reached = at.or(self.reached);
                 at.is_some()
             }

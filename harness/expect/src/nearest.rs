@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use scenario::Pattern;
 use sim::Instant;
+use vocabulary::text::{one_line, without_escapes};
 
 /// Greatest size of the lines that are kept, bytes.
 const MAX_BYTES: usize = 4 << 20;
@@ -11,7 +12,7 @@ const MAX_BYTES: usize = 4 << 20;
 /// Least similarity of a line that is reported, percent.
 const MIN_SIMILAR: usize = 40;
 
-/// The lines of the console with the times at which they ended; the oldest are dropped.
+/// The lines of the console without escape sequences, with the times at which they ended; the oldest are dropped.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Log {
     lines: VecDeque<(Instant, String)>,
@@ -20,8 +21,9 @@ pub(crate) struct Log {
 
 impl Log {
     pub(crate) fn push(&mut self, at: Instant, line: &str) {
+        let line = without_escapes(line).into_owned();
         self.bytes += line.len();
-        self.lines.push_back((at, line.to_owned()));
+        self.lines.push_back((at, line));
         while self.bytes > MAX_BYTES {
             let Some((_, old)) = self.lines.pop_front() else {
                 break;
@@ -76,7 +78,7 @@ impl Near {
                 best = Some((score, entry));
             }
         }
-        best.map(|(_, (at, line))| format!("{at} {line}"))
+        best.map(|(_, (at, line))| format!("{at} {}", one_line(line)))
     }
 
     /// The line that contains the pattern and ended at `at`.
@@ -87,7 +89,7 @@ impl Near {
         let from = log.lines.partition_point(|(ended, _)| *ended < at);
         let shows = |line: &str| !literal || line.contains(text.as_str());
         let (ended, line) = log.lines.range(from..).find(|(_, line)| shows(line))?;
-        Some(format!("{ended} {line}"))
+        Some(format!("{ended} {}", one_line(line)))
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use scenario::{Bench, Secret};
 use sim::Instant;
+use vocabulary::text::printable;
 use vocabulary::{Kind, Phase, SessionChange};
 
 use crate::happening::{Happening, What};
@@ -94,6 +95,7 @@ impl Judge for NoSecrets {
         match h.what {
             What::Event(event) => self.learn_from_event(&event.kind),
             What::Line(line) if self.failure.is_none() => {
+                let line = printable(line);
                 let found = self.known.iter().find(|(value, _)| line.contains(value.as_str()));
                 self.failure = found.map(|(value, what)| {
                     let shown = line.replace(value.as_str(), "***");

@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, VecDeque};
 
 use scenario::{Pattern, Scenario, Step, StepKind};
 use sim::Instant;
+use vocabulary::text::EscapeFilter;
 use vocabulary::{Event, Kind, StepState};
 
 use crate::automaton::Literal;
 use crate::lines::LineAssembler;
 use crate::nearest::{Log, Near};
+use crate::serial::holds_escape;
 
 /// Greatest number of console bytes kept for a later `wait-serial`; the oldest are dropped.
 const MAX_BACKLOG: usize = 1 << 20;
@@ -27,6 +29,67 @@ pub enum Command {
     },
 }
 
+/// Bytes of the console that no step has looked at yet.
+#[derive(Debug, Default)]
+struct Backlog {
+    pieces: VecDeque<(Instant, Vec<u8>)>,
+    len: usize,
+    /// Where in an escape sequence the first piece begins.
+    filter: EscapeFilter,
+}
+
+impl Backlog {
+    fn push(&mut self, at: Instant, bytes: &[u8]) {
+        self.len += bytes.len();
+        self.pieces.push_back((at, bytes.to_vec()));
+        while self.len > MAX_BACKLOG {
+            let Some((_, old)) = self.pieces.pop_front() else {
+                break;
+            };
+            self.len -= old.len();
+            old.iter().for_each(|byte| self.filter.push(*byte, |_| {}));
+        }
+    }
+
+    /// Takes bytes until `wanted` is there, and gives the time of the last one. Escape sequences are no part of the
+    /// text, unless `raw`.
+    fn search(&mut self, wanted: &mut Literal, raw: bool) -> Option<Instant> {
+        while let Some((at, bytes)) = self.pieces.front_mut() {
+            let mut text = [0; 2];
+            let mut found = None;
+            for (i, byte) in bytes.iter().enumerate() {
+                let mut len = 0;
+                self.filter.push(*byte, |b| {
+                    text[len] = b;
+                    len += 1;
+                });
+                let seen: &[u8] = if raw {
+                    std::slice::from_ref(byte)
+                } else {
+                    &text[..len]
+                };
+                if wanted.feed(seen).is_some() {
+                    found = Some(i);
+                    break;
+                }
+            }
+            let at = *at;
+            match found {
+                Some(last) => {
+                    bytes.drain(..=last);
+                    self.len -= last + 1;
+                    return Some(at);
+                }
+                None => {
+                    self.len -= bytes.len();
+                    self.pieces.pop_front();
+                }
+            }
+        }
+        None
+    }
+}
+
 /// Carries out steps one after the other, from power-on.
 ///
 /// `wait-serial` searches the console's bytes from the end of the previous match on, so that text received
@@ -40,8 +103,7 @@ pub struct StepRunner {
     /// The moment at which the step before the current one was done.
     since: Instant,
     wait: Literal,
-    backlog: VecDeque<(Instant, Vec<u8>)>,
-    backlog_len: usize,
+    backlog: Backlog,
     pins: BTreeMap<u8, bool>,
     states: Vec<(usize, StepState)>,
     lines: LineAssembler,
@@ -58,8 +120,7 @@ impl StepRunner {
             failed: false,
             since: Instant::ZERO,
             wait: Literal::new(b""),
-            backlog: VecDeque::new(),
-            backlog_len: 0,
+            backlog: Backlog::default(),
             pins: BTreeMap::new(),
             states: Vec::new(),
             lines: LineAssembler::default(),
@@ -74,14 +135,7 @@ impl StepRunner {
                 for (_, line) in self.lines.push(*port, bytes) {
                     self.log.push(event.at, &line);
                 }
-                self.backlog_len += bytes.len();
-                self.backlog.push_back((event.at, bytes.clone()));
-                while self.backlog_len > MAX_BACKLOG {
-                    let Some((_, old)) = self.backlog.pop_front() else {
-                        break;
-                    };
-                    self.backlog_len -= old.len();
-                }
+                self.backlog.push(event.at, bytes);
             }
             Kind::Pin { gpio, level } => {
                 match level {
@@ -163,22 +217,13 @@ impl StepRunner {
 
     /// Searches the text in the bytes that were kept.
     fn search(&mut self) -> Option<Instant> {
-        while let Some((at, bytes)) = self.backlog.front_mut() {
-            match self.wait.feed(bytes) {
-                Some(last) => {
-                    let at = (*at).max(self.since);
-                    bytes.drain(..=last);
-                    self.backlog_len -= last + 1;
-                    self.wait.restart();
-                    return Some(at);
-                }
-                None => {
-                    self.backlog_len -= bytes.len();
-                    self.backlog.pop_front();
-                }
-            }
-        }
-        None
+        let StepKind::WaitSerial(text) = &self.steps[self.current].kind else {
+            return None;
+        };
+        let raw = holds_escape(Pattern::Text(text));
+        let at = self.backlog.search(&mut self.wait, raw)?;
+        self.wait.restart();
+        Some(at.max(self.since))
     }
 
     /// Returns the changes of the steps' states since the last call.

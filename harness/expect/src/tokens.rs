@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use sim::Instant;
+use vocabulary::text::one_line;
 use vocabulary::{Exchange, Kind, Phase};
 
 use crate::happening::{Happening, What};
@@ -52,6 +53,7 @@ fn token(exchange: &Exchange) -> Option<String> {
 
 /// The beginning of a token, enough to identify it in a message.
 fn shown(token: &str) -> String {
+    let token = one_line(token);
     let head: String = token.chars().take(12).collect();
     if head.len() < token.len() {
         format!("{head}…")

@@ -17,9 +17,10 @@ pub(crate) struct Window {
     /// True if the end is the first such event after the start, not the first of the run.
     end_follows: bool,
     within: Option<Duration>,
-    /// Description of the start in messages.
-    after_name: Option<String>,
-    before_name: Option<String>,
+    /// Whether the start was written.
+    has_start: bool,
+    /// ` after X, before Y, within Z`, or nothing.
+    words: String,
 }
 
 impl Window {
@@ -32,8 +33,8 @@ impl Window {
             end: window.before.map(|t| moment(&t.value, serial)),
             end_follows: window.before.is_some_and(|t| t.nth().is_none()),
             within: window.within.map(|w| w.duration()),
-            after_name: window.after.map(|t| t.value.to_string()),
-            before_name: window.before.map(|t| t.value.to_string()),
+            has_start: window.after.is_some(),
+            words: window.to_string(),
         }
     }
 
@@ -88,26 +89,17 @@ impl Window {
 
     /// The reason if there was no window: its start was never reached.
     pub(crate) fn never_opened(&self) -> Option<String> {
-        let name = self
-            .after_name
-            .as_ref()
-            .filter(|_| self.start.reached().is_none())?;
-        Some(format!("{name}, after which it was awaited, never came"))
+        (self.has_start && self.start.reached().is_none()).then(|| {
+            format!(
+                "{}, after which it was awaited, never came{}",
+                self.start.name(),
+                self.start.near()
+            )
+        })
     }
 
     /// ` after X, before Y, within Z`, or nothing.
-    pub(crate) fn describe(&self) -> String {
-        let mut parts = Vec::new();
-        parts.extend(self.after_name.as_ref().map(|name| format!("after {name}")));
-        parts.extend(self.before_name.as_ref().map(|name| format!("before {name}")));
-        parts.extend(self.within.map(|w| {
-            let ns = u64::try_from(w.as_nanos()).unwrap_or(u64::MAX);
-            format!("within {}", scenario::TimeSpan(ns))
-        }));
-        if parts.is_empty() {
-            String::new()
-        } else {
-            format!(" {}", parts.join(", "))
-        }
+    pub(crate) fn describe(&self) -> &str {
+        &self.words
     }
 }

@@ -74,7 +74,18 @@ pub enum DnsAnswer {
     Silent,
 }
 
-/// Reason why a frame was dropped.
+/// Why a connection was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Refusal {
+    /// Nobody listens at that address and port.
+    NobodyListens,
+    /// A rule refuses it: [`Netsim::refuse`](crate::Netsim::refuse).
+    Rule,
+    /// The servers have no place for one more connection.
+    Full,
+}
+
+/// Why a frame went no further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DropReason {
     /// The station has no association.
@@ -222,6 +233,13 @@ pub enum NetNote {
     /// A connection was refused.
     TcpRefused {
         /// Address and port of the server.
+        to: (Ipv4Addr, u16),
+        /// Why.
+        why: Refusal,
+    },
+    /// A datagram came to a place where nobody listens.
+    UdpUnheard {
+        /// The place.
         to: (Ipv4Addr, u16),
     },
     /// A frame was dropped.

@@ -17,6 +17,8 @@ const FENCE: &str = "---";
 /// First word of the list of times; with it YAML reads a list of one time as text and not as a number.
 const TIMES_MARK: &str = "ms36";
 const RADIX: u64 = 36;
+/// The last moment that there is, milliseconds.
+const LAST_MS: u64 = u64::MAX / 1_000_000;
 
 /// A serial log stored as a snapshot file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +37,7 @@ impl Snapshot {
     /// # Errors
     /// [`SnapshotError`] if the file cannot be read or is not a snapshot.
     pub fn read(path: &Path) -> Result<Snapshot, SnapshotError> {
-        let text = fs::read_to_string(path).map_err(io("read", path))?;
+        let text = report::input::read_text(path).map_err(io("read", path))?;
         Snapshot::parse(&text).map_err(|why| SnapshotError::Format {
             path: path.to_owned(),
             why,
@@ -43,7 +45,15 @@ impl Snapshot {
     }
 
     fn parse(text: &str) -> Result<Snapshot, &'static str> {
-        let text = text.replace("\r\n", "\n");
+        let text = report::input::without_mark(text).replace("\r\n", "\n");
+        if text.trim().is_empty() {
+            return Err("it is empty");
+        }
+        // The marks of a merge that nobody finished: `<<<<<<< HEAD`, `>>>>>>> branch`.
+        let marked = |mark: &str| text.lines().any(|line| line.starts_with(mark));
+        if marked("<<<<<<< ") && marked(">>>>>>> ") {
+            return Err("it holds the conflict markers of an unfinished merge");
+        }
         let mut rest = text
             .strip_prefix(FENCE)
             .and_then(|t| t.strip_prefix('\n'))
@@ -68,16 +78,20 @@ impl Snapshot {
         }
         let mut log = Log::from_text(rest);
         if let Some(times) = times {
-            let mut at_ms = 0;
+            let mut at_ms = 0_u64;
             let deltas = times
                 .strip_prefix(TIMES_MARK)
                 .unwrap_or("")
                 .split_ascii_whitespace();
             for (line, delta) in log.lines.iter_mut().zip(deltas) {
-                let Ok(delta) = u64::from_str_radix(delta, RADIX as u32) else {
+                let Some(sum) = u64::from_str_radix(delta, RADIX as u32)
+                    .ok()
+                    .and_then(|delta| at_ms.checked_add(delta))
+                    .filter(|ms| *ms <= LAST_MS)
+                else {
                     break;
                 };
-                at_ms += delta;
+                at_ms = sum;
                 line.at = Some(Instant::from_millis(at_ms));
             }
         }
@@ -228,7 +242,21 @@ mod tests {
     }
 
     #[test]
+    fn a_byte_order_mark_is_skipped_and_times_that_overflow_are_left_out() {
+        let text = sample().to_text();
+        assert_eq!(Snapshot::parse(&format!("\u{feff}{text}")), Ok(sample()));
+        for times in ["zzzzzzzzzzzzz", "3w5e11264sgsf 1", "zzzzzzzzzz zzzzzzzzzz"] {
+            let text = text.replace("3c a 1lv8e", times);
+            let read = Snapshot::parse(&text).unwrap();
+            assert_eq!(read.log.lines.len(), 3, "{times}");
+        }
+    }
+
+    #[test]
     fn other_files_are_refused() {
+        assert_eq!(Snapshot::parse(""), Err("it is empty"));
+        let merge = "---\nsource: a\n---\n<<<<<<< HEAD\na\n=======\nb\n>>>>>>> other\n";
+        assert!(Snapshot::parse(merge).unwrap_err().contains("conflict markers"));
         assert!(Snapshot::parse("hello").is_err());
         assert!(Snapshot::parse("---\nsource: x\n").is_err());
     }
