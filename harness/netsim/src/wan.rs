@@ -250,7 +250,7 @@ impl Wan {
         let mut socket = tcp::Socket::new(buffer(), buffer());
         socket.set_nagle_enabled(false);
         if socket.listen((flow.1.0, flow.1.1)).is_err() {
-            // Port 0 is no port.
+            // Port 0 is not valid.
             notes(refused(Refusal::NobodyListens));
             return;
         }

@@ -34,7 +34,7 @@ const PERIPHERALS_SIZE: u32 = 0xD_1000;
 const UDIVDI3: u32 = 0x4000_08AC;
 const MMU_TABLE: u32 = 0x600C_5000;
 /// Words of the ROM that tools and their programs read: the chip's `ESP_CHIP_ID`, the ROM's version, and the word by
-/// which tools tell chips apart.
+/// which tools distinguish chips.
 const ROM_CHIP_ID: u32 = 0x4000_0010;
 const CHIP_ID: u32 = 5;
 const ROM_ECO_VERSION: u32 = 0x4000_0014;
