@@ -16,8 +16,8 @@ pub(crate) struct Moment {
     name: String,
     kind: MomentKind,
     reached: Option<Instant>,
-    /// For the message if it was not reached: occurrences before the one of the trigger. The next field has the
-    /// near misses.
+    /// For the message if it was not reached: occurrences before the one of the trigger. The next field has
+    /// the near misses.
     earlier: Times,
     nearly: Option<Nearly>,
     /// True if it is given by a time. Events at that time then come after the moment.

@@ -19,8 +19,8 @@ pub struct Hit {
 /// Finds patterns in the bytes of both consoles, in linear time and bounded memory. The division of the bytes
 /// into pieces has no effect.
 ///
-/// Patterns are searched in single lines (see [`LineAssembler`](crate::LineAssembler) for the ends of lines). A
-/// hit is reported with the byte that completes it, so that a prompt without a line end is found; only an
+/// Patterns are searched in single lines (see [`LineAssembler`](crate::LineAssembler) for the ends of lines).
+/// A hit is reported with the byte that completes it, so that a prompt without a line end is found; only an
 /// expression that looks ahead (`$`, `\b`) needs one more byte or the line's end. Each pattern is reported at
 /// most once per line.
 ///

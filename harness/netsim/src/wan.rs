@@ -1,5 +1,5 @@
-//! Every server of the wide-area network, in one TCP/IP stack: a connection that its caller does not refuse comes out
-//! as a stream of bytes, whatever address and port it was opened to.
+//! All servers of the wide-area network, in one TCP/IP stack. Each connection that the caller does not refuse
+//! becomes a stream of bytes, for any address and port.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
