@@ -10,6 +10,7 @@ mod exit;
 mod firmware;
 mod format;
 mod job;
+mod out_lock;
 mod output;
 mod pool;
 mod quarantine;

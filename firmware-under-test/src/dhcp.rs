@@ -23,8 +23,8 @@ use crate::clock;
 use crate::wifi::Raw;
 
 static PACE: CriticalSectionMutex<RefCell<Pace>> = CriticalSectionMutex::new(RefCell::new(Pace::new()));
-/// A DISCOVER was dropped, and none has gone out since.
-static DROPPED: Signal<Raw, ()> = Signal::new();
+/// A DISCOVER was dropped; it may go out at this time, in milliseconds since boot.
+static DROPPED: Signal<Raw, u64> = Signal::new();
 /// Wakes the stack's task.
 static STACK: AtomicWaker = AtomicWaker::new();
 
@@ -32,15 +32,17 @@ static STACK: AtomicWaker = AtomicWaker::new();
 #[embassy_executor::task]
 pub async fn restart_when_due(stack: Stack<'static>) {
     loop {
-        DROPPED.wait().await;
-        let due_ms = PACE.lock(|pace| pace.borrow().not_before_ms());
+        let due_ms = DROPPED.wait().await;
         let pause_ms = due_ms.saturating_sub(clock::uptime_ms());
-        println!("[WIFI] No address, asking DHCP again in {} s", pause_ms.div_ceil(1_000));
+        println!(
+            "[WIFI] No address, asking DHCP again in {} s",
+            pause_ms.div_ceil(1_000)
+        );
         Timer::at(Instant::from_millis(due_ms)).await;
         // The stack repeats a DISCOVER by itself, and each of them that was dropped in the pause has told so.
         DROPPED.reset();
-        let is_due = PACE.lock(|pace| pace.borrow().not_before_ms()) == due_ms;
-        if is_due && stack.config_v4().is_none() {
+        let is_waiting = PACE.lock(|pace| pace.borrow().due_ms()) == Some(due_ms);
+        if is_waiting && stack.config_v4().is_none() {
             stack.set_config_v4(ConfigV4::Dhcp(Default::default()));
             STACK.wake();
         }
@@ -120,17 +122,19 @@ const DHCP_MAX: usize = 600;
 
 impl<T: TxToken> TxToken for PacedToken<T> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, len: usize, f: F) -> R {
-        let now = clock::uptime_ms();
-        let pauses = PACE.lock(|pace| now < pace.borrow().not_before_ms());
         if !self.paces || len > DHCP_MAX {
             return self.token.consume(len, f);
         }
-        if !pauses {
+        let now = clock::uptime_ms();
+        let allow = |frame: &[u8]| match dhcp::is_discover(frame) {
+            true => PACE.lock(|pace| pace.borrow_mut().allow(now, || self.rng.random())),
+            false => Ok(()),
+        };
+        if !PACE.lock(|pace| pace.borrow().is_pausing(now)) {
             return self.token.consume(len, |frame| {
                 let result = f(frame);
-                if dhcp::is_discover(frame) {
-                    PACE.lock(|pace| pace.borrow_mut().allow(now, self.rng.random()));
-                }
+                // Cannot be refused outside of a pause; the next one begins.
+                let _ = allow(frame);
                 result
             });
         }
@@ -138,10 +142,9 @@ impl<T: TxToken> TxToken for PacedToken<T> {
         let mut scratch = [0; DHCP_MAX];
         let frame = &mut scratch[..len];
         let result = f(frame);
-        if dhcp::is_discover(frame) {
-            DROPPED.signal(());
-        } else {
-            self.token.consume(len, |out| out.copy_from_slice(frame));
+        match allow(frame) {
+            Ok(()) => self.token.consume(len, |out| out.copy_from_slice(frame)),
+            Err(due_ms) => DROPPED.signal(due_ms),
         }
         result
     }

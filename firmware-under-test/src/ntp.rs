@@ -107,7 +107,10 @@ impl core::fmt::Display for Problem {
             Self::Name => f.write_str("server name not found"),
             Self::Silence => f.write_str("no answer"),
             Self::Socket => f.write_str("cannot send"),
-            Self::Reply(error) | Self::Unwelcome { kiss: Some(error), .. } => write!(f, "{error}"),
+            Self::Reply(error)
+            | Self::Unwelcome {
+                kiss: Some(error), ..
+            } => write!(f, "{error}"),
             Self::Disagreement => f.write_str("two replies disagree"),
             Self::Unwelcome { kiss: None, .. } => f.write_str("the time server wants no query yet"),
         }
@@ -162,7 +165,10 @@ impl Client {
             _ => return Err(Problem::Name),
         };
         let free_at = |server: &IpAddress| self.limits.not_before_ms(*server);
-        let server = *addresses.iter().min_by_key(|server| free_at(server)).ok_or(Problem::Name)?;
+        let server = *addresses
+            .iter()
+            .min_by_key(|server| free_at(server))
+            .ok_or(Problem::Name)?;
         match free_at(&server) {
             until_ms if until_ms > clock::uptime_ms() => Err(Problem::Unwelcome { until_ms, kiss: None }),
             _ => Ok(server),

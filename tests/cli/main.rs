@@ -21,4 +21,5 @@ mod places;
 mod process;
 mod rig;
 mod snapshots;
+mod troubles;
 mod verdicts;

@@ -61,7 +61,7 @@ pub enum Defect {
     NoChunkTrailers,
     /// A header line that goes on in the next line is an error.
     NoFoldedHeaders,
-    /// Header names are recognised in their usual spelling only, and so is `chunked`.
+    /// Header names are recognised in lower case only, and so is `chunked`.
     CaseSensitiveHeaders,
     /// A kiss-o'-death is a failed query like any other: the server is asked again, sooner than before.
     IgnoresKissOfDeath,

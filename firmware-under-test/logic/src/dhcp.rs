@@ -17,40 +17,57 @@ const FORGOTTEN_AFTER_MS: u64 = 2 * LONGEST_PAUSE_MS;
 /// When the next DISCOVER may go out: randomised exponential backoff.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Pace {
-    not_before_ms: u64,
-    doublings: u32,
+    sent_ms: u64,
+    /// After the last DISCOVER, without jitter. 0 if there was none.
+    pause_ms: u64,
+    /// The end of the pause with its jitter, once that is drawn.
+    due_ms: Option<u64>,
 }
 
 impl Pace {
     /// The first DISCOVER may go out at once.
     pub const fn new() -> Self {
         Self {
-            not_before_ms: 0,
-            doublings: 0,
+            sent_ms: 0,
+            pause_ms: 0,
+            due_ms: None,
         }
     }
 
-    /// Whether a DISCOVER may go out at `now_ms`, in milliseconds since boot. If so, it counts as sent, and the next
-    /// pause begins. `random` is any 32 random bits.
-    pub fn allow(&mut self, now_ms: u64, random: u32) -> bool {
-        if now_ms < self.not_before_ms {
-            return false;
-        }
-        if now_ms - self.not_before_ms >= FORGOTTEN_AFTER_MS {
-            self.doublings = 0;
-        }
-        let pause = (FIRST_PAUSE_MS << self.doublings).min(LONGEST_PAUSE_MS);
-        if pause < LONGEST_PAUSE_MS {
-            self.doublings += 1;
-        }
-        let jitter = (2 * JITTER_MS * u64::from(random)) >> 32;
-        self.not_before_ms = now_ms + pause - JITTER_MS + jitter;
-        true
+    /// Whether a DISCOVER at `now_ms`, in milliseconds since boot, may be too early. If not, [`Self::allow`] needs no
+    /// look at it.
+    pub const fn is_pausing(&self, now_ms: u64) -> bool {
+        self.pause_ms > 0 && now_ms < self.sent_ms + self.pause_ms + JITTER_MS
     }
 
-    /// When the next DISCOVER may go out, in milliseconds since boot.
-    pub const fn not_before_ms(&self) -> u64 {
-        self.not_before_ms
+    /// Whether a DISCOVER may go out at `now_ms`. If so, it counts as sent, and the next pause begins. Otherwise the
+    /// time at which it may.
+    ///
+    /// `random` gives 32 random bits; it is called at most once in each pause, and only if a DISCOVER comes within it.
+    pub fn allow(&mut self, now_ms: u64, random: impl FnOnce() -> u32) -> Result<(), u64> {
+        if self.is_pausing(now_ms) {
+            let earliest_ms = self.sent_ms + self.pause_ms - JITTER_MS;
+            let due_ms = *self
+                .due_ms
+                .get_or_insert_with(|| earliest_ms + ((2 * JITTER_MS * u64::from(random())) >> 32));
+            if now_ms < due_ms {
+                return Err(due_ms);
+            }
+        }
+        let is_forgotten = now_ms >= self.sent_ms + self.pause_ms + FORGOTTEN_AFTER_MS;
+        self.pause_ms = match self.pause_ms {
+            0 => FIRST_PAUSE_MS,
+            _ if is_forgotten => FIRST_PAUSE_MS,
+            pause_ms => (2 * pause_ms).min(LONGEST_PAUSE_MS),
+        };
+        self.sent_ms = now_ms;
+        self.due_ms = None;
+        Ok(())
+    }
+
+    /// The time at which a DISCOVER that came too early may go out; `None` if there was none since the last that did.
+    pub const fn due_ms(&self) -> Option<u64> {
+        self.due_ms
     }
 
     /// Forgets the past: the network is another one, or was joined anew.
@@ -98,7 +115,8 @@ mod tests {
     /// Times at which a DISCOVER goes out if the stack tries every millisecond.
     fn rounds(until_ms: u64, random: u32) -> Vec<u64> {
         let mut pace = Pace::new();
-        (1..until_ms).filter(|now| pace.allow(*now, random)).collect()
+        let mut goes_out = |now: &u64| pace.allow(*now, || random).is_ok();
+        (1..until_ms).filter(|now| goes_out(now)).collect()
     }
 
     #[test]
@@ -117,23 +135,38 @@ mod tests {
     }
 
     #[test]
+    fn jitter_is_drawn_once_in_each_pause_and_only_if_it_matters() {
+        let mut pace = Pace::new();
+        assert_eq!(pace.allow(0, || panic!("nothing to wait for")), Ok(()));
+        assert_eq!(pace.due_ms(), None);
+        assert_eq!(pace.allow(1, || 0), Err(3_000));
+        assert_eq!(pace.allow(2, || panic!("drawn already")), Err(3_000));
+        assert_eq!(pace.due_ms(), Some(3_000));
+        assert!(pace.is_pausing(4_999) && !pace.is_pausing(5_000));
+        assert_eq!(pace.allow(5_000, || panic!("the pause is over")), Ok(()));
+    }
+
+    #[test]
     fn a_round_long_after_the_last_one_starts_from_the_shortest_pause() {
         let mut pace = Pace::new();
+        let mut last = 0;
         for now in 1..200_000 {
-            pace.allow(now, 0);
+            if pace.allow(now, || 0).is_ok() {
+                last = now;
+            }
         }
-        let long_after = pace.not_before_ms() + FORGOTTEN_AFTER_MS;
-        assert!(pace.allow(long_after, 0));
-        assert_eq!(pace.not_before_ms(), long_after + 3_000);
+        let long_after = last + LONGEST_PAUSE_MS + FORGOTTEN_AFTER_MS;
+        assert_eq!(pace.allow(long_after, || 0), Ok(()));
+        assert_eq!(pace.allow(long_after, || 0), Err(long_after + 3_000));
     }
 
     #[test]
     fn a_new_association_asks_at_once() {
         let mut pace = Pace::new();
-        assert!(pace.allow(1, 0));
-        assert!(!pace.allow(2, 0));
+        assert_eq!(pace.allow(1, || 0), Ok(()));
+        assert_eq!(pace.allow(2, || 0), Err(3_001));
         pace.reset();
-        assert!(pace.allow(3, 0));
+        assert_eq!(pace.allow(3, || 0), Ok(()));
     }
 
     /// A client's message of this type, with padding and other options before the type.

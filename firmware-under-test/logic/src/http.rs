@@ -156,13 +156,19 @@ impl<'a> Fields<'a> {
     /// Whether two words are the same to the grammar, which tells no capital letters from small ones.
     fn same(&self, one: &[u8], other: &str) -> bool {
         match self.defects.has(Defect::CaseSensitiveHeaders) {
-            true => one == other.as_bytes(),
+            true => one
+                .iter()
+                .copied()
+                .eq(other.bytes().map(|byte| byte.to_ascii_lowercase())),
             false => one.eq_ignore_ascii_case(other.as_bytes()),
         }
     }
 
     fn read(&mut self, line: &'a [u8]) -> Result<(), BadResponse> {
-        let colon = line.iter().position(|byte| *byte == b':').ok_or(BadResponse::Header)?;
+        let colon = line
+            .iter()
+            .position(|byte| *byte == b':')
+            .ok_or(BadResponse::Header)?;
         // White space before the colon is removed (RFC 9112 section 5.1), and around the value (section 5).
         let (name, value) = (line[..colon].trim_ascii(), line[colon + 1..].trim_ascii());
         if name.is_empty() {
@@ -244,7 +250,9 @@ fn members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// A number of decimal digits only. One that is larger than any memory is as large as any memory.
 fn decimal(digits: &[u8]) -> Result<usize, BadResponse> {
     digits.iter().try_fold(0usize, |number, digit| match digit {
-        b'0'..=b'9' => Ok(number.saturating_mul(10).saturating_add(usize::from(digit - b'0'))),
+        b'0'..=b'9' => Ok(number
+            .saturating_mul(10)
+            .saturating_add(usize::from(digit - b'0'))),
         _ => Err(BadResponse::ContentLength),
     })
 }
@@ -252,18 +260,26 @@ fn decimal(digits: &[u8]) -> Result<usize, BadResponse> {
 /// Bytes of empty lines before the status line, which some servers leave behind the last body.
 fn empty_lines(received: &[u8]) -> usize {
     let is_line_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
-    received.iter().position(|byte| !is_line_end(byte)).unwrap_or(received.len())
+    received
+        .iter()
+        .position(|byte| !is_line_end(byte))
+        .unwrap_or(received.len())
 }
 
 /// Length of the head with the empty line that ends it. A line may end in a line feed alone (RFC 9112 section 2.2).
 fn head_len(received: &[u8]) -> Option<usize> {
     let start = empty_lines(received);
-    let ends = received.iter().enumerate().skip(start).filter(|(_, byte)| **byte == b'\n');
-    ends.map(|(at, _)| at + 1).find_map(|next| match received[next..] {
-        [b'\n', ..] => Some(next + 1),
-        [b'\r', b'\n', ..] => Some(next + 2),
-        _ => None,
-    })
+    let ends = received
+        .iter()
+        .enumerate()
+        .skip(start)
+        .filter(|(_, byte)| **byte == b'\n');
+    ends.map(|(at, _)| at + 1)
+        .find_map(|next| match received[next..] {
+            [b'\n', ..] => Some(next + 1),
+            [b'\r', b'\n', ..] => Some(next + 2),
+            _ => None,
+        })
 }
 
 /// Joins folded lines in a whole head: a line end before a space or tab becomes spaces (RFC 9112 section 5.2), and so
@@ -296,7 +312,9 @@ fn status_line(line: &[u8]) -> Option<(u16, bool)> {
     if ![minor, a, b, c].iter().all(u8::is_ascii_digit) || !matches!(rest.first(), None | Some(b' ')) {
         return None;
     }
-    let code = [a, b, c].iter().fold(0, |code, digit| code * 10 + u16::from(digit - b'0'));
+    let code = [a, b, c]
+        .iter()
+        .fold(0, |code, digit| code * 10 + u16::from(digit - b'0'));
     (100..600).contains(&code).then_some((code, minor == b'0'))
 }
 
@@ -451,7 +469,9 @@ fn coding_len(body: &[u8], max: usize, defects: Defects) -> Result<Option<usize>
 fn chunk_header(bytes: &[u8]) -> Result<Option<(usize, usize)>, BadResponse> {
     let is_blank = |byte: &&u8| matches!(byte, b' ' | b'\t');
     let blanks = bytes.iter().take_while(is_blank).count();
-    let digits = bytes[blanks..].iter().map_while(|byte| char::from(*byte).to_digit(16));
+    let digits = bytes[blanks..]
+        .iter()
+        .map_while(|byte| char::from(*byte).to_digit(16));
     let (count, len) = digits.fold((0, 0usize), |(count, len), digit| {
         (count + 1, len.saturating_mul(16).saturating_add(digit as usize))
     });

@@ -10,6 +10,7 @@ pub mod judge;
 mod network;
 mod service;
 pub mod spec;
+pub mod text;
 mod verdict;
 
 use serde::{Deserialize, Serialize};

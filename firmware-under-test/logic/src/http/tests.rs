@@ -34,7 +34,9 @@ fn feed(bytes: &[u8], pieces: &[usize], max: usize, defects: Defects) -> Result<
             break received;
         }
     };
-    let head = Head::parse(&buffer[..received.head_len], defects).unwrap().unwrap();
+    let head = Head::parse(&buffer[..received.head_len], defects)
+        .unwrap()
+        .unwrap();
     Ok(Seen {
         status: head.status,
         body: buffer[received.head_len..received.body_end].to_vec(),
@@ -49,7 +51,9 @@ fn seen_by(bytes: &[u8], defects: Defects) -> Result<(u16, String), BadResponse>
         let pieces = feed(bytes, &[piece], 4096, defects);
         // Bytes behind the response are seen only if they come with it.
         let content = |seen: &Result<Seen, BadResponse>| {
-            seen.as_ref().map(|seen| (seen.status, seen.body.clone())).map_err(|bad| *bad)
+            seen.as_ref()
+                .map(|seen| (seen.status, seen.body.clone()))
+                .map_err(|bad| *bad)
         };
         assert_eq!(content(&pieces), content(&whole), "in pieces of {piece}");
     }
@@ -149,14 +153,28 @@ fn responses_without_a_body() {
     for (bytes, status) in [
         (&b"HTTP/1.1 204 No Content\r\n\r\n"[..], 204),
         (b"HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n", 204),
-        (b"HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n", 204),
+        (
+            b"HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n",
+            204,
+        ),
         (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 500\r\n\r\n", 304),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 200),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 200),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            200,
+        ),
         // It was not asked for, and what follows is not HTTP.
-        (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n", 101),
+        (
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n",
+            101,
+        ),
     ] {
-        assert_eq!(seen(bytes), Ok((status, String::new())), "{}", bytes.escape_ascii());
+        assert_eq!(
+            seen(bytes),
+            Ok((status, String::new())),
+            "{}",
+            bytes.escape_ascii()
+        );
     }
     // None of them waits for the connection's end.
     let buffer = &mut [0; 100];
@@ -180,12 +198,30 @@ fn what_is_broken_has_a_name() {
         (b"HTTP/2 200\r\n\r\n", BadResponse::StatusLine),
         (b"HTTP/1.1 200 OK\r\nnonsense\r\n\r\n", BadResponse::Header),
         (b"HTTP/1.1 200 OK\r\n: value\r\n\r\n", BadResponse::Header),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", BadResponse::ContentLength),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: +1\r\n\r\n", BadResponse::ContentLength),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 0x2\r\n\r\n", BadResponse::ContentLength),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 2 2\r\n\r\n", BadResponse::ContentLength),
-        (b"HTTP/1.1 200 OK\r\nContent-Length:\r\n\r\n", BadResponse::ContentLength),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 2, 3\r\n\r\nhi", BadResponse::ContentLength),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+            BadResponse::ContentLength,
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: +1\r\n\r\n",
+            BadResponse::ContentLength,
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 0x2\r\n\r\n",
+            BadResponse::ContentLength,
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 2 2\r\n\r\n",
+            BadResponse::ContentLength,
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length:\r\n\r\n",
+            BadResponse::ContentLength,
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 2, 3\r\n\r\nhi",
+            BadResponse::ContentLength,
+        ),
         (
             b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nhi",
             BadResponse::ContentLength,
@@ -194,8 +230,14 @@ fn what_is_broken_has_a_name() {
             b"HTTP/1.1 200 OK\r\nContent-Length: 18446744073709551616\r\n\r\n",
             BadResponse::TooLarge,
         ),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nhi", BadResponse::Truncated),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n", BadResponse::Truncated),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nhi",
+            BadResponse::Truncated,
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n",
+            BadResponse::Truncated,
+        ),
         (b"HTTP/1.1 100 Continue\r\n\r\n", BadResponse::Truncated),
         (b"HTTP/1.1 100 Continue\r\n\r\nhi", BadResponse::StatusLine),
     ];
@@ -232,13 +274,34 @@ fn codings_other_than_chunked_are_noticed() {
         (head.encoded, head.framing)
     };
     let length = "Content-Length: 1\r\n";
-    assert_eq!(encoded(&format!("{length}Content-Encoding: gzip")), (true, Framing::Length(1)));
-    assert_eq!(encoded(&format!("{length}Content-Encoding: Identity")), (false, Framing::Length(1)));
-    assert_eq!(encoded(&format!("{length}Content-Encoding:")), (false, Framing::Length(1)));
-    assert_eq!(encoded(&format!("{length}Transfer-Encoding: gzip")), (true, Framing::UntilClose));
-    assert_eq!(encoded("Transfer-Encoding: gzip, chunked"), (true, Framing::Chunked));
-    assert_eq!(encoded("Transfer-Encoding: chunked, gzip"), (true, Framing::UntilClose));
-    assert_eq!(encoded("Transfer-Encoding: chunked, chunked"), (true, Framing::UntilClose));
+    assert_eq!(
+        encoded(&format!("{length}Content-Encoding: gzip")),
+        (true, Framing::Length(1))
+    );
+    assert_eq!(
+        encoded(&format!("{length}Content-Encoding: Identity")),
+        (false, Framing::Length(1))
+    );
+    assert_eq!(
+        encoded(&format!("{length}Content-Encoding:")),
+        (false, Framing::Length(1))
+    );
+    assert_eq!(
+        encoded(&format!("{length}Transfer-Encoding: gzip")),
+        (true, Framing::UntilClose)
+    );
+    assert_eq!(
+        encoded("Transfer-Encoding: gzip, chunked"),
+        (true, Framing::Chunked)
+    );
+    assert_eq!(
+        encoded("Transfer-Encoding: chunked, gzip"),
+        (true, Framing::UntilClose)
+    );
+    assert_eq!(
+        encoded("Transfer-Encoding: chunked, chunked"),
+        (true, Framing::UntilClose)
+    );
     let moved = b"HTTP/1.1 301 Moved\r\nLocation: https://x/\r\nContent-Length: 0\r\n\r\n";
     assert_eq!(head(moved).unwrap().unwrap().location, Some("https://x/"));
 }
@@ -247,11 +310,21 @@ fn codings_other_than_chunked_are_noticed() {
 fn connections_that_are_of_no_further_use() {
     let close = |bytes: &[u8]| feed(bytes, &[4096], 4096, Defects::default()).unwrap().close;
     assert!(!close(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"));
-    assert!(!close(b"HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nhi"));
-    assert!(!close(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: 1\r\n\r\n"));
-    assert!(!close(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n"));
-    assert!(close(b"HTTP/1.1 200 OK\r\nConnection: Close\r\nContent-Length: 2\r\n\r\nhi"));
-    assert!(close(b"HTTP/1.1 200 OK\r\nConnection: x, close\r\nContent-Length: 2\r\n\r\nhi"));
+    assert!(!close(
+        b"HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nhi"
+    ));
+    assert!(!close(
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: 1\r\n\r\n"
+    ));
+    assert!(!close(
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n"
+    ));
+    assert!(close(
+        b"HTTP/1.1 200 OK\r\nConnection: Close\r\nContent-Length: 2\r\n\r\nhi"
+    ));
+    assert!(close(
+        b"HTTP/1.1 200 OK\r\nConnection: x, close\r\nContent-Length: 2\r\n\r\nhi"
+    ));
     assert!(close(b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi"));
     assert!(close(b"HTTP/1.1 200 OK\r\n\r\nhi"));
     assert!(close(b"HTTP/1.1 101 Switching Protocols\r\n\r\n"));
@@ -283,34 +356,55 @@ fn heads_and_bodies_are_bounded_by_the_buffer() {
     let good = Defects::default();
     let exact = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
     assert!(feed(exact, &[100], exact.len(), good).is_ok());
-    assert_eq!(feed(exact, &[100], exact.len() - 1, good), Err(BadResponse::TooLarge));
-    let long_head = format!("HTTP/1.1 200 OK\r\nX: {}\r\nContent-Length: 0\r\n\r\n", "x".repeat(500));
-    assert_eq!(feed(long_head.as_bytes(), &[100], 512, good), Err(BadResponse::TooLarge));
+    assert_eq!(
+        feed(exact, &[100], exact.len() - 1, good),
+        Err(BadResponse::TooLarge)
+    );
+    let long_head = format!(
+        "HTTP/1.1 200 OK\r\nX: {}\r\nContent-Length: 0\r\n\r\n",
+        "x".repeat(500)
+    );
+    assert_eq!(
+        feed(long_head.as_bytes(), &[100], 512, good),
+        Err(BadResponse::TooLarge)
+    );
     let many_lines = format!("HTTP/1.1 200 OK\r\n{}\r\n", "X: y\r\n".repeat(500));
-    assert_eq!(feed(many_lines.as_bytes(), &[100], 512, good), Err(BadResponse::TooLarge));
+    assert_eq!(
+        feed(many_lines.as_bytes(), &[100], 512, good),
+        Err(BadResponse::TooLarge)
+    );
     let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
     let extension = format!("{chunked}2;{}\r\nhi\r\n0\r\n\r\n", "x".repeat(500));
-    assert_eq!(feed(extension.as_bytes(), &[100], 512, good), Err(BadResponse::TooLarge));
+    assert_eq!(
+        feed(extension.as_bytes(), &[100], 512, good),
+        Err(BadResponse::TooLarge)
+    );
     let trailer = format!("{chunked}0\r\n{}\r\n", "X: y\r\n".repeat(500));
-    assert_eq!(feed(trailer.as_bytes(), &[100], 512, good), Err(BadResponse::TooLarge));
+    assert_eq!(
+        feed(trailer.as_bytes(), &[100], 512, good),
+        Err(BadResponse::TooLarge)
+    );
     let until_close = format!("HTTP/1.1 200 OK\r\n\r\n{}", "x".repeat(500));
-    assert_eq!(feed(until_close.as_bytes(), &[100], 512, good), Err(BadResponse::TooLarge));
+    assert_eq!(
+        feed(until_close.as_bytes(), &[100], 512, good),
+        Err(BadResponse::TooLarge)
+    );
 }
 
 #[test]
 fn each_defect_fails_where_the_good_device_does_not() {
     let interim = b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
-    let trailer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nX: 1\r\n\r\n";
+    let trailer = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nX: 1\r\n\r\n";
     let folded = b"HTTP/1.1 200 OK\r\nX: 1\r\n two\r\nContent-Length: 2\r\n\r\nhi";
-    let lower = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n";
+    let capitals = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n";
     let by = |bytes, defect| seen_by(bytes, defects(&[defect]));
     assert_eq!(by(interim, Defect::InterimIsFinal).map(|seen| seen.0), Ok(103));
     assert_eq!(by(trailer, Defect::NoChunkTrailers), Err(BadResponse::Chunk));
     assert_eq!(by(folded, Defect::NoFoldedHeaders), Err(BadResponse::Header));
-    assert_ne!(by(lower, Defect::CaseSensitiveHeaders), Ok((200, "hi".into())));
+    assert_ne!(by(capitals, Defect::CaseSensitiveHeaders), Ok((200, "hi".into())));
     // And only there.
-    let plain = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
-    for bytes in [&interim[..], trailer, folded, lower, plain] {
+    let plain = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi";
+    for bytes in [&interim[..], trailer, folded, capitals, plain] {
         assert_eq!(seen(bytes), Ok((200, "hi".into())));
     }
     for defect in Defect::ALL {
@@ -417,7 +511,11 @@ fn whatever_the_grammar_leaves_open_changes_nothing() {
         let mut text = String::new();
         for _ in 0..dice.below(3) {
             let noise = dice.noise();
-            text.push_str(&format!("HTTP/1.1 {}{}", dice.one(&["100 Continue", "103"]), dice.line_end()));
+            text.push_str(&format!(
+                "HTTP/1.1 {}{}",
+                dice.one(&["100 Continue", "103"]),
+                dice.line_end()
+            ));
             text.push_str(&noise);
             text.push_str(dice.line_end());
         }
@@ -425,7 +523,12 @@ fn whatever_the_grammar_leaves_open_changes_nothing() {
         let pieces: [usize; 5] = core::array::from_fn(|_| 1 + dice.below(40));
         let seen = feed(text.as_bytes(), &pieces, 4096, Defects::default());
         let seen = seen.map(|seen| (seen.status, String::from_utf8(seen.body).unwrap()));
-        assert_eq!(seen, Ok((200, body.into())), "round {round}: {}", text.escape_debug());
+        assert_eq!(
+            seen,
+            Ok((200, body.into())),
+            "round {round}: {}",
+            text.escape_debug()
+        );
     }
 }
 
