@@ -60,7 +60,7 @@ pub fn lacking(source: &dyn DutSource, scenario: &Scenario) -> Result<Vec<String
 /// Actions of a scenario that no bench in virtual time can do.
 fn unable(scenario: &Scenario) -> Vec<String> {
     let faults = scenario.faults.iter();
-    let why = |fault: &scenario::Located<scenario::Fault>| {
+    let why = |fault: &scenario::Fault| {
         let why = virtual_bench::able(&fault.action.value).err()?;
         let span = fault.action.span.or(fault.name.span);
         Some(format!(

@@ -12,7 +12,7 @@ use oceanremote::{Cloud, Directive, Interposer, Phase};
 use scenario::action::TlsFault;
 use scenario::{Action, Fault, NetworkAction, Trigger};
 use sim::Instant;
-use vocabulary::{Event, Kind};
+use vocabulary::Event;
 
 use crate::{
     AtTheService, Done, Effector, FaultPlan, NewConnections, Order, Recorder, SharedRecorder, Watcher, meant,

@@ -140,6 +140,7 @@ fn on_requests(action: &Action) -> Option<&RequestAction> {
 }
 
 impl FaultPlan {
+    /// The plan of these faults; what probability decides comes from the seed.
     pub fn new(faults: &[Fault], seed: u64) -> FaultPlan {
         FaultPlan {
             faults: faults.iter().map(Armed::new).collect(),

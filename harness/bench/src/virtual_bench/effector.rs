@@ -122,7 +122,7 @@ impl VirtualBench {
                 .net
                 .set_rssi(order.value(dbm.value).unwrap_or(config.ap.rssi_dbm)),
             RadioAction::WrongPassword(password) => {
-                let password = wanted
+                let password = order
                     .value(&password.value)
                     .unwrap_or(&config.ap.password)
                     .clone();
