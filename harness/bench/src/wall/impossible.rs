@@ -155,6 +155,24 @@ impl Looking<'_> {
                 "`crystal-ppm`: the crystal of a board is as it is",
             );
         }
+        if let Some(host) = &bench.provisioning.server.host {
+            let is_name = host.parse::<std::net::Ipv4Addr>().is_err();
+            let is_the_cloud = host.eq_ignore_ascii_case(&bench.cloud.host);
+            let is_known = bench.host_names().contains(&host.to_ascii_lowercase());
+            if is_name && !self.abilities.dns {
+                self.lacks(
+                    host.span,
+                    "`provisioning.server.host`: the DNS server of this network is not ours, so a name leads elsewhere; \
+                     write an address",
+                );
+            } else if is_known && !is_the_cloud {
+                self.lacks(
+                    host.span,
+                    "`provisioning.server.host`: every name of the scenario has the address of this machine here, so \
+                     this one leads to the cloud",
+                );
+            }
+        }
         let network = &bench.network;
         for (span, key) in [
             (network.channel.span, "channel"),
@@ -316,6 +334,25 @@ expect:
             fixtures: vec!["relays".to_owned()],
         };
         assert_eq!(reasons(text, &able).len(), 4);
+    }
+
+    #[test]
+    fn a_name_that_would_lead_somewhere_else_than_on_the_emulator_is_refused() {
+        let reasons = |host: &str, dns: bool| {
+            let text = format!(
+                "bench: {{ provisioning: {{ server: {{ host: {host} }} }} }}\nexpect: [{{ serial: x }}]\n"
+            );
+            let abilities = Abilities {
+                dns,
+                ..Abilities::default()
+            };
+            reasons(&text, &abilities).len()
+        };
+        assert_eq!(reasons("10.0.0.1", false), 0);
+        assert_eq!(reasons("cloud.oceanremote.test", false), 1);
+        assert_eq!(reasons("cloud.oceanremote.test", true), 0);
+        assert_eq!(reasons("pool.ntp.org", true), 1);
+        assert_eq!(reasons("no.such.host", true), 0);
     }
 
     #[test]
