@@ -217,6 +217,7 @@ impl Subject {
             Subject::Fault { state, .. } => match state {
                 FaultState::Fired => "fired",
                 FaultState::Ended => "ended",
+                FaultState::WithoutEffect => "had no effect",
                 FaultState::NeverFired => "never fired",
             },
             Subject::Serial(_)

@@ -154,6 +154,7 @@ fn words(kind: &Kind) -> Option<(&'static str, String)> {
             match state {
                 FaultState::Fired => format!("{name} begins"),
                 FaultState::Ended => format!("{name} is over"),
+                FaultState::WithoutEffect => format!("{name} has no effect"),
                 FaultState::NeverFired => return None,
             },
         ),

@@ -335,7 +335,7 @@ fn mark<'a>(event: &'a Event, data: &mut Data<'a>, strings: &mut Strings) -> Opt
             let kind = match state {
                 FaultState::Fired => 0,
                 FaultState::Ended => 1,
-                FaultState::NeverFired => 2,
+                FaultState::WithoutEffect | FaultState::NeverFired => 2,
             };
             ('f', kind, 0, text(name))
         }

@@ -1,71 +1,37 @@
-//! What the fault plan wants of the bench, and the part of it that the cloud does.
+//! Actions of a service and its operator, carried out.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
 use oceanremote::{Cloud, CloudError, Limits, RateLimit};
+use scenario::ServiceAction;
 use scenario::action::{LimitsFault, ServerClockFault};
-use scenario::{Action, ServiceAction};
 use sim::Instant;
+
+use crate::{Done, Order};
 
 /// How long a ban holds that ends with its fault: longer than any run.
 const BAN: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 /// A MAC address that is no device's.
 const ANOTHER_MAC: sim::air::Mac = [0x02, 0xff, 0xff, 0xff, 0xff, 0x01];
 
-/// Which way an action goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Turn {
-    /// It begins.
-    Begin,
-    /// It is in force, and another fault that set the same has ended.
-    Again,
-    /// It ends.
-    End,
+/// Carries out an order for an action of the service or its operator.
+pub fn operate(order: &Order, action: &ServiceAction, now: Instant, cloud: &mut Cloud, device: &str) -> Done {
+    match order.operate(action, now, cloud, device) {
+        Ok(done) => done,
+        Err(why) => Done::Refused(format!("`{}` failed for {device}: {why}", action.name())),
+    }
 }
 
-/// What the bench is to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Do {
-    /// For which fault of the plan.
-    pub(crate) fault: usize,
-    /// Its action.
-    pub(crate) action: Action,
-    /// Which way.
-    pub(crate) turn: Turn,
-}
-
-impl Do {
-    /// Whether the action is to be in force afterwards.
-    pub(crate) fn on(&self) -> bool {
-        self.turn != Turn::End
-    }
-
-    /// The value to set: `value` while it is in force, `None` for what the bench was configured with.
-    pub(crate) fn value<T>(&self, value: T) -> Option<T> {
-        self.on().then_some(value)
-    }
-
-    /// Does it to the cloud; the error says why the cloud would not.
-    pub(crate) fn at_the_cloud(
+impl Order {
+    fn operate(
         &self,
         action: &ServiceAction,
         now: Instant,
         cloud: &mut Cloud,
         device: &str,
-    ) -> Result<(), String> {
-        self.try_at_the_cloud(action, now, cloud, device)
-            .map_err(|why| format!("`{}` failed for {device}: {why}", action.name()))
-    }
-
-    fn try_at_the_cloud(
-        &self,
-        action: &ServiceAction,
-        now: Instant,
-        cloud: &mut Cloud,
-        device: &str,
-    ) -> Result<(), String> {
-        let done: Result<(), CloudError> = match action {
+    ) -> Result<Done, CloudError> {
+        match action {
             ServiceAction::CommandRelay(c) => {
                 cloud.command_relay(now, device, c.relay.value, c.on).map(|_| ())
             }
@@ -85,15 +51,17 @@ impl Do {
             }
             ServiceAction::Limits(limits) => {
                 let configured = cloud.config().limits;
-                cloud.set_limits(
-                    self.value(limits)
-                        .map_or(configured, |l| tightened(configured, l)),
-                );
-                Ok(())
+                let wanted = self
+                    .value(limits)
+                    .map_or(configured, |limits| tightened(configured, limits));
+                cloud.set_limits(wanted);
+                return Ok(Done::changed(!self.on() || wanted != configured, || {
+                    "these are the limits of the bench".to_owned()
+                }));
             }
-            ServiceAction::ServerClock(fault) => self.server_clock(now, cloud, fault),
-        };
-        done.map_err(|why| why.to_string())
+            ServiceAction::ServerClock(fault) => return self.server_clock(now, cloud, fault),
+        }?;
+        Ok(Done::Changed)
     }
 
     fn ban(&self, now: Instant, cloud: &mut Cloud) {
@@ -115,12 +83,13 @@ impl Do {
         now: Instant,
         cloud: &mut Cloud,
         fault: &ServerClockFault,
-    ) -> Result<(), CloudError> {
+    ) -> Result<Done, CloudError> {
         let config = cloud.config();
         let configured_ppm = config.clock_drift_ppm;
         let gained = i128::from(now.as_nanos()) * i128::from(configured_ppm) / 1_000_000;
         let right = i128::from(config.clock_offset_ns) + gained;
         let right = i64::try_from(right).unwrap_or(i64::MAX);
+        let before = cloud.clock().offset_ns(now);
         match fault {
             ServerClockFault::Offset(offset) => cloud.set_skew(now, self.value(offset.0).unwrap_or(right)),
             ServerClockFault::Step(by) => cloud.step_clock(now, by.0),
@@ -130,7 +99,13 @@ impl Do {
                 cloud.set_skew(now, right);
             }
         }
-        Ok(())
+        let changed = match fault {
+            ServerClockFault::Offset(_) | ServerClockFault::Step(_) => cloud.clock().offset_ns(now) != before,
+            ServerClockFault::DriftPpm(ppm) => ppm.value != configured_ppm,
+        };
+        Ok(Done::changed(changed || !self.on(), || {
+            "the server's clock is so already".to_owned()
+        }))
     }
 }
 

@@ -17,7 +17,7 @@ const HTML: &str = "<!DOCTYPE html>\n<html><head><title>502 Bad Gateway</title><
                     <body><h1>502 Bad Gateway</h1></body></html>\n";
 
 /// Whether an action changes the reply, which has to be there first.
-pub(super) fn is_late(action: &RequestAction) -> bool {
+pub(crate) fn is_late(action: &RequestAction) -> bool {
     match action {
         RequestAction::ResetConnection(reset) => reset.after_byte.is_some() && !action.is_on_the_way_in(),
         RequestAction::Truncate(_) => !action.is_on_the_way_in(),
@@ -41,7 +41,7 @@ pub(super) fn is_late(action: &RequestAction) -> bool {
 }
 
 /// At which phase an action strikes that no request has triggered.
-pub(super) fn phase(action: &RequestAction) -> Phase {
+pub(crate) fn phase(action: &RequestAction) -> Phase {
     if action.is_on_the_way_in() || matches!(action, RequestAction::Blackhole) {
         Phase::FirstByte
     } else if is_late(action) {
@@ -51,8 +51,77 @@ pub(super) fn phase(action: &RequestAction) -> Phase {
     }
 }
 
+/// Whether an action changes anything of an exchange at this phase.
+///
+/// # Errors
+/// Why it does not.
+pub(crate) fn changes(
+    action: &RequestAction,
+    now: Instant,
+    exchange: &Exchange,
+    cloud: &Cloud,
+) -> Result<(), String> {
+    let reply = exchange.reply.as_ref();
+    let wire_len = || reply.map(|reply| with_wrong_length(reply, 0, now, cloud).len());
+    let cut = |after: u32| match wire_len() {
+        Some(len) if after as usize >= len => Err(format!(
+            "the reply has {len} bytes, and it was to break off after {after}"
+        )),
+        Some(_) | None => Ok(()),
+    };
+    let slow = |at_once: u32, len: Option<usize>| match len {
+        Some(len) if at_once as usize >= len => {
+            Err(format!("all {len} bytes go in the first piece of {at_once}"))
+        }
+        Some(_) | None => Ok(()),
+    };
+    let nothing = |nothing: bool, why: &str| if nothing { Err(why.to_owned()) } else { Ok(()) };
+    match action {
+        RequestAction::Truncate(t) => match t.of.value {
+            Message::Reply => cut(t.after_byte),
+            Message::Request => Ok(()),
+        },
+        RequestAction::ResetConnection(r) => match (r.after_byte, r.of.value) {
+            (Some(after), Message::Reply) => cut(after),
+            (Some(_), Message::Request) | (None, Message::Reply | Message::Request) => Ok(()),
+        },
+        RequestAction::Dribble(d) => slow(d.bytes.value, wire_len()),
+        RequestAction::SlowBody(d) => slow(d.bytes.value, reply.map(|reply| reply.body.len())),
+        RequestAction::Delay(by) => nothing(by.duration().is_zero(), "it is a delay of no time"),
+        RequestAction::WrongContentLength(by) => nothing(by.value == 0, "the length is right"),
+        RequestAction::MalformedJson => nothing(
+            reply.is_some_and(|reply| reply.body.is_empty()),
+            "the reply has no body",
+        ),
+        RequestAction::MissingField(name) => {
+            let has = |reply: &Reply| {
+                let mut without = reply.clone();
+                without_member(&mut without, name);
+                without.body != reply.body
+            };
+            nothing(
+                reply.is_some_and(|reply| !has(reply)),
+                &format!("the reply has no member `{}`", name.value),
+            )
+        }
+        RequestAction::Respond(r) => nothing(
+            reply.is_some_and(|before| *before == respond(r, now, cloud)),
+            "this is the reply already",
+        ),
+        RequestAction::Html
+        | RequestAction::Gzip
+        | RequestAction::RedirectToHttps
+        | RequestAction::DuplicateReply
+        | RequestAction::RawReply(_)
+        | RequestAction::LoseReply(_)
+        | RequestAction::Blackhole
+        | RequestAction::CloseConnection
+        | RequestAction::HalfOpen => Ok(()),
+    }
+}
+
 /// What several actions together do to an exchange: first what waits, then the reply, then how it leaves.
-pub(super) fn directives(
+pub(crate) fn directives(
     actions: &[&RequestAction],
     now: Instant,
     exchange: &Exchange,
