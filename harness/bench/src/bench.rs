@@ -10,13 +10,13 @@ use netsim::{
 };
 use oceanremote::http::Connection;
 use oceanremote::{Cloud, Ending, Origin, Shared};
-use scenario::Action;
-use scenario::action::{DhcpFault, NtpFault};
+use scenario::action::DhcpFault;
+use scenario::{Action, DeviceAction, NetworkAction, RadioAction};
 use sim::Instant;
 use sim::air::{Reason, ToAir};
 use vocabulary::{Direction, Kind};
 
-use crate::faults::{self, Do};
+use crate::faults::{self, Do, Sntp};
 use crate::hub::{AtTheCloud, SharedHub};
 use crate::portal::Portal;
 use crate::run::{RunError, Stage};
@@ -239,16 +239,18 @@ impl Bench {
     /// Does what the fault plan wants, and tells it so.
     fn act(&mut self, wanted: Do) -> Result<(), DutError> {
         let now = self.now;
-        let done = if wanted.is_for_the_cloud() {
-            wanted.at_the_cloud(now, &mut self.origin.borrow_mut().cloud, &self.device)
-        } else if matches!(
-            wanted.action,
-            Action::PowerCut(_) | Action::Reset(_) | Action::DrivePin(_) | Action::CorruptFlash(_)
-        ) {
-            self.act_on_device(&wanted)?;
-            Ok(())
-        } else {
-            self.act_on_network(&wanted)
+        let done = match &wanted.action {
+            Action::Service(action) => {
+                wanted.at_the_cloud(action, now, &mut self.origin.borrow_mut().cloud, &self.device)
+            }
+            Action::Device(action) => {
+                self.act_on_device(&wanted, action)?;
+                Ok(())
+            }
+            Action::Radio(action) => self.act_on_radio(&wanted, action),
+            Action::Network(action) => self.act_on_network(&wanted, action),
+            Action::Tls(_) => Err("`tls` is not done: the device of a bench speaks plain HTTP".to_owned()),
+            Action::Request(action) => Err(format!("`{}` strikes requests only", action.name())),
         };
         match done {
             Ok(()) => self.hub.borrow_mut().confirm(&wanted, now),
@@ -257,57 +259,65 @@ impl Bench {
         Ok(())
     }
 
-    fn act_on_device(&mut self, wanted: &Do) -> Result<(), DutError> {
-        match &wanted.action {
-            Action::PowerCut(cut) => match cut.flash_write_byte {
+    fn act_on_device(&mut self, wanted: &Do, action: &DeviceAction) -> Result<(), DutError> {
+        match action {
+            DeviceAction::PowerCut(cut) => match cut.flash_write_byte {
                 Some(byte) if wanted.on() => self.dut.cut_power_in_flash_write(Some(byte))?,
-                _ => {
+                Some(_) | None => {
                     let on = !wanted.on();
                     self.dut.set_power(on)?;
                     self.hub.borrow_mut().tell(self.now, Kind::Power { on });
                 }
             },
-            Action::Reset(reset) => self.dut.reset_by(reset.cause)?,
-            Action::DrivePin(pin) => self
+            DeviceAction::Reset(reset) => self.dut.reset_by(reset.cause)?,
+            DeviceAction::DrivePin(pin) => self
                 .dut
                 .set_pin(pin.gpio.value, wanted.value(pin.level.is_high()))?,
-            Action::CorruptFlash(flash) => {
+            DeviceAction::CorruptFlash(flash) => {
                 let bytes = flash.new_bytes().unwrap_or_default();
                 self.dut.write_flash(&flash.partition, flash.offset, &bytes)?;
             }
-            _ => {}
         }
         Ok(())
     }
 
-    fn act_on_network(&mut self, wanted: &Do) -> Result<(), String> {
+    fn act_on_radio(&mut self, wanted: &Do, action: &RadioAction) -> Result<(), String> {
         let (now, on) = (self.now, wanted.on());
         let config = &self.net_config;
-        let refused = |why: netsim::NetError| format!("`{}` failed: {why}", wanted.action.name());
-        match &wanted.action {
-            Action::AccessPointGone => self.net.set_access_point(now, !on),
-            Action::Deauthenticate(d) => self.net.deauthenticate(now, Reason(d.reason.value)),
-            Action::Rssi(dbm) => self
+        let refused = |why: netsim::NetError| format!("`{}` failed: {why}", action.name());
+        match action {
+            RadioAction::AccessPointGone => self.net.set_access_point(now, !on),
+            RadioAction::Deauthenticate(d) => self.net.deauthenticate(now, Reason(d.reason.value)),
+            RadioAction::Rssi(dbm) => self
                 .net
                 .set_rssi(wanted.value(dbm.value).unwrap_or(config.ap.rssi_dbm)),
-            Action::WrongPassword(password) => {
+            RadioAction::WrongPassword(password) => {
                 let password = wanted
                     .value(&password.value)
                     .unwrap_or(&config.ap.password)
                     .clone();
                 self.net.set_password(password).map_err(refused)?;
             }
-            Action::Hidden => self.net.set_hidden(on || config.ap.hidden),
-            Action::Channel(channel) => {
+            RadioAction::Hidden => self.net.set_hidden(on || config.ap.hidden),
+            RadioAction::Channel(channel) => {
                 self.net
                     .set_channel(wanted.value(channel.value).unwrap_or(config.ap.channel))
                     .map_err(refused)?;
             }
-            Action::Link(fault) => {
+        }
+        Ok(())
+    }
+
+    fn act_on_network(&mut self, wanted: &Do, action: &NetworkAction) -> Result<(), String> {
+        let on = wanted.on();
+        let config = &self.net_config;
+        let refused = |why: netsim::NetError| format!("`{}` failed: {why}", action.name());
+        match action {
+            NetworkAction::Link(fault) => {
                 let impairment = faults::impairment(fault, config);
                 self.rule(wanted, |net| net.impair(impairment)).map_err(refused)?;
             }
-            Action::Blackhole(only) => {
+            NetworkAction::Blackhole(only) => {
                 let mut filter = faults::filter(only, config);
                 if filter == Filter::default() {
                     filter.protocol = Some(Protocol::Tcp);
@@ -319,36 +329,35 @@ impl Bench {
                 };
                 self.rule(wanted, |net| net.impair(impairment)).map_err(refused)?;
             }
-            Action::Refuse(only) => {
+            NetworkAction::Refuse(only) => {
                 let filter = faults::filter(only, config);
                 self.rule(wanted, |net| Ok(net.refuse(filter))).map_err(refused)?;
             }
-            Action::Dhcp(DhcpFault::Silent) => self
+            NetworkAction::Dhcp(DhcpFault::Silent) => self
                 .net
                 .set_dhcp(wanted.value(DhcpMode::Silent).unwrap_or_default()),
-            Action::Dhcp(DhcpFault::Nak) => {
+            NetworkAction::Dhcp(DhcpFault::Nak) => {
                 self.net.set_dhcp(wanted.value(DhcpMode::Nak).unwrap_or_default())
             }
-            Action::Dhcp(DhcpFault::AddressConflict) => self.net.set_address_conflict(on),
-            Action::Dhcp(DhcpFault::Lease(time)) => {
+            NetworkAction::Dhcp(DhcpFault::AddressConflict) => self.net.set_address_conflict(on),
+            NetworkAction::Dhcp(DhcpFault::Lease(time)) => {
                 let s = u32::try_from(time.duration().as_secs()).unwrap_or(u32::MAX);
                 self.net
                     .set_lease_time(wanted.value(s).unwrap_or(config.lease_time_s));
             }
-            Action::Dns(fault) => {
+            NetworkAction::Dns(fault) => {
                 let (mode, delay) = wanted.value(faults::dns(fault)).unwrap_or_default();
                 self.net.set_dns(mode, delay);
             }
-            Action::CaptivePortal => self.captive_portal(on),
-            Action::NtpClock(error) => self.sntp_clock(wanted.value(error.offset.0)),
-            Action::Ntp(NtpFault::Offset(offset)) => self.sntp_clock(wanted.value(offset.0)),
-            Action::Ntp(fault) => {
-                self.sntp_mode = faults::sntp(fault)
-                    .and_then(|mode| wanted.value(mode))
-                    .unwrap_or_default();
-                self.net.set_sntp(self.sntp_mode, self.ntp_offset_ns);
-            }
-            other => return Err(format!("`{}` is not done to the network", other.name())),
+            NetworkAction::CaptivePortal => self.captive_portal(on),
+            NetworkAction::NtpClock(error) => self.sntp_clock(wanted.value(error.offset.0)),
+            NetworkAction::Ntp(fault) => match faults::sntp(fault) {
+                Sntp::Clock(offset_ns) => self.sntp_clock(wanted.value(offset_ns)),
+                Sntp::Mode(mode) => {
+                    self.sntp_mode = wanted.value(mode).unwrap_or_default();
+                    self.net.set_sntp(self.sntp_mode, self.ntp_offset_ns);
+                }
+            },
         }
         Ok(())
     }

@@ -20,8 +20,7 @@ use std::time::Duration;
 use dut::{Dut, FlashImage, Observation};
 use netsim::CapturedFrame;
 use oceanremote::{Cloud, Origin, Shared};
-use scenario::action::NtpFault;
-use scenario::{Action, Scenario};
+use scenario::{Action, DeviceAction, NetworkAction, RadioAction, Scenario};
 use sim::Instant;
 use sim::air::Mac;
 use tokio::runtime::Runtime;
@@ -31,7 +30,7 @@ use vocabulary::Kind;
 pub use impossible::{Abilities, impossible};
 
 use crate::door::Doorkeeper;
-use crate::faults::{self, Do, FaultPlan};
+use crate::faults::{self, Do, FaultPlan, Sntp};
 use crate::hub::{Hub, SharedHub};
 use crate::run::{Limits, Progress, RunError, RunRecord, Stage, Terms, judge_on};
 use crate::setup::{self, SetupError};
@@ -268,12 +267,14 @@ impl Running {
 
     fn act(&mut self, wanted: &Do) -> Result<(), RunError> {
         let now = self.now;
-        let done = if wanted.is_for_the_cloud() {
-            wanted.at_the_cloud(now, &mut self.origin.borrow_mut().cloud, &self.device)
-        } else if self.keeper.act(wanted) {
-            Ok(())
-        } else {
-            self.act_on_bench(wanted)?
+        let done = match &wanted.action {
+            Action::Service(action) => {
+                wanted.at_the_cloud(action, now, &mut self.origin.borrow_mut().cloud, &self.device)
+            }
+            Action::Radio(action) => self.act_on_radio(wanted, action)?,
+            Action::Network(action) => self.act_on_network(wanted, action),
+            Action::Device(action) => self.act_on_device(wanted, action)?,
+            Action::Tls(_) | Action::Request(_) => Err(not_here(wanted.action.name())),
         };
         let mut hub = self.hub.borrow_mut();
         match done {
@@ -283,38 +284,59 @@ impl Running {
         Ok(())
     }
 
-    fn act_on_bench(&mut self, wanted: &Do) -> Result<Result<(), String>, RunError> {
-        let on = wanted.on();
-        match &wanted.action {
-            Action::AccessPointGone => {
+    fn act_on_radio(&mut self, wanted: &Do, action: &RadioAction) -> Result<Result<(), String>, RunError> {
+        match action {
+            RadioAction::AccessPointGone => {
+                let on = wanted.on();
                 self.access_point()?.set_on(!on).map_err(RunError::Site)?;
                 self.access_point_is_off = on;
             }
-            Action::Deauthenticate(d) => {
+            RadioAction::Deauthenticate(d) => {
                 let mac = self.mac;
                 let reason = d.reason.value;
                 self.access_point()?
                     .deauthenticate(mac, reason)
                     .map_err(RunError::Site)?;
             }
-            Action::Dns(fault) => self
+            RadioAction::WrongPassword(_)
+            | RadioAction::Rssi(_)
+            | RadioAction::Hidden
+            | RadioAction::Channel(_) => return Ok(Err(not_here(action.name()))),
+        }
+        Ok(Ok(()))
+    }
+
+    fn act_on_network(&mut self, wanted: &Do, action: &NetworkAction) -> Result<(), String> {
+        match action {
+            NetworkAction::Refuse(_) => self.keeper.refuse(wanted),
+            NetworkAction::Blackhole(_) => self.keeper.swallow(wanted),
+            NetworkAction::Dns(fault) => self
                 .settings
                 .dns
                 .set(wanted.value(faults::dns(fault)).unwrap_or_default()),
-            Action::NtpClock(error) => self.sntp_clock(wanted.value(error.offset.0)),
-            Action::Ntp(NtpFault::Offset(offset)) => self.sntp_clock(wanted.value(offset.0)),
-            Action::Ntp(fault) => {
-                let mode = faults::sntp(fault).and_then(|mode| wanted.value(mode));
-                self.settings.sntp.set(mode.unwrap_or_default());
+            NetworkAction::NtpClock(error) => self.sntp_clock(wanted.value(error.offset.0)),
+            NetworkAction::Ntp(fault) => match faults::sntp(fault) {
+                Sntp::Clock(offset_ns) => self.sntp_clock(wanted.value(offset_ns)),
+                Sntp::Mode(mode) => self.settings.sntp.set(wanted.value(mode).unwrap_or_default()),
+            },
+            NetworkAction::Link(_) | NetworkAction::Dhcp(_) | NetworkAction::CaptivePortal => {
+                return Err(not_here(action.name()));
             }
-            Action::PowerCut(_) => {
+        }
+        Ok(())
+    }
+
+    fn act_on_device(&mut self, wanted: &Do, action: &DeviceAction) -> Result<Result<(), String>, RunError> {
+        let on = wanted.on();
+        match action {
+            DeviceAction::PowerCut(_) => {
                 self.dut.set_power(!on)?;
                 self.power_is_off = on;
                 self.hub.borrow_mut().tell(self.now, Kind::Power { on: !on });
             }
-            Action::Reset(_) => self.dut.reset()?,
-            other => {
-                return Ok(Err(format!("`{}` cannot be done on this bench", other.name())));
+            DeviceAction::Reset(_) => self.dut.reset()?,
+            DeviceAction::DrivePin(_) | DeviceAction::CorruptFlash(_) => {
+                return Ok(Err(not_here(action.name())));
             }
         }
         Ok(Ok(()))
@@ -335,6 +357,11 @@ impl Running {
         };
         self.hub.borrow_mut().tell(self.now, kind);
     }
+}
+
+/// Why an action that [`impossible`] refuses before a run is not done.
+fn not_here(action: &str) -> String {
+    format!("`{action}` cannot be done on this bench")
 }
 
 impl Stage for Running {
