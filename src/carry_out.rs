@@ -15,11 +15,11 @@ use sim::UnixTime;
 use snapshot::{Checked, Mode};
 use vocabulary::{Event, FaultState, Kind};
 
-use crate::backend::{Stop, Task};
+use crate::backend::{self, Stop, Task};
 use crate::cli::{Format, RunArgs};
 use crate::commands::snapshot as snapshots;
 use crate::job::Job;
-use crate::output::{self, Screen};
+use crate::output::{self, Screen, Watched};
 
 /// A scenario that has run.
 pub(crate) struct Done {
@@ -98,7 +98,7 @@ impl Job {
                 outcome: Outcome::Passed,
                 wall: Duration::ZERO,
                 backend: self.backend.name().to_owned(),
-                time_scale: self.backend.time_scale(),
+                time_scale: backend::time_scale(&*self.backend),
                 attempts: before.to_vec(),
                 quarantine: self.quarantine.clone(),
                 scenario_sha256: self.scenario_sha256.clone(),
@@ -172,7 +172,7 @@ impl Job {
             seed: args.seed,
             strict: args.strict,
             capture: self.dir.is_some() && self.backend.captures(),
-            time_scale: self.backend.time_scale(),
+            time_scale: backend::time_scale(&*self.backend),
         };
         let redactor = Redactor::new(&self.rules, self.scope);
         let duration = scenario.duration().duration();
@@ -189,17 +189,22 @@ impl Job {
         };
         let ended = self.backend.carry_out(&task, &mut watcher);
         // The watcher ends a run whose files can no longer be written.
-        let (files, mut redactor) = watcher.into_parts().map_err(|e| Stop::of_file(&e))?;
-        let record = ended?;
-        done.run.events = record.events;
+        let Watched {
+            files,
+            mut redactor,
+            events,
+            frames,
+        } = watcher.into_parts().map_err(|e| Stop::of_file(&e))?;
+        let end = ended?;
+        done.run.events = events;
         let failed: Vec<String> = done
             .run
             .expectations()
             .filter(|(_, r)| !r.held)
             .map(|(_, r)| r.name.clone())
             .collect();
-        done.run.outcome = Outcome::judge(&record.verdict, &failed, done.run.must_fail.as_deref());
-        add_reasons(&mut done.run.outcome, record.reasons);
+        done.run.outcome = Outcome::judge(&end.verdict, &failed, done.run.must_fail.as_deref());
+        add_reasons(&mut done.run.outcome, end.reasons);
         if args.snapshots {
             self.compare(args, done)?;
         }
@@ -208,7 +213,7 @@ impl Job {
         if let Some(files) = files {
             let capture = limits
                 .capture
-                .then(|| pcapng(&record.frames, &done.run.events, scenario.bench.start.unix_time()));
+                .then(|| pcapng(&frames, &done.run.events, scenario.bench.start.unix_time()));
             redactor = files.finish(&done.run, capture).map_err(|e| Stop::of_file(&e))?.1;
         }
         // A pass shows nothing of its events, unless somebody asked for more.
@@ -288,28 +293,68 @@ fn pcapng(frames: &[CapturedFrame], events: &[Event], epoch: UnixTime) -> Vec<u8
 mod tests {
     use std::sync::{Arc, Mutex};
 
-    use bench::RunRecord;
+    use bench::{Progress, RunEnd};
     use clap::Parser as _;
     use report::files::{MANIFEST, Manifest};
-    use scenario::Scenario;
+    use scenario::{Pace, Scenario};
     use vocabulary::Verdict;
 
     use super::*;
     use crate::backend::Backend;
     use crate::cli::{Cli, Command};
+    use crate::error::CliError;
+    use crate::firmware::Elf;
     use crate::job;
     use crate::select::Selected;
 
-    fn record(verdict: Verdict) -> Result<RunRecord, Stop> {
-        Ok(RunRecord {
-            events: Vec::new(),
-            frames: Vec::new(),
+    /// A backend that does what a test wants, from the last to the first.
+    #[derive(Debug)]
+    struct Scripted(Mutex<Vec<Result<RunEnd, Stop>>>);
+
+    impl Backend for Scripted {
+        fn name(&self) -> &str {
+            "board:scripted"
+        }
+
+        fn pace(&self) -> Option<Pace> {
+            Some(Pace {
+                scale: 60,
+                tolerance: Duration::ZERO,
+            })
+        }
+
+        fn captures(&self) -> bool {
+            false
+        }
+
+        fn width(&self) -> Option<usize> {
+            Some(1)
+        }
+
+        fn secrets(&self) -> Vec<(&'static str, String)> {
+            Vec::new()
+        }
+
+        fn check(&self, _: &Elf) -> Result<(), CliError> {
+            Ok(())
+        }
+
+        fn carry_out(&self, _: &Task<'_>, _: &mut dyn Progress) -> Result<RunEnd, Stop> {
+            self.0.lock().unwrap().pop().unwrap()
+        }
+    }
+
+    fn record(verdict: Verdict) -> Result<RunEnd, Stop> {
+        Ok(RunEnd {
+            at: sim::Instant::ZERO,
             verdict,
             reasons: Vec::new(),
+            instructions: 0,
+            events: 0,
         })
     }
 
-    fn trouble(kind: Trouble) -> Result<RunRecord, Stop> {
+    fn trouble(kind: Trouble) -> Result<RunEnd, Stop> {
         Err(Stop::Broken {
             kind,
             message: format!("{} for the test", kind.name()),
@@ -318,7 +363,7 @@ mod tests {
     }
 
     /// Carries a scenario out on a backend that does what `script` says, and how much of it was left.
-    fn carry_out(script: Vec<Result<RunRecord, Stop>>, more: &[&str]) -> (Done, usize) {
+    fn carry_out(script: Vec<Result<RunEnd, Stop>>, more: &[&str]) -> (Done, usize) {
         let line = ["oceanrig", "run", "one.yaml"].iter().chain(more);
         let Command::Run(args) = Cli::parse_from(line).command else {
             panic!("another subcommand");
@@ -329,15 +374,12 @@ mod tests {
             scenario: Scenario::parse("one.yaml", text).unwrap(),
         };
         let mut job = job::prepare(vec![selected], &args).unwrap().remove(0);
-        let backend = Arc::new(Backend::Scripted(Mutex::new(script.into_iter().rev().collect())));
+        let backend = Arc::new(Scripted(Mutex::new(script.into_iter().rev().collect())));
         job.backend = backend.clone();
         let done = job
             .carry_out(&args, &Screen::new(1, false), &AtomicBool::new(false))
             .unwrap();
-        let Backend::Scripted(rest) = &*backend else {
-            panic!("another backend");
-        };
-        let rest = rest.lock().unwrap().len();
+        let rest = backend.0.lock().unwrap().len();
         (done, rest)
     }
 

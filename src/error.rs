@@ -62,7 +62,7 @@ pub(crate) enum CliError {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: dut::ImageError,
+        source: dut::DutError,
     },
     /// The firmware that a scenario names cannot be used.
     #[error("{position}: this firmware cannot be used")]
@@ -84,6 +84,9 @@ pub(crate) enum CliError {
     /// A scenario has several cases, or not the one that was asked for.
     #[error("choose one case of the scenario with --case: {0}")]
     Case(String),
+    /// A device cannot be opened.
+    #[error(transparent)]
+    Dut(dut::OpenError),
     /// The declared boards cannot be used.
     #[error(transparent)]
     Boards(board::ConfigError),
@@ -122,6 +125,7 @@ impl CliError {
             | CliError::Case(_)
             | CliError::Catalogue(_)
             | CliError::Boards(_)
+            | CliError::Dut(_)
             | CliError::Read { .. }
             | CliError::NoHistory { .. }
             | CliError::NoSuchFault(_)
@@ -148,7 +152,7 @@ impl CliError {
             CliError::NoHistory { .. } => {
                 Some("give a file of `oceanrig run --history`, or a directory of `oceanrig run --out`")
             }
-            CliError::Boards(_) => Some("docs/boards.md has the reference of the file"),
+            CliError::Boards(_) | CliError::Dut(_) => Some("docs/boards.md has the reference of the file"),
             CliError::NoSuchFault(_) => Some("`oceanrig faults` lists them all"),
             CliError::NothingSelected(_) => Some("`oceanrig run --list PATH` shows the names"),
             CliError::Write { .. } => Some("check that the directory may be written and the disk has room"),
@@ -161,7 +165,11 @@ impl CliError {
         const BAD: Style = AnsiColor::Red.on_default().bold();
         const DIM: Style = Style::new().dimmed();
         let mut out = format!("{BAD}error:{BAD:#} {}", with_causes(self));
-        if let Some(hint) = self.hint() {
+        let help = match self {
+            CliError::Dut(error) => error.help.as_deref(),
+            _ => None,
+        };
+        if let Some(hint) = help.or(self.hint()) {
             let _ = write!(out, "\n  {DIM}hint:{DIM:#} {hint}");
         }
         out

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bench::Progress;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use netsim::CapturedFrame;
 use report::ReportError;
 use report::around::printable;
 use report::files::ScenarioFiles;
@@ -101,6 +102,8 @@ impl Screen {
             redactor,
             failed: None,
             stop,
+            events: Vec::new(),
+            frames: Vec::new(),
         }
     }
 }
@@ -115,6 +118,16 @@ pub(crate) struct Watcher<'a> {
     redactor: Redactor,
     failed: Option<ReportError>,
     stop: &'a AtomicBool,
+    events: Vec<Event>,
+    frames: Vec<CapturedFrame>,
+}
+
+/// What a watcher has of a run that ended.
+pub(crate) struct Watched {
+    pub(crate) files: Option<ScenarioFiles>,
+    pub(crate) redactor: Redactor,
+    pub(crate) events: Vec<Event>,
+    pub(crate) frames: Vec<CapturedFrame>,
 }
 
 impl Watcher<'_> {
@@ -122,10 +135,15 @@ impl Watcher<'_> {
     ///
     /// # Errors
     /// When a file could not be written while the run went on.
-    pub(crate) fn into_parts(mut self) -> Result<(Option<ScenarioFiles>, Redactor), ReportError> {
+    pub(crate) fn into_parts(mut self) -> Result<Watched, ReportError> {
         match self.failed.take() {
             Some(error) => Err(error),
-            None => Ok((self.files.take(), self.redactor.clone())),
+            None => Ok(Watched {
+                files: self.files.take(),
+                redactor: self.redactor.clone(),
+                events: std::mem::take(&mut self.events),
+                frames: std::mem::take(&mut self.frames),
+            }),
         }
     }
 }
@@ -151,7 +169,22 @@ impl Progress for Watcher<'_> {
         !self.stop.load(Ordering::Relaxed)
     }
 
-    fn event(&mut self, event: &Event) {
+    fn remark(&mut self, text: &str) {
+        self.screen.bars.suspend(|| note(text));
+    }
+
+    fn frame(&mut self, frame: CapturedFrame) {
+        self.frames.push(frame);
+    }
+
+    fn event(&mut self, event: Event) {
+        self.show(&event);
+        self.events.push(event);
+    }
+}
+
+impl Watcher<'_> {
+    fn show(&mut self, event: &Event) {
         if let Some(files) = &mut self.files
             && let Err(error) = files.event(event)
         {

@@ -89,6 +89,11 @@ impl Hub {
         std::mem::take(&mut self.fresh)
     }
 
+    /// The names of the faults that never fired and were not declared optional.
+    pub(crate) fn never_fired(&self) -> Vec<String> {
+        self.faults.never_fired().map(str::to_owned).collect()
+    }
+
     /// Takes what the fault plan wants done to the bench.
     pub(crate) fn take_wanted(&mut self) -> Vec<Do> {
         std::mem::take(&mut self.wanted)

@@ -13,11 +13,10 @@ mod impossible;
 mod names_and_time;
 mod servers;
 
-use std::net::Ipv4Addr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use dut::{Dut, FlashImage, Observation};
+use dut::{AccessPoint, Dut, FlashImage, Observation, Site};
 use netsim::CapturedFrame;
 use oceanremote::{Cloud, Origin, Shared};
 use scenario::{Action, DeviceAction, NetworkAction, RadioAction, Scenario};
@@ -25,14 +24,14 @@ use sim::Instant;
 use sim::air::Mac;
 use tokio::runtime::Runtime;
 use tokio::task::LocalSet;
-use vocabulary::Kind;
+use vocabulary::{Event, Kind};
 
-pub use impossible::{Abilities, impossible};
+pub(crate) use impossible::{Abilities, impossible};
 
 use crate::door::Doorkeeper;
 use crate::faults::{self, Do, FaultPlan, Sntp};
 use crate::hub::{Hub, SharedHub};
-use crate::run::{Limits, Progress, RunError, RunRecord, Stage, Terms, judge_on};
+use crate::run::{Bench, Limits, Run, RunError, Terms};
 use crate::setup::{self, SetupError};
 use crate::translate;
 use names_and_time::{NamesAndTime, Settings};
@@ -42,42 +41,6 @@ use servers::Servers;
 const TICK: Duration = Duration::from_millis(5);
 /// Rounds in which one fault may be the trigger of the next before the rest waits for its turn.
 const MOST_ROUNDS: usize = 64;
-
-/// An access point that the bench controls.
-pub trait AccessPoint {
-    /// Switches it.
-    ///
-    /// # Errors
-    /// Why it could not be, and what to do.
-    fn set_on(&mut self, on: bool) -> Result<(), String>;
-
-    /// Ends the association of `station` with a reason code (IEEE 802.11-2020, table 9-49).
-    ///
-    /// # Errors
-    /// Why it could not be, and what to do.
-    fn deauthenticate(&mut self, station: Mac, reason: u8) -> Result<(), String>;
-}
-
-/// Where a bench in wall time stands.
-pub struct Site {
-    /// The address of this machine that its servers listen on.
-    pub listen: Ipv4Addr,
-    /// The address of this machine as the device sees it.
-    pub host: Ipv4Addr,
-    /// Port of the cloud; 0 takes a free one.
-    pub cloud_port: u16,
-    /// Port of the SNTP server; 0 takes a free one.
-    pub ntp_port: u16,
-    /// Port of the DNS server, where the access point hands out this machine as one.
-    pub dns_port: Option<u16>,
-    /// The network that the device joins, and its password.
-    pub network: Option<(String, String)>,
-    /// The access point, where the bench controls one.
-    pub access_point: Option<Box<dyn AccessPoint>>,
-}
-
-/// Starts the device, whose time counts from the moment given.
-pub type Start<'a> = &'a mut dyn FnMut(std::time::Instant) -> Result<Box<dyn Dut>, RunError>;
 
 /// A bench whose servers listen and whose device has not been started.
 pub struct WallBench {
@@ -113,6 +76,11 @@ impl WallBench {
         })
     }
 
+    /// The scenario, with the bench that stands here.
+    pub fn scenario(&self) -> &Scenario {
+        &self.scenario
+    }
+
     /// The flash before the first start: its partitions `provision` and `token` belong on the device.
     ///
     /// # Errors
@@ -122,19 +90,17 @@ impl WallBench {
         Ok(setup::flash_image(bench, limits.seed.unwrap_or(bench.seed))?)
     }
 
-    /// Starts the device, which is time zero, and runs the scenario to its verdict. `mac` is the device's.
+    /// Starts the device, which is time zero, and gives the run of the scenario. `mac` is the device's.
     ///
     /// # Errors
-    /// When the bench fails: a port that vanished, a device that does not boot, a command that fails; or the caller
-    /// stops the run.
-    pub fn run(
+    /// When the device or a server cannot be started.
+    pub fn start(
         self,
         mac: Mac,
-        start: Start<'_>,
+        start: impl FnOnce(std::time::Instant) -> Result<Box<dyn Dut>, RunError>,
         firmware_sha256: &str,
         limits: Limits,
-        progress: &mut dyn Progress,
-    ) -> Result<RunRecord, RunError> {
+    ) -> Result<Run, RunError> {
         let WallBench {
             mut scenario,
             site,
@@ -164,7 +130,7 @@ impl WallBench {
             site,
             mac,
             device,
-            hub: hub.clone(),
+            hub,
             origin,
             keeper,
             settings,
@@ -177,12 +143,12 @@ impl WallBench {
             power_is_off: false,
         };
         let terms = Terms {
-            firmware_sha256,
+            firmware_sha256: firmware_sha256.to_owned(),
             seed,
             strict: limits.strict,
             time_scale: limits.time_scale.max(1),
         };
-        judge_on(bench, hub, &scenario, &terms, progress)
+        Ok(Run::new(&scenario, Box::new(bench), terms))
     }
 }
 
@@ -364,7 +330,7 @@ fn not_here(action: &str) -> String {
     format!("`{action}` cannot be done on this bench")
 }
 
-impl Stage for Running {
+impl Bench for Running {
     /// Serves the sockets for a moment, then hears the device.
     fn turn(&mut self, until: Instant) -> Result<Instant, RunError> {
         // What is due at time zero comes before the first datagram.
@@ -382,8 +348,20 @@ impl Stage for Running {
         Ok(self.now)
     }
 
-    fn dut(&mut self) -> &mut dyn Dut {
+    fn device(&mut self) -> &mut dyn Dut {
         self.dut.as_mut()
+    }
+
+    fn tell(&mut self, at: Instant, kind: Kind) {
+        self.hub.borrow_mut().tell(at, kind);
+    }
+
+    fn take_events(&mut self) -> Vec<Event> {
+        self.hub.borrow_mut().take_events()
+    }
+
+    fn never_fired(&self) -> Vec<String> {
+        self.hub.borrow().never_fired()
     }
 
     fn take_frames(&mut self) -> Vec<CapturedFrame> {

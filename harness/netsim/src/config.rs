@@ -1,6 +1,6 @@
 //! What a network is made of, and the checks on it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -176,6 +176,13 @@ pub struct NetConfig {
     pub wan_latency: Duration,
     /// Civil time at [`sim::Instant::ZERO`].
     pub epoch: UnixTime,
+    /// TCP ports that somebody listens on, by address, and the name of the service there. A connection to any other
+    /// place is refused.
+    pub listeners: BTreeMap<(Ipv4Addr, u16), String>,
+    /// DNS servers beside the gateway. Queries to other addresses meet nobody.
+    pub resolvers: BTreeSet<Ipv4Addr>,
+    /// Addresses of the time servers. Polls to other addresses meet nobody.
+    pub ntp_servers: BTreeSet<Ipv4Addr>,
     /// UDP port of the time servers.
     pub ntp_port: u16,
     /// What SNTP adds to civil time, ns.
@@ -188,7 +195,8 @@ pub struct NetConfig {
 
 impl Default for NetConfig {
     fn default() -> Self {
-        let dns = [("pool.ntp.org", Ipv4Addr::new(203, 0, 113, 123))];
+        let time = Ipv4Addr::new(203, 0, 113, 123);
+        let dns = [("pool.ntp.org", time)];
         NetConfig {
             ap: ApConfig::default(),
             other_aps: Vec::new(),
@@ -201,6 +209,9 @@ impl Default for NetConfig {
             latency: Duration::from_millis(2),
             wan_latency: Duration::from_millis(20),
             epoch: UnixTime::from_secs(1_767_225_600),
+            listeners: BTreeMap::new(),
+            resolvers: BTreeSet::new(),
+            ntp_servers: BTreeSet::from([time]),
             ntp_port: 123,
             ntp_offset_ns: 0,
             seed: 0,

@@ -79,6 +79,11 @@ impl Netsim {
         self.gateway.dns_delay = delay;
     }
 
+    /// Lets somebody listen at every address and port, as a captive portal does, or ends that.
+    pub fn set_listening_everywhere(&mut self, everywhere: bool) {
+        self.listening_everywhere = everywhere;
+    }
+
     /// Changes how the SNTP server behaves, and what it adds to civil time, ns.
     pub fn set_sntp(&mut self, mode: SntpMode, offset_ns: i128) {
         self.sntp_mode = mode;

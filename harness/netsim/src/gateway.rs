@@ -111,7 +111,8 @@ impl Gateway {
         if !config.in_subnet(ip.src) || ip.src == config.gateway_ip || ip.src == config.subnet_broadcast() {
             return Fate::Dropped(DropReason::ForeignAddress);
         }
-        if to_port == Some(PORT_DNS) && !self.dns_elsewhere {
+        let resolver = ip.dst == config.gateway_ip || config.resolvers.contains(&ip.dst);
+        if to_port == Some(PORT_DNS) && resolver && !self.dns_elsewhere {
             return self.dns(config, from, ip, notes);
         }
         if ip.dst == config.gateway_ip {

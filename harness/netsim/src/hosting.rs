@@ -1,6 +1,7 @@
 //! Servers outside the simulation: whoever holds the network is asked about connections, and gets datagrams.
 //!
-//! Without hosting every connection is accepted, and datagrams that no service of the network knows are lost.
+//! Without hosting [`NetConfig::listeners`](crate::NetConfig::listeners) says where connections are accepted, and
+//! datagrams that no service of the network knows are lost.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
@@ -10,7 +11,7 @@ use smoltcp::wire::IpProtocol;
 use crate::frame::{self, Content, Path};
 use crate::netsim::Netsim;
 use crate::wan::Flow;
-use crate::{DropReason, NetNote};
+use crate::{DropReason, NetNote, Refusal};
 
 const PORT_DNS: u16 = 53;
 const PORT_NTP: u16 = 123;
@@ -148,7 +149,7 @@ impl Netsim {
     /// does. Without effect on one that does not wait.
     pub fn answer_connect(&mut self, connect: Connect, accept: bool) {
         if let Some(syn) = self.hosting.asked.remove(&(connect.from, connect.to)) {
-            self.for_a_server(syn, !accept);
+            self.for_a_server(syn, (!accept).then_some(Refusal::NobodyListens));
         }
     }
 

@@ -53,7 +53,7 @@ pub use dns::DnsMode;
 pub use hosting::{Connect, Datagram, Endpoint};
 pub use impair::{Filter, Impairment, Protocol, RuleId};
 pub use netsim::Netsim;
-pub use note::{DnsAnswer, DropReason, NetNote, ResetBy, StreamEvent};
+pub use note::{DnsAnswer, DropReason, NetNote, Refusal, ResetBy, StreamEvent};
 pub use radio::{BEACON_LOSS, FULL_SCAN, SCAN_PER_CHANNEL};
 pub use sntp::SntpMode;
 pub use wan::{MAX_STREAMS, StreamId};

@@ -16,7 +16,8 @@ use crate::impair::{Filter, Link, RuleId};
 use crate::radio::Radio;
 use crate::wan::Wan;
 use crate::{
-    CapturedFrame, Direction, DropReason, NetConfig, NetError, NetNote, SntpMode, StreamEvent, StreamId, sntp,
+    CapturedFrame, Direction, DropReason, NetConfig, NetError, NetNote, Refusal, SntpMode, StreamEvent,
+    StreamId, sntp,
 };
 
 /// Notes kept between two collections; what comes after is counted and forgotten.
@@ -76,6 +77,8 @@ pub struct Netsim {
     pub(crate) refused: BTreeMap<RuleId, Filter>,
     pub(crate) next_rule: u64,
     pub(crate) hosting: Hosting,
+    /// Somebody listens at every address and port.
+    pub(crate) listening_everywhere: bool,
     under_way: EventQueue<Arrival>,
     to_station: Vec<FromAir>,
     capture: Capture,
@@ -103,6 +106,7 @@ impl Netsim {
             refused: BTreeMap::new(),
             next_rule: 1,
             hosting: Hosting::default(),
+            listening_everywhere: false,
             under_way: EventQueue::new(),
             to_station: Vec::new(),
             capture: Capture::new(config.capture),
@@ -329,10 +333,12 @@ impl Netsim {
             Hosted::Taken => return,
             Hosted::Dropped(why) => return self.drop_frame(why),
         }
-        if let Ok(Content::Ipv4(ip)) = frame::read(&bytes)
-            && ip.protocol == IpProtocol::Udp
-            && ip.ports().is_some_and(|(_, to)| to == self.config.ntp_port)
-        {
+        let Ok(Content::Ipv4(ip)) = frame::read(&bytes) else {
+            return self.for_a_server(bytes, None);
+        };
+        let port = ip.ports().map(|(_, to)| to);
+        let is_udp = ip.protocol == IpProtocol::Udp;
+        if is_udp && port == Some(self.config.ntp_port) && self.config.ntp_servers.contains(&ip.dst) {
             match ip.udp() {
                 Ok((ports, request)) => {
                     let (client, server) = ((ip.src, ports.src_port), (ip.dst, self.config.ntp_port));
@@ -345,21 +351,19 @@ impl Netsim {
             }
             return;
         }
-        // Behind an address that no name has, there is nobody.
-        let nobody = match frame::read(&bytes) {
-            Ok(Content::Ipv4(ip)) => {
-                ip.dst != self.config.gateway_ip
-                    && !self.config.dns_records.values().any(|known| *known == ip.dst)
-            }
-            _ => false,
-        };
-        self.for_a_server(bytes, nobody);
+        let to = port.map(|port| (ip.dst, port));
+        if is_udp && let Some(to) = to {
+            self.notes.push(self.now, NetNote::UdpUnheard { to });
+        }
+        let heard = self.listening_everywhere || to.is_some_and(|to| self.config.listeners.contains_key(&to));
+        self.for_a_server(bytes, (!heard).then_some(Refusal::NobodyListens));
     }
 
     /// Hands a frame to the servers. `refuse` turns a new connection away, as a rule may.
-    pub(crate) fn for_a_server(&mut self, bytes: Vec<u8>, refuse: bool) {
+    pub(crate) fn for_a_server(&mut self, bytes: Vec<u8>, refuse: Option<Refusal>) {
         let (now, notes) = (self.now, &mut self.notes);
-        let refuse = refuse || self.refused.values().any(|filter| filter.matches(&bytes));
+        let by_rule = || self.refused.values().any(|filter| filter.matches(&bytes));
+        let refuse = refuse.or_else(|| by_rule().then_some(Refusal::Rule));
         self.wan.receive(now, bytes, refuse, &mut |n| notes.push(now, n));
         self.send_from_servers();
     }

@@ -73,6 +73,17 @@ pub enum DnsAnswer {
     Silent,
 }
 
+/// Why a connection was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Refusal {
+    /// Nobody listens at that address and port.
+    NobodyListens,
+    /// A rule refuses it: [`Netsim::refuse`](crate::Netsim::refuse).
+    Rule,
+    /// The servers have no place for one more connection.
+    Full,
+}
+
 /// Why a frame went no further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DropReason {
@@ -221,6 +232,13 @@ pub enum NetNote {
     /// A connection was refused.
     TcpRefused {
         /// The server that was asked for.
+        to: (Ipv4Addr, u16),
+        /// Why.
+        why: Refusal,
+    },
+    /// A datagram came to a place where nobody listens.
+    UdpUnheard {
+        /// The place.
         to: (Ipv4Addr, u16),
     },
     /// A frame went no further.

@@ -1,5 +1,5 @@
-//! Every server of the wide-area network, in one TCP/IP stack: whatever address and port a station opens a
-//! connection to, somebody listens, and the connection comes out as a stream of bytes.
+//! Every server of the wide-area network, in one TCP/IP stack: a connection that its caller does not refuse comes out
+//! as a stream of bytes, whatever address and port it was opened to.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -12,8 +12,8 @@ use smoltcp::phy::{self, DeviceCapabilities, Medium};
 use smoltcp::socket::tcp::{self, State};
 use smoltcp::wire::{HardwareAddress, IpCidr, IpProtocol, Ipv4Cidr};
 
-use crate::frame::{self, ETHERNET_HEADER, Ipv4};
-use crate::{DropReason, NetConfig, NetError, NetNote, ResetBy, StreamEvent};
+use crate::frame::{self, ETHERNET_HEADER};
+use crate::{DropReason, NetConfig, NetError, NetNote, Refusal, ResetBy, StreamEvent};
 
 /// Connections at one time, those in TIME-WAIT included. One more is refused.
 pub const MAX_STREAMS: usize = 64;
@@ -185,7 +185,7 @@ impl Wan {
         &mut self,
         now: Instant,
         frame: Vec<u8>,
-        refuse: bool,
+        refuse: Option<Refusal>,
         notes: &mut impl FnMut(NetNote),
     ) {
         let mut touched = None;
@@ -197,7 +197,7 @@ impl Wan {
             let flow = ((ip.src, from_port), (ip.dst, to_port));
             reset = ip.tcp_flags() & frame::RST != 0;
             if ip.tcp_flags() & (frame::SYN | frame::ACK | frame::RST) == frame::SYN {
-                self.listen_for(now, flow, &ip, refuse, notes);
+                self.listen_for(now, flow, refuse, notes);
             }
             touched = self.by_flow.get(&flow).copied();
         }
@@ -224,8 +224,7 @@ impl Wan {
         &mut self,
         now: Instant,
         flow: Flow,
-        ip: &Ipv4<'_>,
-        refuse: bool,
+        refuse: Option<Refusal>,
         notes: &mut impl FnMut(NetNote),
     ) {
         if let Some(id) = self.by_flow.get(&flow).copied() {
@@ -235,15 +234,16 @@ impl Wan {
             // RFC 9293, 3.6.1: a new connection may take over one in TIME-WAIT.
             self.remove(id);
         }
-        if ip.dst.is_unspecified() || refuse {
-            notes(NetNote::TcpRefused { to: flow.1 });
+        let refused = |why| NetNote::TcpRefused { to: flow.1, why };
+        if let Some(why) = refuse {
+            notes(refused(why));
             return;
         }
         if self.streams.len() >= MAX_STREAMS && !self.make_room(now, notes) {
             notes(NetNote::FrameDropped {
                 why: DropReason::TooManyStreams,
             });
-            notes(NetNote::TcpRefused { to: flow.1 });
+            notes(refused(Refusal::Full));
             return;
         }
         let buffer = || tcp::SocketBuffer::new(vec![0; BUFFER]);
@@ -251,7 +251,7 @@ impl Wan {
         socket.set_nagle_enabled(false);
         if socket.listen((flow.1.0, flow.1.1)).is_err() {
             // Port 0 is no port.
-            notes(NetNote::TcpRefused { to: flow.1 });
+            notes(refused(Refusal::NobodyListens));
             return;
         }
         let id = StreamId(self.next_id);

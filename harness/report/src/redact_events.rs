@@ -79,6 +79,7 @@ impl Redactor {
             | Kind::Pin { .. }
             | Kind::Reset { .. }
             | Kind::Power { .. }
+            | Kind::Exited { .. }
             | Kind::Unmodelled(_)
             | Kind::Wifi(_)
             | Kind::Frame { .. }

@@ -87,7 +87,7 @@ impl Board {
             ..ApConfig::default()
         };
         let epoch = clock::civil_time();
-        let net_config = NetConfig {
+        let mut net_config = NetConfig {
             ap: ap.clone(),
             epoch,
             wan_latency: std::time::Duration::ZERO,
@@ -95,6 +95,7 @@ impl Board {
             ..NetConfig::default()
         };
         let gateway = net_config.gateway_ip;
+        net_config.ntp_servers.insert(gateway);
         let mut net = Netsim::new(net_config)?;
         // Whatever a firmware calls its servers, they are behind the gateway.
         net.set_dns(netsim::DnsMode::Address(gateway), std::time::Duration::ZERO);

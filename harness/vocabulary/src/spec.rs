@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::judge::{Judge, WindowText};
+
 /// Everything that scenario files can say about one service.
 #[derive(Clone, Copy, Debug)]
 pub struct ServiceSpec {
@@ -54,6 +56,13 @@ pub struct OperationSpec {
     pub example: &'static str,
     /// How long it acts.
     pub nature: Nature,
+    /// Keys with which it happens once although [`OperationSpec::nature`] says that it lasts.
+    pub once_with: &'static [&'static str],
+    /// How long it lasts when a scenario does not say; `None` is until the end of the run.
+    pub lasts: Option<Duration>,
+    /// What it sets: two faults that set the same at the same time contradict each other. Each entry is a key
+    /// and the name of the setting; the key `""` stands for the operation as a whole.
+    pub sets: &'static [(&'static str, &'static str)],
     /// What may be said about it.
     pub params: Params,
 }
@@ -87,6 +96,8 @@ pub struct ExpectationSpec {
     pub params: &'static [ParamSpec],
     /// Which of the keys `after`, `before`, `within` it takes.
     pub window: WindowKeys,
+    /// Makes its judge from checked parameters and the window's names.
+    pub judge: fn(&Args, &WindowText) -> Box<dyn Judge>,
 }
 
 /// The window keys that an expectation takes.
@@ -109,6 +120,10 @@ pub enum Params {
     One(ParamType),
     /// A mapping.
     Keys(&'static [ParamSpec]),
+    /// A mapping with at least one of these keys.
+    AtLeastOne(&'static [ParamSpec]),
+    /// A mapping with exactly one of these keys.
+    ExactlyOne(&'static [ParamSpec]),
 }
 
 /// One parameter.

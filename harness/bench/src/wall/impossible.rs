@@ -1,6 +1,7 @@
 //! What a scenario needs and a bench in wall time cannot do. Such a scenario is skipped with the reason and never
 //! passed.
 
+use dut::Site;
 use scenario::action::PowerCut;
 use scenario::{
     Action, DeviceAction, ExpectationKind, NetworkAction, RadioAction, Scenario, Span, StepKind, Trigger,
@@ -10,19 +11,37 @@ use crate::door;
 
 /// What a bench in wall time can do beside the serial console and the cloud.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Abilities {
-    /// It controls the access point.
-    pub access_point: bool,
+pub(crate) struct Abilities {
+    /// It can switch the access point.
+    pub(crate) access_point: bool,
+    /// Its access point can throw a station out.
+    pub(crate) deauthenticate: bool,
     /// It can cut the device's supply.
-    pub power: bool,
+    pub(crate) power: bool,
     /// The access point hands it out as DNS server.
-    pub dns: bool,
+    pub(crate) dns: bool,
     /// What else there is, by name: `bench.requires` asks for these.
-    pub fixtures: Vec<String>,
+    pub(crate) fixtures: Vec<String>,
+}
+
+impl Abilities {
+    /// The abilities of a bench with these surroundings.
+    pub(crate) fn of(site: &Site) -> Abilities {
+        Abilities {
+            access_point: site.access_point.as_ref().is_some_and(|ap| ap.can_switch()),
+            deauthenticate: site
+                .access_point
+                .as_ref()
+                .is_some_and(|ap| ap.can_deauthenticate()),
+            power: site.power,
+            dns: site.dns_port.is_some(),
+            fixtures: site.fixtures.clone(),
+        }
+    }
 }
 
 /// Reasons why `scenario` cannot run on a bench with these abilities, each with its place; none if it can.
-pub fn impossible(scenario: &Scenario, abilities: &Abilities) -> Vec<String> {
+pub(crate) fn impossible(scenario: &Scenario, abilities: &Abilities) -> Vec<String> {
     let mut looking = Looking {
         scenario,
         abilities,
@@ -121,9 +140,8 @@ impl Looking<'_> {
 
     fn radio(&self, action: &RadioAction) -> Result<(), &'static str> {
         match action {
-            RadioAction::AccessPointGone | RadioAction::Deauthenticate(_) if self.abilities.access_point => {
-                Ok(())
-            }
+            RadioAction::AccessPointGone if self.abilities.access_point => Ok(()),
+            RadioAction::Deauthenticate(_) if self.abilities.deauthenticate => Ok(()),
             RadioAction::AccessPointGone | RadioAction::Deauthenticate(_) => {
                 Err("the bench controls no access point (`access-point` in boards.toml)")
             }
@@ -286,6 +304,7 @@ expect:
         }
         let able = Abilities {
             access_point: true,
+            deauthenticate: true,
             power: true,
             dns: true,
             fixtures: vec!["relays".to_owned()],

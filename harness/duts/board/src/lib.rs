@@ -30,6 +30,7 @@ mod probe;
 mod probe;
 mod reset;
 mod serial_board;
+mod source;
 mod watch;
 
 pub use access_point::AccessPoint;
@@ -48,4 +49,5 @@ pub use lock::{BoardLock, DIR_VARIABLE, Holder, LockState, state as lock_state};
 pub use mac::Mac;
 pub use ports::{Port, PortKind, check as check_port, connected, find as find_port, users as port_users};
 pub use serial_board::SerialBoard;
+pub use source::BoardFactory;
 pub use watch::Heard;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dut::{Capabilities, Dut, DutError, Observation};
+use dut::{Dut, DutError, Observation};
 use esp32c3::symbols::SymbolTable;
 use sim::Instant;
 use sim::air::FromAir;
@@ -213,23 +213,12 @@ fn unsupported<T>(what: &'static str, why: &'static str) -> Result<T, DutError> 
 }
 
 fn failed(error: BoardError) -> DutError {
-    DutError::Backend(Box::new(error))
+    DutError::from(error)
 }
 
 impl Dut for SerialBoard {
     fn backend(&self) -> &str {
         &self.name
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        let commands = &self.config.commands;
-        Capabilities {
-            virtual_time: false,
-            air: false,
-            pins: false,
-            power: commands.power_off.is_some() && commands.power_on.is_some(),
-            flash: true,
-        }
     }
 
     fn now(&self) -> Instant {

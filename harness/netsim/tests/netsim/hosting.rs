@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use netsim::{Connect, Datagram, NetNote, StreamEvent};
+use netsim::{Connect, Datagram, NetNote, Refusal, StreamEvent};
 use smoltcp::socket::tcp::State;
 
 use crate::station::{Bench, SERVER, config};
@@ -47,7 +47,11 @@ fn a_connection_that_the_host_refuses_is_reset() {
     bench.run(Duration::from_millis(100));
     assert_eq!(bench.tcp(socket).state(), State::Closed);
     assert_eq!(
-        bench.noted(|n| *n == NetNote::TcpRefused { to: (SERVER, 443) }),
+        bench.noted(|n| *n
+            == NetNote::TcpRefused {
+                to: (SERVER, 443),
+                why: Refusal::NobodyListens
+            }),
         1
     );
     assert_eq!(bench.events, []);

@@ -6,6 +6,7 @@ mod leases;
 mod life;
 mod links;
 mod noise;
+mod places;
 mod radio;
 mod station;
 mod streams;

@@ -18,6 +18,9 @@ pub(crate) const SERVER: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 10);
 pub(crate) fn config() -> NetConfig {
     let mut config = NetConfig::default();
     config.dns_records.insert("Cloud.test".into(), SERVER);
+    for port in [80, 8080] {
+        config.listeners.insert((SERVER, port), "cloud".into());
+    }
     config
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use netsim::{Filter, MAX_STREAMS, NetNote, Protocol, ResetBy, StreamEvent, StreamId};
+use netsim::{Filter, MAX_STREAMS, NetNote, Protocol, Refusal, ResetBy, StreamEvent, StreamId};
 use smoltcp::socket::tcp::State;
 
 use crate::station::{Bench, SERVER, Server, config};
@@ -119,11 +119,15 @@ fn a_refused_path_answers_with_a_reset_and_others_stay_open() {
         ..Filter::default()
     });
     let refused = bench.dial((SERVER, 80));
-    let other = bench.dial((SERVER, 443));
+    let other = bench.dial((SERVER, 8080));
     bench.run(Duration::from_millis(100));
     assert_eq!(bench.tcp(refused).state(), State::Closed);
     assert_eq!(bench.tcp(other).state(), State::Established);
-    assert_eq!(bench.noted(|n| *n == NetNote::TcpRefused { to: (SERVER, 80) }), 1);
+    let refusal = NetNote::TcpRefused {
+        to: (SERVER, 80),
+        why: Refusal::Rule,
+    };
+    assert_eq!(bench.noted(|n| *n == refusal), 1);
     assert!(bench.net.remove_rule(rule) && !bench.net.remove_rule(rule));
     opened(&mut bench);
     let tcp = Filter {

@@ -363,6 +363,7 @@ fn mark<'a>(event: &'a Event, data: &mut Data<'a>, strings: &mut Strings) -> Opt
             ('g', 0, 0, text(&all))
         }
         Kind::Unmodelled(access) => ('u', 0, 0, text(&access_text(access))),
+        Kind::Exited { code, signal } => ('n', 0, 0, text(&crate::around::exit_text(*code, *signal))),
         Kind::Note { text: note } => ('n', 0, 0, text(note)),
         Kind::SerialInput { text: typed } => ('i', 0, 0, text(typed)),
         Kind::Step { index, state } => {

@@ -1,7 +1,7 @@
-//! Device, network and cloud wired together.
+//! The bench in virtual time: an emulated device, the air, the simulated network and the cloud.
 
-use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr};
 
 use dut::{Dut, DutError, Observation};
 use netsim::{
@@ -14,20 +14,23 @@ use scenario::action::DhcpFault;
 use scenario::{Action, DeviceAction, NetworkAction, RadioAction};
 use sim::Instant;
 use sim::air::{Reason, ToAir};
-use vocabulary::{Direction, Kind};
+use vocabulary::{Direction, Event, Kind};
 
 use crate::faults::{self, Do, Sntp};
 use crate::hub::{AtTheCloud, SharedHub};
 use crate::portal::Portal;
-use crate::run::{RunError, Stage};
+use crate::run::{Bench, RunError};
 use crate::setup::SetupError;
 use crate::translate;
 
 /// How often network and cloud may answer each other within one moment before the bench calls itself stuck.
 const MOST_ROUNDS: usize = 10_000;
 
-/// A bench.
-pub(crate) struct Bench {
+/// Places where nobody listens that are remarked on, at most: a device that tries all ports is told of once.
+const MOST_UNHEARD: usize = 16;
+
+/// A bench in virtual time.
+pub(crate) struct VirtualBench {
     dut: Box<dyn Dut>,
     net: Netsim,
     net_config: NetConfig,
@@ -36,6 +39,8 @@ pub(crate) struct Bench {
     /// Connections that a captive portal has caught, while there is one.
     portals: BTreeMap<StreamId, Portal>,
     captive: bool,
+    /// Places where nobody listens that a remark has been made on, by protocol, address and port.
+    unheard: BTreeSet<(&'static str, Ipv4Addr, u16)>,
     /// Rules of the network that faults have set, by fault.
     rules: BTreeMap<usize, RuleId>,
     sntp_mode: SntpMode,
@@ -47,15 +52,15 @@ pub(crate) struct Bench {
     now: Instant,
 }
 
-impl Bench {
+impl VirtualBench {
     pub(crate) fn new(
         dut: Box<dyn Dut>,
         net_config: NetConfig,
         cloud: Cloud,
         hub: SharedHub,
         device: String,
-    ) -> Result<Bench, SetupError> {
-        Ok(Bench {
+    ) -> Result<VirtualBench, SetupError> {
+        Ok(VirtualBench {
             dut,
             net: Netsim::new(net_config.clone())?,
             ntp_offset_ns: net_config.ntp_offset_ns,
@@ -65,6 +70,7 @@ impl Bench {
             connections: BTreeMap::new(),
             portals: BTreeMap::new(),
             captive: false,
+            unheard: BTreeSet::new(),
             rules: BTreeMap::new(),
             hub,
             device,
@@ -155,6 +161,12 @@ impl Bench {
         for (at, note) in self.net.take_notes() {
             if let Some(kind) = translate::net_note(&note, &self.net_config) {
                 hub.tell(at, kind);
+            }
+            if let Some((place, text)) = translate::unheard(&note)
+                && self.unheard.len() < MOST_UNHEARD
+                && self.unheard.insert(place)
+            {
+                hub.tell(at, Kind::Note { text });
             }
         }
         for frame in self.net.take_capture() {
@@ -387,6 +399,7 @@ impl Bench {
     /// The portal comes between the device and the world, or goes: no connection survives that.
     fn captive_portal(&mut self, on: bool) {
         self.captive = on;
+        self.net.set_listening_everywhere(on);
         let mode = if on {
             netsim::DnsMode::Address(self.net_config.gateway_ip)
         } else {
@@ -404,7 +417,7 @@ impl Bench {
     }
 }
 
-impl Stage for Bench {
+impl Bench for VirtualBench {
     /// Lets the device run until `until` at most, and lets the others follow. Afterwards the time is that of
     /// the device, which may have stopped early to be heard.
     fn turn(&mut self, until: Instant) -> Result<Instant, RunError> {
@@ -416,8 +429,20 @@ impl Stage for Bench {
         Ok(self.now)
     }
 
-    fn dut(&mut self) -> &mut dyn Dut {
+    fn device(&mut self) -> &mut dyn Dut {
         self.dut.as_mut()
+    }
+
+    fn tell(&mut self, at: Instant, kind: Kind) {
+        self.hub.borrow_mut().tell(at, kind);
+    }
+
+    fn take_events(&mut self) -> Vec<Event> {
+        self.hub.borrow_mut().take_events()
+    }
+
+    fn never_fired(&self) -> Vec<String> {
+        self.hub.borrow().never_fired()
     }
 
     fn take_frames(&mut self) -> Vec<CapturedFrame> {
