@@ -186,7 +186,7 @@ mod tests {
             };
             for must_fail in [None, Some("a")] {
                 assert_eq!(
-                    Outcome::judge(&verdict, &[], must_fail),
+                    Outcome::judge(&verdict, &[], must_fail, &[]),
                     Outcome::Infrastructure {
                         kind,
                         message: "no flash".into(),
@@ -202,7 +202,7 @@ mod tests {
         let verdict = Verdict::Skipped {
             reason: "no access point".into(),
         };
-        let outcome = Outcome::judge(&verdict, &[], Some("a"));
+        let outcome = Outcome::judge(&verdict, &[], Some("a"), &[]);
         assert_eq!(
             (outcome.name(), outcome.reasons()),
             ("skipped", vec!["no access point".to_owned()])
