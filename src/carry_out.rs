@@ -15,7 +15,7 @@ use sim::UnixTime;
 use snapshot::{Checked, Mode};
 use vocabulary::{Event, FaultState, Kind};
 
-use crate::backend::{Stop, Task};
+use crate::backend::{self, Stop, Task};
 use crate::cli::{Format, RunArgs};
 use crate::commands::snapshot as snapshots;
 use crate::error::with_causes;
@@ -88,7 +88,7 @@ impl Job {
                 outcome: Outcome::Passed,
                 wall: Duration::ZERO,
                 backend: self.backend.name().to_owned(),
-                time_scale: self.backend.time_scale(),
+                time_scale: backend::time_scale(&*self.backend),
                 attempts: before.to_vec(),
                 quarantine: self.quarantine.clone(),
                 troubles: Vec::new(),
@@ -171,18 +171,11 @@ impl Job {
             seed: args.seed,
             strict: args.strict,
             capture: files.is_some() && self.backend.captures(),
-            time_scale: self.backend.time_scale(),
+            time_scale: backend::time_scale(&*self.backend),
         };
         let redactor = Redactor::new(&self.rules, self.scope);
         let duration = scenario.duration().duration();
-        let mut watcher = screen.watch(
-            &self.selected.id,
-            duration,
-            files,
-            redactor,
-            args.snapshots,
-            stop,
-        );
+        let mut watcher = screen.watch(&self.selected.id, duration, files, redactor, args.snapshots, stop);
         if let Some(reason) = &self.impossible {
             return Err(Stop::Skipped {
                 reason: reason.clone(),
@@ -200,6 +193,7 @@ impl Job {
             redacted,
             events,
             lines,
+            frames,
             failed,
         } = watcher.into_watched();
         done.run.troubles.extend(failed.map(|e| with_causes(&e)));
@@ -230,7 +224,7 @@ impl Job {
         if let Some(files) = files {
             let capture = limits
                 .capture
-                .then(|| pcapng(&record.frames, &done.run.events, scenario.bench.start.unix_time()));
+                .then(|| pcapng(&frames, &done.run.events, scenario.bench.start.unix_time()));
             if let Err(error) = files.finish(&done.run, capture, &mut redactor) {
                 done.run.troubles.push(with_causes(&error));
             }
@@ -312,28 +306,68 @@ fn pcapng(frames: &[CapturedFrame], events: &[Event], epoch: UnixTime) -> Vec<u8
 mod tests {
     use std::sync::{Arc, Mutex};
 
-    use bench::RunRecord;
+    use bench::{Progress, RunEnd};
     use clap::Parser as _;
     use report::files::{MANIFEST, Manifest};
-    use scenario::Scenario;
+    use scenario::{Pace, Scenario};
     use vocabulary::Verdict;
 
     use super::*;
     use crate::backend::Backend;
     use crate::cli::{Cli, Command};
+    use crate::error::CliError;
+    use crate::firmware::Elf;
     use crate::job;
     use crate::select::Selected;
 
-    fn record(verdict: Verdict) -> Result<RunRecord, Stop> {
-        Ok(RunRecord {
-            events: Vec::new(),
-            frames: Vec::new(),
+    /// A backend that does what a test wants, from the last to the first.
+    #[derive(Debug)]
+    struct Scripted(Mutex<Vec<Result<RunEnd, Stop>>>);
+
+    impl Backend for Scripted {
+        fn name(&self) -> &str {
+            "board:scripted"
+        }
+
+        fn pace(&self) -> Option<Pace> {
+            Some(Pace {
+                scale: 60,
+                tolerance: Duration::ZERO,
+            })
+        }
+
+        fn captures(&self) -> bool {
+            false
+        }
+
+        fn width(&self) -> Option<usize> {
+            Some(1)
+        }
+
+        fn secrets(&self) -> Vec<(&'static str, String)> {
+            Vec::new()
+        }
+
+        fn check(&self, _: &Elf) -> Result<(), CliError> {
+            Ok(())
+        }
+
+        fn carry_out(&self, _: &Task<'_>, _: &mut dyn Progress) -> Result<RunEnd, Stop> {
+            self.0.lock().unwrap().pop().unwrap()
+        }
+    }
+
+    fn record(verdict: Verdict) -> Result<RunEnd, Stop> {
+        Ok(RunEnd {
+            at: sim::Instant::ZERO,
             verdict,
             reasons: Vec::new(),
+            instructions: 0,
+            events: 0,
         })
     }
 
-    fn trouble(kind: Trouble) -> Result<RunRecord, Stop> {
+    fn trouble(kind: Trouble) -> Result<RunEnd, Stop> {
         Err(Stop::Broken {
             kind,
             message: format!("{} for the test", kind.name()),
@@ -342,7 +376,7 @@ mod tests {
     }
 
     /// Carries a scenario out on a backend that does what `script` says, and how much of it was left.
-    fn carry_out(script: Vec<Result<RunRecord, Stop>>, more: &[&str]) -> (Done, usize) {
+    fn carry_out(script: Vec<Result<RunEnd, Stop>>, more: &[&str]) -> (Done, usize) {
         let line = ["oceanrig", "run", "one.yaml"].iter().chain(more);
         let Command::Run(args) = Cli::parse_from(line).command else {
             panic!("another subcommand");
@@ -353,15 +387,12 @@ mod tests {
             scenario: Scenario::parse("one.yaml", text).unwrap(),
         };
         let mut job = job::prepare(vec![selected], &args).unwrap().remove(0);
-        let backend = Arc::new(Backend::Scripted(Mutex::new(script.into_iter().rev().collect())));
+        let backend = Arc::new(Scripted(Mutex::new(script.into_iter().rev().collect())));
         job.backend = backend.clone();
         let done = job
             .carry_out(&args, &Screen::new(1, false), &AtomicBool::new(false))
             .unwrap();
-        let Backend::Scripted(rest) = &*backend else {
-            panic!("another backend");
-        };
-        let rest = rest.lock().unwrap().len();
+        let rest = backend.0.lock().unwrap().len();
         (done, rest)
     }
 

@@ -73,7 +73,7 @@ pub(crate) enum CliError {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: dut::ImageError,
+        source: dut::DutError,
     },
     /// The firmware that a scenario names cannot be used.
     #[error("{position}: this firmware cannot be used")]
@@ -95,6 +95,9 @@ pub(crate) enum CliError {
     /// A scenario has several cases, or not the one that was asked for.
     #[error("choose one case of the scenario with --case: {0}")]
     Case(String),
+    /// A device cannot be opened.
+    #[error(transparent)]
+    Dut(dut::OpenError),
     /// The declared boards cannot be used.
     #[error(transparent)]
     Boards(board::ConfigError),
@@ -133,6 +136,7 @@ impl CliError {
             | CliError::Case(_)
             | CliError::Catalogue(_)
             | CliError::Boards(_)
+            | CliError::Dut(_)
             | CliError::Read { .. }
             | CliError::NoHistory { .. }
             | CliError::NoSuchFault(_)
@@ -144,9 +148,9 @@ impl CliError {
             CliError::Write { .. }
             | CliError::OutBusy { .. }
             | CliError::Damaged(_)
-            | CliError::Serve(_) | CliError::Runtime(_) | CliError::Bench(_) => {
-                Exit::Bench
-            }
+            | CliError::Serve(_)
+            | CliError::Runtime(_)
+            | CliError::Bench(_) => Exit::Bench,
             #[cfg(unix)]
             CliError::VirtualBoard(error) if error.is_usage() => Exit::Usage,
             #[cfg(unix)]
@@ -158,14 +162,14 @@ impl CliError {
     fn hint(&self) -> Option<&'static str> {
         match self {
             CliError::Discover(_) | CliError::Read { .. } => Some("check the path, and that it may be read"),
-            CliError::Snapshot(SnapshotError::Format { .. }) => Some(
-                "take it from version control again, or remove it and accept the next one",
-            ),
+            CliError::Snapshot(SnapshotError::Format { .. }) => {
+                Some("take it from version control again, or remove it and accept the next one")
+            }
             CliError::NoFiles(_) => Some("give a scenario file, or a directory that holds some"),
             CliError::NoHistory { .. } => {
                 Some("give a file of `oceanrig run --history`, or a directory of `oceanrig run --out`")
             }
-            CliError::Boards(_) => Some("docs/boards.md has the reference of the file"),
+            CliError::Boards(_) | CliError::Dut(_) => Some("docs/boards.md has the reference of the file"),
             CliError::NoSuchFault(_) => Some("`oceanrig faults` lists them all"),
             CliError::NothingSelected(_) => Some("`oceanrig run --list PATH` shows the names"),
             CliError::OutBusy { .. } => Some("wait until it has ended, or give another directory with --out"),
@@ -179,7 +183,11 @@ impl CliError {
         const BAD: Style = AnsiColor::Red.on_default().bold();
         const DIM: Style = Style::new().dimmed();
         let mut out = format!("{BAD}error:{BAD:#} {}", with_causes(self));
-        if let Some(hint) = self.hint() {
+        let help = match self {
+            CliError::Dut(error) => error.help.as_deref(),
+            _ => None,
+        };
+        if let Some(hint) = help.or(self.hint()) {
             let _ = write!(out, "\n  {DIM}hint:{DIM:#} {hint}");
         }
         out

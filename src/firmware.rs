@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use bench::Firmware;
-use dut::Image;
 use flate2::read::GzDecoder;
 use report::input;
 use sha2::{Digest, Sha256};
@@ -25,7 +23,6 @@ pub(crate) struct Elf {
     /// SHA-256 of the ELF itself, hexadecimal.
     pub(crate) sha256: String,
     path: PathBuf,
-    image: OnceLock<Image>,
 }
 
 impl Elf {
@@ -38,29 +35,12 @@ impl Elf {
             file,
             sha256,
             path: path.to_owned(),
-            image: OnceLock::new(),
         }
     }
 
-    /// The firmware for the emulator.
-    ///
-    /// # Errors
-    /// When it is none for the chip, or stripped.
-    pub(crate) fn for_emulator(&self) -> Result<Firmware, CliError> {
-        let image = match self.image.get() {
-            Some(image) => image.clone(),
-            None => {
-                let image = Image::load(&self.file).map_err(|source| CliError::Firmware {
-                    path: self.path.clone(),
-                    source,
-                })?;
-                self.image.get_or_init(|| image).clone()
-            }
-        };
-        Ok(Firmware {
-            image,
-            sha256: self.sha256.clone(),
-        })
+    /// Where it was read.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 }
 
@@ -97,7 +77,10 @@ impl Images {
 fn plain(bytes: &[u8]) -> Vec<u8> {
     let mut elf = Vec::new();
     // A small file can unpack to any length.
-    match GzDecoder::new(bytes).take(input::MOST_FIRMWARE).read_to_end(&mut elf) {
+    match GzDecoder::new(bytes)
+        .take(input::MOST_FIRMWARE)
+        .read_to_end(&mut elf)
+    {
         Ok(_) => elf,
         Err(_) => bytes.to_owned(),
     }

@@ -71,7 +71,9 @@ impl<'a> Printer<'a> {
         }
         if !not_run.is_empty() {
             output::note("interrupted; these did not run to their end:");
-            not_run.iter().for_each(|id| output::note(&format!("  {}", one_line(id))));
+            not_run
+                .iter()
+                .for_each(|id| output::note(&format!("  {}", one_line(id))));
         }
         let added = self.step_summary(&summary);
         printed.and(added)

@@ -1,7 +1,6 @@
 //! The oceanrig command line: arguments, output, exit codes; the work is done below.
 
 mod backend;
-mod board_bench;
 mod carry_out;
 mod cli;
 mod commands;

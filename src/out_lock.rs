@@ -40,7 +40,12 @@ impl OutLock {
         fs::create_dir_all(dir).map_err(failed)?;
         loop {
             let mut options = OpenOptions::new();
-            let opened = options.read(true).write(true).create(true).truncate(false).open(&path);
+            let opened = options
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(&path);
             let mut file = opened.map_err(failed)?;
             match file.try_lock() {
                 Ok(()) => {}
@@ -76,9 +81,15 @@ impl Drop for OutLock {
 }
 
 fn write_holder(file: &mut File) -> io::Result<()> {
-    let words: Vec<String> = std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect();
+    let words: Vec<String> = std::env::args_os()
+        .map(|a| a.to_string_lossy().into_owned())
+        .collect();
     let line = words.join(" ");
-    let command: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SHOWN).collect();
+    let command: String = line
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(SHOWN)
+        .collect();
     let since = UnixTime::from_nanos(i128::from(output::unix_ms()) * 1_000_000);
     file.set_len(0)?;
     file.rewind()?;
@@ -118,7 +129,10 @@ mod tests {
         let CliError::OutBusy { holder, .. } = OutLock::take(&out).unwrap_err() else {
             panic!("another error");
         };
-        assert!(holder.contains(&format!("process {} (`", std::process::id())), "{holder}");
+        assert!(
+            holder.contains(&format!("process {} (`", std::process::id())),
+            "{holder}"
+        );
         drop(lock);
         assert_eq!(fs::read_dir(&out).unwrap().count(), 0, "nothing is left behind");
         drop(OutLock::take(&out).unwrap());

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bench::Progress;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use netsim::CapturedFrame;
 use report::ReportError;
 use report::files::ScenarioFiles;
 use report::redact::Redactor;
@@ -105,6 +106,7 @@ impl Screen {
             lines: snapshots.then(Vec::new),
             failed: None,
             stop,
+            frames: Vec::new(),
         }
     }
 }
@@ -124,6 +126,8 @@ pub(crate) struct Watcher<'a> {
     lines: Option<Vec<Event>>,
     failed: Option<ReportError>,
     stop: &'a AtomicBool,
+    /// The frames of a capture.
+    frames: Vec<CapturedFrame>,
 }
 
 /// What a watcher has seen.
@@ -138,6 +142,8 @@ pub(crate) struct Watched {
     pub(crate) events: Vec<Event>,
     /// The console's lines as they came, where a snapshot wants them.
     pub(crate) lines: Vec<Event>,
+    /// The frames of a capture.
+    pub(crate) frames: Vec<CapturedFrame>,
     /// Why the files could not be written any more.
     pub(crate) failed: Option<ReportError>,
 }
@@ -151,6 +157,7 @@ impl Watcher<'_> {
             redacted: self.redacted,
             events: std::mem::take(&mut self.events),
             lines: self.lines.take().unwrap_or_default(),
+            frames: std::mem::take(&mut self.frames),
             failed: self.failed.take(),
         }
     }
@@ -178,7 +185,15 @@ impl Progress for Watcher<'_> {
         !self.stop.load(Ordering::Relaxed)
     }
 
-    fn event(&mut self, event: &Event) {
+    fn remark(&mut self, text: &str) {
+        self.screen.bars.suspend(|| note(text));
+    }
+
+    fn frame(&mut self, frame: CapturedFrame) {
+        self.frames.push(frame);
+    }
+
+    fn event(&mut self, event: Event) {
         let is_chunk = matches!(event.kind, Kind::SerialChunk { .. });
         if let Some(lines) = &mut self.lines
             && let Kind::SerialLine { .. } = event.kind
@@ -186,13 +201,13 @@ impl Progress for Watcher<'_> {
             lines.push(event.clone());
         }
         let seen = if self.redacted && !is_chunk {
-            self.redactor.event(event)
+            self.redactor.event(&event)
         } else {
             event.clone()
         };
         // A file that cannot be written ends the files, and not the run: its verdict counts.
         if let Some(files) = &mut self.files
-            && let Err(error) = files.event(event, &seen, &mut self.redactor)
+            && let Err(error) = files.event(&event, &seen, &mut self.redactor)
         {
             self.failed = Some(error);
             self.files = None;

@@ -11,12 +11,13 @@ use esp_println::println;
 use esp_radio::wifi::event::EventInfo;
 use esp_radio::wifi::sta::StationConfig;
 use esp_radio::wifi::{
-    AuthenticationMethodConfig, Config, ConnectionError, ControllerConfig, DisconnectReason, Interface,
-    WifiController,
+    AuthenticationMethodConfig, Config, ConnectionError, ControllerConfig, DisconnectReason, WifiController,
 };
 use oceanremote_logic::backoff::Backoff;
 use oceanremote_logic::defects::{Defect, Defects};
 use oceanremote_logic::settings::Settings;
+
+use crate::dhcp::PacedInterface;
 
 /// The mutex behind our signals.
 pub type Raw = CriticalSectionRawMutex;
@@ -89,7 +90,7 @@ pub fn config(settings: &Settings) -> Option<ControllerConfig> {
 
 /// Runs the TCP/IP stack.
 #[embassy_executor::task]
-pub async fn network(mut runner: Runner<'static, Interface>) {
+pub async fn network(mut runner: Runner<'static, PacedInterface>) {
     runner.run().await;
 }
 

@@ -159,7 +159,9 @@ fn round(jobs: &[Job], args: &RunArgs) -> Result<Exit, CliError> {
         .collect();
     let runs: Vec<&Run> = verdicts.iter().map(|v| &v.run).collect();
     troubles.of(printer.finish(&runs, &not_run, wall));
-    Ok(exit::first_of([exit(&verdicts, args.ci)].into_iter().chain(troubles.tell())))
+    Ok(exit::first_of(
+        [exit(&verdicts, args.ci)].into_iter().chain(troubles.tell()),
+    ))
 }
 
 /// What could not be written while a round went on: told, and never in place of a verdict.

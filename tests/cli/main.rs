@@ -14,6 +14,9 @@ mod interruption;
 #[cfg(target_os = "linux")]
 mod on_a_board;
 mod output;
+mod places;
+#[cfg(target_os = "linux")]
+mod process;
 mod rig;
 mod snapshots;
 mod troubles;

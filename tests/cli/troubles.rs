@@ -70,22 +70,30 @@ fn where_stdout_is_full_the_summary_comes_on_stderr_and_the_failure_counts() {
     let output = command.stdout(Stdio::from(full)).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let stderr = String::from_utf8(output.stderr).unwrap();
-    assert!(stderr.contains(SUMMARY) && stderr.contains("cannot write standard output"), "{stderr}");
+    assert!(
+        stderr.contains(SUMMARY) && stderr.contains("cannot write standard output"),
+        "{stderr}"
+    );
 }
 
 #[test]
 fn a_directory_is_for_one_process_at_a_time() {
     let rig = Rig::with(&[("long.yaml", LONG), ("b.yaml", PASSES)]);
-    let mut first = rig.command(&["run", "long.yaml", "--out", "out"]).spawn().unwrap();
+    let mut first = rig
+        .command(&["run", "long.yaml", "--out", "out"])
+        .spawn()
+        .unwrap();
     let events = rig.path("out/long/events.jsonl");
     while !fs::read(&events).is_ok_and(|bytes| !bytes.is_empty()) {
         assert!(first.try_wait().unwrap().is_none(), "the first one goes on");
         std::thread::yield_now();
     }
     let holder = format!("error: out is in use by process {} (`", first.id());
-    rig.oceanrig(&["run", "b.yaml", "--out", "out"])
-        .exits(3)
-        .tells(&[&holder, "run long.yaml --out out`) since 20", "hint: wait until it has ended"]);
+    rig.oceanrig(&["run", "b.yaml", "--out", "out"]).exits(3).tells(&[
+        &holder,
+        "run long.yaml --out out`) since 20",
+        "hint: wait until it has ended",
+    ]);
     assert!(!rig.path("out/b").exists(), "nothing was touched");
     rig.oceanrig(&["run", "b.yaml", "--out", "other"]).exits(0);
     first.kill().unwrap();
@@ -105,7 +113,10 @@ fn a_broken_snapshot_is_an_invalid_file_before_anything_runs() {
     rig.oceanrig(&["snapshot", "accept"]).exits(0);
     let stored = rig.read("a.snap");
     let ci = ["run", "a.yaml", "--snapshots", "--ci"];
-    rig.write("a.snap", format!("\u{feff}{}", stored.replace('\n', "\r\n")).as_bytes());
+    rig.write(
+        "a.snap",
+        format!("\u{feff}{}", stored.replace('\n', "\r\n")).as_bytes(),
+    );
     rig.oceanrig(&ci).exits(0);
     let merge = stored.replace("[REG] Registering", "<<<<<<< HEAD\n[REG] Registering") + ">>>>>>> other\n";
     for (text, why) in [
@@ -115,11 +126,16 @@ fn a_broken_snapshot_is_an_invalid_file_before_anything_runs() {
         (merge.as_str(), "conflict markers"),
     ] {
         rig.write("a.snap", text.as_bytes());
-        let ended = rig.oceanrig(&ci).exits(2).tells(&["error: a.snap is not a snapshot", why]);
+        let ended = rig
+            .oceanrig(&ci)
+            .exits(2)
+            .tells(&["error: a.snap is not a snapshot", why]);
         assert_eq!(ended.stdout, "", "nothing ran");
     }
     rig.write("a.snap", b"---\n\xff\n");
-    rig.oceanrig(&ci).exits(2).tells(&["cannot read a.snap", "not UTF-8"]);
+    rig.oceanrig(&ci)
+        .exits(2)
+        .tells(&["cannot read a.snap", "not UTF-8"]);
 }
 
 #[test]
@@ -136,13 +152,20 @@ fn events_that_were_cut_or_changed_are_no_pass() {
         (changed.as_str(), "events.jsonl was changed after the run"),
     ] {
         rig.write("out/b/events.jsonl", events.as_bytes());
-        rig.oceanrig(&["report", "out"]).exits(3).tells(&[says, "is damaged"]);
+        rig.oceanrig(&["report", "out"])
+            .exits(3)
+            .tells(&[says, "is damaged"]);
         let page = rig.read("report.html");
-        assert!(page.contains(says) && page.contains("verdict infra"), "{says} stands on the page");
+        assert!(
+            page.contains(says) && page.contains("verdict infra"),
+            "{says} stands on the page"
+        );
     }
     rig.write("out/b/events.jsonl", whole.as_bytes());
     fs::remove_file(rig.path("out/b/serial.log")).unwrap();
-    rig.oceanrig(&["report", "out"]).exits(3).tells(&["serial.log cannot be read"]);
+    rig.oceanrig(&["report", "out"])
+        .exits(3)
+        .tells(&["serial.log cannot be read"]);
 }
 
 #[test]

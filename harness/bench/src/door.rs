@@ -3,7 +3,6 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 
-use scenario::Action;
 use scenario::action::{Only, TrafficKind};
 
 use crate::faults::Do;
@@ -34,13 +33,17 @@ impl Doorkeeper {
         self.door.get()
     }
 
-    /// Does what a fault wants of the door; false if it wants something else.
-    pub(crate) fn act(&self, wanted: &Do) -> bool {
-        let by = match &wanted.action {
-            Action::Refuse(_) => &self.refusing,
-            Action::Blackhole(_) => &self.swallowing,
-            _ => return false,
-        };
+    /// Refuses new connections while the fault is in force.
+    pub(crate) fn refuse(&self, wanted: &Do) {
+        self.act(&self.refusing, wanted);
+    }
+
+    /// Swallows what comes while the fault is in force.
+    pub(crate) fn swallow(&self, wanted: &Do) {
+        self.act(&self.swallowing, wanted);
+    }
+
+    fn act(&self, by: &RefCell<BTreeSet<usize>>, wanted: &Do) {
         if wanted.on() {
             by.borrow_mut().insert(wanted.fault);
         } else {
@@ -56,7 +59,6 @@ impl Doorkeeper {
                 (true, true) => Door::Open,
             },
         );
-        true
     }
 }
 

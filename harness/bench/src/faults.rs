@@ -23,17 +23,15 @@ use std::time::Duration;
 use expect::Moments;
 use oceanremote::{Cloud, Directive};
 use scenario::quantity::Share;
-use scenario::{Action, Fault, Nature, Trigger};
+use scenario::{Action, DeviceAction, Fault, Nature, RequestAction, Trigger};
 use sim::{EventQueue, Instant, Rng};
 use vocabulary::{Endpoint, Event, FaultState, Phase};
 
 pub(crate) use done::{Do, Turn};
-pub(crate) use network::{dns, filter, impairment, sntp};
+pub(crate) use network::{Sntp, dns, filter, impairment, sntp};
 
 use crate::translate;
 
-/// A ban without a length lasts this long (docs/oceanremote-contract.md, "Limits").
-const BAN: Duration = Duration::from_secs(24 * 3600);
 /// Requests that may be marked to be struck later; the oldest is forgotten.
 const MOST_MARKED: usize = 64;
 
@@ -96,17 +94,12 @@ pub(crate) struct FaultPlan {
 impl Armed {
     fn new(f: &Fault) -> Armed {
         let repeat = f.repeat.as_ref().map(|r| r.value);
-        let nature = f.action.nature(f.endpoint.is_some());
+        let nature = f.action.nature();
         let request = match &f.when.value {
             Trigger::Request(request) => Some(request),
             _ => None,
         };
-        let lasts = f.lasts.map(|l| l.duration()).or(match &f.action.value {
-            // A power cut without a length comes back at once.
-            Action::PowerCut(_) => Some(Duration::ZERO),
-            Action::Ban => Some(BAN),
-            _ => None,
-        });
+        let lasts = f.lasts.map(|l| l.duration()).or(f.action.usual_length());
         Armed {
             name: f.name.value.clone(),
             action: f.action.value.clone(),
@@ -116,7 +109,7 @@ impl Armed {
             phase: match request {
                 _ if f.action.is_on_the_way_in() => Phase::FirstByte,
                 Some(request) => request.at.unwrap_or(Phase::BeforeEffect),
-                None => requests::phase(&f.action.value),
+                None => on_requests(&f.action).map_or(Phase::BeforeEffect, requests::phase),
             },
             single: request.is_some() && f.lasts.is_none(),
             moments: Moments::new(&f.when.value, repeat.and_then(|r| r.interval)),
@@ -137,8 +130,22 @@ impl Armed {
         }
     }
 
+    fn on_requests(&self) -> Option<&RequestAction> {
+        on_requests(&self.action)
+    }
+
     fn may_begin(&self) -> bool {
         !self.waits_for_write && self.times.is_none_or(|times| self.begun < times)
+    }
+}
+
+/// The action on requests, if it is one.
+fn on_requests(action: &Action) -> Option<&RequestAction> {
+    match action {
+        Action::Request(action) => Some(action),
+        Action::Radio(_) | Action::Network(_) | Action::Tls(_) | Action::Service(_) | Action::Device(_) => {
+            None
+        }
     }
 }
 
@@ -204,7 +211,8 @@ impl FaultPlan {
             return;
         }
         let i = done.fault;
-        if matches!(&self.faults[i].action, Action::PowerCut(cut) if cut.flash_write_byte.is_some()) {
+        if matches!(&self.faults[i].action, Action::Device(DeviceAction::PowerCut(cut)) if cut.flash_write_byte.is_some())
+        {
             self.faults[i].waits_for_write = true;
             return;
         }
@@ -242,14 +250,17 @@ impl FaultPlan {
         if phase < Phase::AfterEffect {
             let (later, now): (Vec<_>, Vec<_>) = hits
                 .into_iter()
-                .partition(|i| requests::is_late(&self.faults[*i].action));
+                .partition(|i| self.faults[*i].on_requests().is_some_and(requests::is_late));
             self.mark(exchange.id, later);
             hits = now;
         }
         for i in &hits {
             self.struck(*i);
         }
-        let actions: Vec<&Action> = hits.iter().map(|i| &self.faults[*i].action).collect();
+        let actions: Vec<&RequestAction> = hits
+            .iter()
+            .filter_map(|i| self.faults[*i].on_requests())
+            .collect();
         requests::directives(&actions, now, exchange, cloud)
     }
 

@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use oceanremote::{Cloud, Directive, Interposer, Phase};
+use scenario::Action;
 use sim::Instant;
 use vocabulary::{Event, Kind};
 
@@ -88,6 +89,11 @@ impl Hub {
         std::mem::take(&mut self.fresh)
     }
 
+    /// The names of the faults that never fired and were not declared optional.
+    pub(crate) fn never_fired(&self) -> Vec<String> {
+        self.faults.never_fired().map(str::to_owned).collect()
+    }
+
     /// Takes what the fault plan wants done to the bench.
     pub(crate) fn take_wanted(&mut self) -> Vec<Do> {
         std::mem::take(&mut self.wanted)
@@ -120,12 +126,17 @@ impl Interposer for AtTheCloud {
         hub.tell(now, translate::exchange(phase, exchange));
         // What a fault does to the cloud it does at once, between this phase and the next.
         let device = hub.device.clone();
-        let (at_the_cloud, elsewhere) = hub.take_wanted().into_iter().partition(Do::is_for_the_cloud);
+        let (at_the_cloud, elsewhere): (Vec<Do>, _) = hub
+            .take_wanted()
+            .into_iter()
+            .partition(|wanted| matches!(wanted.action, Action::Service(_)));
         hub.wanted = elsewhere;
-        for action in at_the_cloud {
-            match action.at_the_cloud(now, cloud, &device) {
-                Ok(()) => hub.confirm(&action, now),
-                Err(why) => hub.tell(now, Kind::Note { text: why }),
+        for wanted in at_the_cloud {
+            if let Action::Service(action) = &wanted.action {
+                match wanted.at_the_cloud(action, now, cloud, &device) {
+                    Ok(()) => hub.confirm(&wanted, now),
+                    Err(why) => hub.tell(now, Kind::Note { text: why }),
+                }
             }
         }
         let directives = hub.faults.strike(now, phase, exchange, cloud);

@@ -8,12 +8,12 @@ use std::rc::Rc;
 
 use oceanremote::{Cloud, Directive, Interposer, Phase};
 use scenario::action::TlsFault;
-use scenario::{Action, Fault, Nature, Trigger};
+use scenario::{Action, Fault, NetworkAction, Trigger};
 use sim::Instant;
 use vocabulary::{Event, Kind};
 
 use crate::door::{self, Door, Doorkeeper};
-use crate::faults::{Do, FaultPlan, Turn};
+use crate::faults::{Do, FaultPlan};
 use crate::hub::{AtTheCloud, Hub, SharedHub};
 
 /// Rounds in which one fault may be the trigger of the next before the rest waits for its turn.
@@ -81,25 +81,29 @@ impl LiveFaults {
     pub fn possible(&self, fault: &Fault) -> Result<(), String> {
         trigger_possible(&fault.when.value)?;
         let action = &fault.action.value;
-        let todo = Do {
-            fault: 0,
-            action: action.clone(),
-            turn: Turn::Begin,
+        let not_here = || {
+            let name = action.name();
+            Err(format!(
+                "`{name}` is done to radio, network or device; a server alone cannot do it"
+            ))
         };
         match action {
-            _ if action.nature(fault.endpoint.is_some()) == Nature::OnRequests => Ok(()),
-            Action::Refuse(only) | Action::Blackhole(only) => {
+            Action::Request(_) | Action::Service(_) => Ok(()),
+            Action::Network(NetworkAction::Refuse(only) | NetworkAction::Blackhole(only)) => {
                 door::meant(only, &self.served.host, self.served.port)
             }
             Action::Tls(_) if self.served.tls => Ok(()),
             Action::Tls(_) => Err("`tls` needs a server that was started with --tls".to_owned()),
-            _ if todo.is_for_the_cloud() => Ok(()),
-            _ => {
-                let name = action.name();
-                Err(format!(
-                    "`{name}` is done to radio, network or device; a server alone cannot do it"
-                ))
-            }
+            Action::Network(
+                NetworkAction::Link(_)
+                | NetworkAction::Dhcp(_)
+                | NetworkAction::Dns(_)
+                | NetworkAction::CaptivePortal
+                | NetworkAction::Ntp(_)
+                | NetworkAction::NtpClock(_),
+            )
+            | Action::Radio(_)
+            | Action::Device(_) => not_here(),
         }
     }
 
@@ -164,14 +168,7 @@ impl LiveFaults {
                 break;
             }
             for todo in wanted {
-                let done = if self.keeper.act(&todo) {
-                    Ok(())
-                } else if let Action::Tls(fault) = &todo.action {
-                    self.tls.set(todo.value(*fault));
-                    Ok(())
-                } else {
-                    todo.at_the_cloud(now, cloud, &self.served.device)
-                };
+                let done = self.act(&todo, now, cloud);
                 match done {
                     Ok(()) => hub.confirm(&todo, now),
                     Err(text) => hub.tell(now, Kind::Note { text }),
@@ -179,6 +176,30 @@ impl LiveFaults {
             }
             hub.take_journal(cloud);
         }
+    }
+
+    /// Does what a fault wants; the error says why it was not done.
+    fn act(&self, todo: &Do, now: Instant, cloud: &mut Cloud) -> Result<(), String> {
+        match &todo.action {
+            Action::Service(action) => return todo.at_the_cloud(action, now, cloud, &self.served.device),
+            Action::Tls(fault) => self.tls.set(todo.value(*fault)),
+            Action::Network(NetworkAction::Refuse(_)) => self.keeper.refuse(todo),
+            Action::Network(NetworkAction::Blackhole(_)) => self.keeper.swallow(todo),
+            Action::Network(
+                NetworkAction::Link(_)
+                | NetworkAction::Dhcp(_)
+                | NetworkAction::Dns(_)
+                | NetworkAction::CaptivePortal
+                | NetworkAction::Ntp(_)
+                | NetworkAction::NtpClock(_),
+            )
+            | Action::Radio(_)
+            | Action::Device(_)
+            | Action::Request(_) => {
+                return Err(format!("`{}` cannot be done by a server", todo.action.name()));
+            }
+        }
+        Ok(())
     }
 
     /// What becomes of new connections.

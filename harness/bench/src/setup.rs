@@ -15,6 +15,8 @@ use sim::air::AuthMode;
 
 /// Where the cloud lives on the simulated internet (TEST-NET-3, RFC 5737).
 const CLOUD_ADDR: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 10);
+/// The cloud's name among the services of a network.
+pub(crate) const CLOUD: &str = "cloud";
 /// Where the time servers live.
 const NTP_ADDR: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 123);
 
@@ -62,10 +64,14 @@ pub(crate) fn net_config(bench: &Bench, seed: u64, capture: bool) -> NetConfig {
     // A cloud that is called by its address is there, too.
     let cloud = bench.cloud.host.parse().unwrap_or(CLOUD_ADDR);
     config.dns_records.insert(bench.cloud.host.value.clone(), cloud);
-    if let Some(server) = &bench.provisioning.ntp.server
-        && server.parse::<Ipv4Addr>().is_err()
-    {
-        config.dns_records.insert(server.value.clone(), NTP_ADDR);
+    let place = (cloud, bench.cloud.port.value);
+    config.listeners.insert(place, CLOUD.to_owned());
+    if let Some(server) = &bench.provisioning.ntp.server {
+        // A time server that is called by its address is there, too; the name of the cloud stays the cloud's.
+        match server.parse::<Ipv4Addr>() {
+            Ok(addr) => drop(config.ntp_servers.insert(addr)),
+            Err(_) => drop(config.dns_records.entry(server.value.clone()).or_insert(NTP_ADDR)),
+        }
     }
     config
 }

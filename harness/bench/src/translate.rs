@@ -1,7 +1,9 @@
 //! From what is seen of the device, and the notes of network and cloud, to events.
 
+use std::net::Ipv4Addr;
+
 use dut::Observation;
-use netsim::{DnsAnswer, DropReason, NetConfig, NetNote, ResetBy};
+use netsim::{DnsAnswer, DropReason, NetConfig, NetNote, Refusal, ResetBy};
 use oceanremote::{Effect, SessionEnd, SessionOrigin};
 use vocabulary::{
     DeviceStatus, Endpoint, Exchange, Kind, LinkEvent, Phase, SessionChange, TcpChange, WifiEvent,
@@ -17,6 +19,7 @@ pub(crate) fn observation(seen: Observation) -> Option<Kind> {
         Observation::Reset(cause) => Kind::Reset { cause },
         Observation::GuestFault { message, backtrace } => Kind::GuestFault { message, backtrace },
         Observation::Unmodelled(access) => Kind::Unmodelled(access),
+        Observation::Exited { code, signal } => Kind::Exited { code, signal },
         Observation::PortLost => Kind::Note {
             text: "the connection to the device was lost".to_owned(),
         },
@@ -78,12 +81,26 @@ pub(crate) fn net_note(note: &NetNote, config: &NetConfig) -> Option<Kind> {
             };
             tcp(id.0, who.to_owned(), TcpChange::Reset)
         }
-        NetNote::TcpRefused { to } => tcp(0, format!("{}:{}", to.0, to.1), TcpChange::Refused),
+        NetNote::TcpRefused { to, .. } => tcp(0, format!("{}:{}", to.0, to.1), TcpChange::Refused),
         NetNote::FrameDropped { why } => Kind::Link(LinkEvent::Dropped {
             why: drop_reason(*why).to_owned(),
         }),
-        NetNote::ConnectAsked { .. } | NetNote::Vanished => return None,
+        NetNote::ConnectAsked { .. } | NetNote::Vanished | NetNote::UdpUnheard { .. } => return None,
     })
+}
+
+/// The remark on a note of the network that tells of a place where nobody listens, and the place.
+pub(crate) fn unheard(note: &NetNote) -> Option<((&'static str, Ipv4Addr, u16), String)> {
+    let (protocol, to, did) = match note {
+        NetNote::TcpRefused {
+            to,
+            why: Refusal::NobodyListens,
+        } => ("tcp", to, "connected to"),
+        NetNote::UdpUnheard { to } => ("udp", to, "sent a datagram to"),
+        _ => return None,
+    };
+    let text = format!("the device {did} {}:{}, where nothing listens", to.0, to.1);
+    Some(((protocol, to.0, to.1), text))
 }
 
 pub(crate) fn dns_answer(answer: DnsAnswer) -> String {

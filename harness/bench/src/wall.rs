@@ -13,27 +13,25 @@ mod impossible;
 mod names_and_time;
 mod servers;
 
-use std::net::Ipv4Addr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use dut::{Dut, FlashImage, Observation};
+use dut::{AccessPoint, Dut, FlashImage, Observation, Site};
 use netsim::CapturedFrame;
 use oceanremote::{Cloud, Origin, Shared};
-use scenario::action::NtpFault;
-use scenario::{Action, Scenario};
+use scenario::{Action, DeviceAction, NetworkAction, RadioAction, Scenario};
 use sim::Instant;
 use sim::air::Mac;
 use tokio::runtime::Runtime;
 use tokio::task::LocalSet;
-use vocabulary::Kind;
+use vocabulary::{Event, Kind};
 
-pub use impossible::{Abilities, impossible};
+pub(crate) use impossible::{Abilities, impossible};
 
 use crate::door::Doorkeeper;
-use crate::faults::{self, Do, FaultPlan};
+use crate::faults::{self, Do, FaultPlan, Sntp};
 use crate::hub::{Hub, SharedHub};
-use crate::run::{Limits, Progress, RunError, RunRecord, Stage, Terms, judge_on};
+use crate::run::{Bench, Limits, Run, RunError, Terms};
 use crate::setup::{self, SetupError};
 use crate::translate;
 use names_and_time::{NamesAndTime, Settings};
@@ -43,42 +41,6 @@ use servers::Servers;
 const TICK: Duration = Duration::from_millis(5);
 /// Rounds in which one fault may be the trigger of the next before the rest waits for its turn.
 const MOST_ROUNDS: usize = 64;
-
-/// An access point that the bench controls.
-pub trait AccessPoint {
-    /// Switches it.
-    ///
-    /// # Errors
-    /// Why it could not be, and what to do.
-    fn set_on(&mut self, on: bool) -> Result<(), String>;
-
-    /// Ends the association of `station` with a reason code (IEEE 802.11-2020, table 9-49).
-    ///
-    /// # Errors
-    /// Why it could not be, and what to do.
-    fn deauthenticate(&mut self, station: Mac, reason: u8) -> Result<(), String>;
-}
-
-/// Where a bench in wall time stands.
-pub struct Site {
-    /// The address of this machine that its servers listen on.
-    pub listen: Ipv4Addr,
-    /// The address of this machine as the device sees it.
-    pub host: Ipv4Addr,
-    /// Port of the cloud; 0 takes a free one.
-    pub cloud_port: u16,
-    /// Port of the SNTP server; 0 takes a free one.
-    pub ntp_port: u16,
-    /// Port of the DNS server, where the access point hands out this machine as one.
-    pub dns_port: Option<u16>,
-    /// The network that the device joins, and its password.
-    pub network: Option<(String, String)>,
-    /// The access point, where the bench controls one.
-    pub access_point: Option<Box<dyn AccessPoint>>,
-}
-
-/// Starts the device, whose time counts from the moment given.
-pub type Start<'a> = &'a mut dyn FnMut(std::time::Instant) -> Result<Box<dyn Dut>, RunError>;
 
 /// A bench whose servers listen and whose device has not been started.
 pub struct WallBench {
@@ -114,6 +76,11 @@ impl WallBench {
         })
     }
 
+    /// The scenario, with the bench that stands here.
+    pub fn scenario(&self) -> &Scenario {
+        &self.scenario
+    }
+
     /// The flash before the first start: its partitions `provision` and `token` belong on the device.
     ///
     /// # Errors
@@ -123,19 +90,17 @@ impl WallBench {
         Ok(setup::flash_image(bench, limits.seed.unwrap_or(bench.seed))?)
     }
 
-    /// Starts the device, which is time zero, and runs the scenario to its verdict. `mac` is the device's.
+    /// Starts the device, which is time zero, and gives the run of the scenario. `mac` is the device's.
     ///
     /// # Errors
-    /// When the bench fails: a port that vanished, a device that does not boot, a command that fails; or the caller
-    /// stops the run.
-    pub fn run(
+    /// When the device or a server cannot be started.
+    pub fn start(
         self,
         mac: Mac,
-        start: Start<'_>,
+        start: impl FnOnce(std::time::Instant) -> Result<Box<dyn Dut>, RunError>,
         firmware_sha256: &str,
         limits: Limits,
-        progress: &mut dyn Progress,
-    ) -> Result<RunRecord, RunError> {
+    ) -> Result<Run, RunError> {
         let WallBench {
             mut scenario,
             site,
@@ -165,7 +130,7 @@ impl WallBench {
             site,
             mac,
             device,
-            hub: hub.clone(),
+            hub,
             origin,
             keeper,
             settings,
@@ -178,12 +143,12 @@ impl WallBench {
             power_is_off: false,
         };
         let terms = Terms {
-            firmware_sha256,
+            firmware_sha256: firmware_sha256.to_owned(),
             seed,
             strict: limits.strict,
             time_scale: limits.time_scale.max(1),
         };
-        judge_on(bench, hub, &scenario, &terms, progress)
+        Ok(Run::new(&scenario, Box::new(bench), terms))
     }
 }
 
@@ -268,12 +233,14 @@ impl Running {
 
     fn act(&mut self, wanted: &Do) -> Result<(), RunError> {
         let now = self.now;
-        let done = if wanted.is_for_the_cloud() {
-            wanted.at_the_cloud(now, &mut self.origin.borrow_mut().cloud, &self.device)
-        } else if self.keeper.act(wanted) {
-            Ok(())
-        } else {
-            self.act_on_bench(wanted)?
+        let done = match &wanted.action {
+            Action::Service(action) => {
+                wanted.at_the_cloud(action, now, &mut self.origin.borrow_mut().cloud, &self.device)
+            }
+            Action::Radio(action) => self.act_on_radio(wanted, action)?,
+            Action::Network(action) => self.act_on_network(wanted, action),
+            Action::Device(action) => self.act_on_device(wanted, action)?,
+            Action::Tls(_) | Action::Request(_) => Err(not_here(wanted.action.name())),
         };
         let mut hub = self.hub.borrow_mut();
         match done {
@@ -283,38 +250,59 @@ impl Running {
         Ok(())
     }
 
-    fn act_on_bench(&mut self, wanted: &Do) -> Result<Result<(), String>, RunError> {
-        let on = wanted.on();
-        match &wanted.action {
-            Action::AccessPointGone => {
+    fn act_on_radio(&mut self, wanted: &Do, action: &RadioAction) -> Result<Result<(), String>, RunError> {
+        match action {
+            RadioAction::AccessPointGone => {
+                let on = wanted.on();
                 self.access_point()?.set_on(!on).map_err(RunError::Site)?;
                 self.access_point_is_off = on;
             }
-            Action::Deauthenticate(d) => {
+            RadioAction::Deauthenticate(d) => {
                 let mac = self.mac;
                 let reason = d.reason.value;
                 self.access_point()?
                     .deauthenticate(mac, reason)
                     .map_err(RunError::Site)?;
             }
-            Action::Dns(fault) => self
+            RadioAction::WrongPassword(_)
+            | RadioAction::Rssi(_)
+            | RadioAction::Hidden
+            | RadioAction::Channel(_) => return Ok(Err(not_here(action.name()))),
+        }
+        Ok(Ok(()))
+    }
+
+    fn act_on_network(&mut self, wanted: &Do, action: &NetworkAction) -> Result<(), String> {
+        match action {
+            NetworkAction::Refuse(_) => self.keeper.refuse(wanted),
+            NetworkAction::Blackhole(_) => self.keeper.swallow(wanted),
+            NetworkAction::Dns(fault) => self
                 .settings
                 .dns
                 .set(wanted.value(faults::dns(fault)).unwrap_or_default()),
-            Action::NtpClock(error) => self.sntp_clock(wanted.value(error.offset.0)),
-            Action::Ntp(NtpFault::Offset(offset)) => self.sntp_clock(wanted.value(offset.0)),
-            Action::Ntp(fault) => {
-                let mode = faults::sntp(fault).and_then(|mode| wanted.value(mode));
-                self.settings.sntp.set(mode.unwrap_or_default());
+            NetworkAction::NtpClock(error) => self.sntp_clock(wanted.value(error.offset.0)),
+            NetworkAction::Ntp(fault) => match faults::sntp(fault) {
+                Sntp::Clock(offset_ns) => self.sntp_clock(wanted.value(offset_ns)),
+                Sntp::Mode(mode) => self.settings.sntp.set(wanted.value(mode).unwrap_or_default()),
+            },
+            NetworkAction::Link(_) | NetworkAction::Dhcp(_) | NetworkAction::CaptivePortal => {
+                return Err(not_here(action.name()));
             }
-            Action::PowerCut(_) => {
+        }
+        Ok(())
+    }
+
+    fn act_on_device(&mut self, wanted: &Do, action: &DeviceAction) -> Result<Result<(), String>, RunError> {
+        let on = wanted.on();
+        match action {
+            DeviceAction::PowerCut(_) => {
                 self.dut.set_power(!on)?;
                 self.power_is_off = on;
                 self.hub.borrow_mut().tell(self.now, Kind::Power { on: !on });
             }
-            Action::Reset(_) => self.dut.reset()?,
-            other => {
-                return Ok(Err(format!("`{}` cannot be done on this bench", other.name())));
+            DeviceAction::Reset(_) => self.dut.reset()?,
+            DeviceAction::DrivePin(_) | DeviceAction::CorruptFlash(_) => {
+                return Ok(Err(not_here(action.name())));
             }
         }
         Ok(Ok(()))
@@ -337,7 +325,12 @@ impl Running {
     }
 }
 
-impl Stage for Running {
+/// Why an action that [`impossible`] refuses before a run is not done.
+fn not_here(action: &str) -> String {
+    format!("`{action}` cannot be done on this bench")
+}
+
+impl Bench for Running {
     /// Serves the sockets for a moment, then hears the device.
     fn turn(&mut self, until: Instant) -> Result<Instant, RunError> {
         // What is due at time zero comes before the first datagram.
@@ -355,8 +348,20 @@ impl Stage for Running {
         Ok(self.now)
     }
 
-    fn dut(&mut self) -> &mut dyn Dut {
+    fn device(&mut self) -> &mut dyn Dut {
         self.dut.as_mut()
+    }
+
+    fn tell(&mut self, at: Instant, kind: Kind) {
+        self.hub.borrow_mut().tell(at, kind);
+    }
+
+    fn take_events(&mut self) -> Vec<Event> {
+        self.hub.borrow_mut().take_events()
+    }
+
+    fn never_fired(&self) -> Vec<String> {
+        self.hub.borrow().never_fired()
     }
 
     fn take_frames(&mut self) -> Vec<CapturedFrame> {

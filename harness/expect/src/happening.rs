@@ -1,19 +1,19 @@
-//! What can happen, and whether it is what a trigger names.
+//! Events of a run in the form for expectations, and their comparison with triggers.
 
 use std::collections::BTreeMap;
 
 use scenario::trigger::{SessionEvent, WifiState};
 use scenario::{SerialPattern, Trigger};
 use sim::Instant;
-use vocabulary::{DeviceStatus, Endpoint, Event, Exchange, FaultState, Kind, LinkEvent, Phase, ResetCause};
 use vocabulary::text::quoted;
+use vocabulary::{DeviceStatus, Endpoint, Event, Exchange, FaultState, Kind, LinkEvent, Phase, ResetCause};
 use vocabulary::{SessionChange, WifiEvent};
 
 use crate::judge::Misses;
 use crate::serial::SerialMatcher;
 
-/// Something that happened, as expectations see it: an event, or patterns that one byte of the console
-/// completed.
+/// An input of the expectations: an event, a complete console line, or the patterns that one byte of the
+/// console completed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Happening<'a> {
     pub(crate) at: Instant,
@@ -22,14 +22,14 @@ pub(crate) struct Happening<'a> {
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum What<'a> {
-    /// Indices of patterns, ascending.
+    /// Indices of the completed patterns, ascending.
     Serial(&'a [usize]),
-    /// A line of the console, whole.
+    /// A complete line of the console.
     Line(&'a str),
     Event(&'a Event),
 }
 
-/// What a trigger names, without its `nth`.
+/// Events that a trigger names, without its `nth`.
 #[derive(Clone, Debug)]
 pub(crate) enum Subject {
     Serial(usize),
@@ -45,7 +45,7 @@ pub(crate) enum Subject {
     Fault { name: Option<String>, state: FaultState },
 }
 
-/// A request.
+/// Conditions of a request; each one that is given must hold.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RequestSubject {
     pub(crate) endpoint: Option<Endpoint>,
@@ -56,8 +56,8 @@ pub(crate) struct RequestSubject {
 }
 
 impl Subject {
-    /// `None` for a time, or some time after another moment: these are no subjects. `phase` is meant for
-    /// requests that name none.
+    /// The subject of a trigger; `None` for a time, and for a delay after another moment. `phase` is the
+    /// default for requests without `at`.
     pub(crate) fn new(trigger: &Trigger, phase: Phase, serial: &mut SerialMatcher) -> Option<Subject> {
         Some(match trigger {
             Trigger::Time(_) | Trigger::After(_) => return None,
@@ -90,13 +90,13 @@ impl Subject {
         })
     }
 
-    /// For a pattern of an expectation.
+    /// The subject for a pattern of an expectation.
     pub(crate) fn pattern(pattern: &SerialPattern, serial: &mut SerialMatcher) -> Subject {
         Subject::Serial(serial.add(pattern.pattern()))
     }
 
-    /// When it happened, if this is it: mostly now, for the first byte of a request a little earlier, as its
-    /// endpoint is known only later.
+    /// The moment of the occurrence, if the input is one. It is the present moment, except for the first byte
+    /// of a request, which was earlier because the endpoint is known only later.
     pub(crate) fn occurs(&self, h: &Happening<'_>) -> Option<Instant> {
         let event = match (self, h.what) {
             (Subject::Serial(pattern), What::Serial(hits)) => return hits.contains(pattern).then_some(h.at),
@@ -290,7 +290,7 @@ impl RequestSubject {
     fn occurs(&self, now: Instant, phase: Phase, exchange: &Exchange) -> Option<Instant> {
         let narrowed = self.endpoint.is_some() || self.target.is_some();
         let at = match self.at.unwrap_or(Phase::AfterEffect) {
-            // The endpoint is not known at the first byte: it is looked at as soon as it is.
+            // At the first byte the endpoint is not known: the condition is checked when it is.
             Phase::FirstByte if narrowed => (phase == Phase::BeforeEffect).then_some(exchange.started),
             wanted => (phase == wanted).then_some(now),
         }?;
@@ -324,12 +324,12 @@ fn is_session(wanted: SessionEvent, change: &SessionChange) -> bool {
     is == wanted
 }
 
-/// Keeps only pin edges: the bench may report a level again that a pin already has.
+/// Filter for pin edges: the bench may report a level again that a pin already has.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Edges(BTreeMap<u8, Option<bool>>);
 
 impl Edges {
-    /// Whether the event tells something new.
+    /// True unless the event repeats the known level of a pin.
     pub(crate) fn is_news(&mut self, kind: &Kind) -> bool {
         match kind {
             Kind::Pin { gpio, level } => self.0.insert(*gpio, *level) != Some(*level),

@@ -9,7 +9,7 @@ use crate::judge::{Failure, Judge, span};
 use crate::moment::Moment;
 use crate::nearest::Log;
 
-/// Measures from one moment to another.
+/// Measures the time from one moment to another.
 #[derive(Debug)]
 pub(crate) struct Interval {
     pub(crate) from: Moment,

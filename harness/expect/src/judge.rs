@@ -1,4 +1,4 @@
-//! What every kind of expectation can do.
+//! Interface of all kinds of expectations.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,34 +9,34 @@ use sim::Instant;
 use crate::happening::Happening;
 use crate::nearest::Log;
 
-/// Judges one expectation.
+/// Evaluates one expectation.
 pub(crate) trait Judge: fmt::Debug {
-    /// Something happened.
+    /// Takes the next input of the run.
     fn observe(&mut self, h: &Happening<'_>);
 
-    /// Time has come to `now`, and everything that happened before it was shown.
+    /// Advances time to `now`, after all inputs before it were given.
     fn advance(&mut self, _now: Instant) {}
 
-    /// When [`Judge::advance`] can decide something.
+    /// The moment at which [`Judge::advance`] can decide the expectation.
     fn deadline(&self) -> Option<Instant> {
         None
     }
 
-    /// A failure that nothing can undo any more.
+    /// A failure that later events cannot change.
     fn decided(&self) -> Option<Failure> {
         None
     }
 
-    /// The run is over at `end`. `None`: it held.
+    /// Ends the run at `end`. `None` if the expectation was met.
     fn finish(&mut self, end: Instant, log: &Log) -> Option<Failure>;
 }
 
-/// Why an expectation failed.
+/// Reason why an expectation failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
-    /// What was awaited and what came instead.
+    /// The expected and the actual events.
     pub(crate) message: String,
-    /// The nearest miss.
+    /// Description of the nearest miss, if there is one.
     pub(crate) nearest: Option<String>,
 }
 
@@ -54,10 +54,10 @@ impl Failure {
     }
 }
 
-/// Most times that a message lists.
+/// Greatest number of times that a message lists.
 const LISTED: usize = 8;
 
-/// When something occurred: all of it counted, the first times kept.
+/// Times of occurrences: all are counted, the first ones are kept.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Times {
     pub(crate) count: u64,
@@ -72,12 +72,12 @@ impl Times {
         }
     }
 
-    /// The first time.
+    /// Time of the first occurrence.
     pub(crate) fn first(&self) -> Option<Instant> {
         self.first.first().copied()
     }
 
-    /// `, at 0:00:01.000, 0:00:02.000, …`, or nothing.
+    /// `, at 0:00:01.000, 0:00:02.000, …`, or an empty text.
     pub(crate) fn list(&self) -> String {
         if self.first.is_empty() {
             return String::new();
@@ -123,7 +123,11 @@ impl Misses {
             let at: Vec<String> = self.first.iter().map(|(at, _)| at.to_string()).collect();
             return format!(" ({verb} {how_often}, {one}, at {}{more})", at.join(", "));
         }
-        let each: Vec<String> = self.first.iter().map(|(at, instead)| format!("{instead} at {at}")).collect();
+        let each: Vec<String> = self
+            .first
+            .iter()
+            .map(|(at, instead)| format!("{instead} at {at}"))
+            .collect();
         format!(" ({verb} {how_often}: {}{more})", each.join(", "))
     }
 }

@@ -1,4 +1,4 @@
-//! `liveness`: the device recovers.
+//! `liveness`: the device recovers after a moment.
 
 use std::time::Duration;
 
@@ -90,7 +90,7 @@ impl Judge for Liveness {
     }
 
     fn decided(&self) -> Option<Failure> {
-        // While the moment can still move, nothing is certain.
+        // While a later event can move the moment, the result is open.
         let since = self.moment.reached().filter(|_| !self.moment.moves())?;
         (self.now > since + self.within || self.alive.is_some())
             .then(|| self.verdict())

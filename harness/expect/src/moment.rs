@@ -1,4 +1,4 @@
-//! A moment of a run that a trigger names, reached once.
+//! A moment of a run that a trigger names, reached at most once.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::happening::{Happening, Nearly, Subject};
 use crate::judge::{Times, times};
 use crate::serial::SerialMatcher;
 
-/// A moment, and whether it has come.
+/// A moment, and the time at which it was reached.
 #[derive(Clone, Debug)]
 pub(crate) struct Moment {
     name: String,
@@ -28,9 +28,9 @@ pub(crate) struct Moment {
 enum MomentKind {
     Time(Instant),
     After(Box<Moment>, Duration),
-    /// So many occurrences are still to come.
+    /// Number of occurrences that are still to come.
     Nth(Subject, u32),
-    /// Each occurrence moves it; what counts is the last one of the run.
+    /// Each occurrence moves the moment; the last one of the run counts.
     Last(Subject),
 }
 
@@ -96,7 +96,7 @@ impl Moment {
         format!("{} never came{}", self.name, self.near())
     }
 
-    /// The beginning of the run.
+    /// The start of the run.
     pub(crate) fn start() -> Moment {
         Moment {
             reached: Some(Instant::ZERO),
@@ -104,7 +104,7 @@ impl Moment {
         }
     }
 
-    /// When it came.
+    /// The time at which it was reached, if it was.
     pub(crate) fn reached(&self) -> Option<Instant> {
         self.reached
     }
@@ -113,12 +113,12 @@ impl Moment {
         self.by_clock
     }
 
-    /// Whether a later event can still move it.
+    /// True if a later event can move it.
     pub(crate) fn moves(&self) -> bool {
         matches!(self.kind, MomentKind::Last(_))
     }
 
-    /// When it comes, if that is only a matter of time.
+    /// The time at which it will be reached, if that is known.
     pub(crate) fn due(&self) -> Option<Instant> {
         if self.reached.is_some() {
             return None;
@@ -130,7 +130,7 @@ impl Moment {
         }
     }
 
-    /// Time has come to `now`.
+    /// Advances time to `now`.
     pub(crate) fn advance(&mut self, now: Instant) {
         if self.reached.is_some() && !self.moves() {
             return;
@@ -150,13 +150,13 @@ impl Moment {
         }
     }
 
-    /// Something happened. True if it is this moment.
+    /// Takes an input. Returns true if it is this moment.
     pub(crate) fn observe(&mut self, h: &Happening<'_>) -> bool {
         self.advance(h.at);
         match &mut self.kind {
             MomentKind::Time(_) => false,
             MomentKind::After(inner, delay) => {
-                // A delay of zero comes with the event itself.
+                // With a delay of zero the moment is the event itself.
                 let came = inner.observe(h) && delay.is_zero() && self.reached.is_none();
                 if came {
                     self.reached = inner.reached;

@@ -1,4 +1,4 @@
-//! The line that comes nearest to what was awaited.
+//! Search for the log line that is most similar to an expected text.
 
 use std::collections::VecDeque;
 
@@ -6,10 +6,10 @@ use scenario::Pattern;
 use sim::Instant;
 use vocabulary::text::{one_line, without_escapes};
 
-/// Most bytes of lines that are kept.
+/// Greatest size of the lines that are kept, bytes.
 const MAX_BYTES: usize = 4 << 20;
 
-/// Least share of a pattern that a similar line has, percent.
+/// Least similarity of a line that is reported, percent.
 const MIN_SIMILAR: usize = 40;
 
 /// The lines of the console without escape sequences, with the times at which they ended; the oldest are dropped.
@@ -33,12 +33,12 @@ impl Log {
     }
 }
 
-/// What a line is compared with.
+/// Text with which lines are compared.
 #[derive(Clone, Debug)]
 pub(crate) enum Near {
-    /// Not with lines at all.
+    /// Lines are not compared.
     Nothing,
-    /// With this text; `literal` is whether a line shows it as it is.
+    /// Compared with this text; `literal` is true if a line contains it as it is.
     Text { text: String, literal: bool },
 }
 
@@ -49,7 +49,7 @@ impl Near {
                 text: text.to_owned(),
                 literal: true,
             },
-            // What is left of an expression without its signs is mostly the text that it looks for.
+            // A regular expression without its operators is mostly the text that it searches.
             Pattern::Regex(regex) => Near::Text {
                 text: letters(regex),
                 literal: false,
@@ -57,7 +57,7 @@ impl Near {
         }
     }
 
-    /// The most similar line of all: the first of the best.
+    /// The most similar line; of several equal ones the first.
     pub(crate) fn similar(&self, log: &Log) -> Option<String> {
         let Near::Text { text, .. } = self else {
             return None;
@@ -81,7 +81,7 @@ impl Near {
         best.map(|(_, (at, line))| format!("{at} {}", one_line(line)))
     }
 
-    /// The line that showed the pattern at `at`.
+    /// The line that contains the pattern and ended at `at`.
     pub(crate) fn line_at(&self, log: &Log, at: Instant) -> Option<String> {
         let Near::Text { text, literal } = self else {
             return None;
@@ -93,12 +93,12 @@ impl Near {
     }
 }
 
-/// The letters and digits of a regular expression, each run of other signs a space.
+/// The letters and digits of a regular expression, with a space for each sequence of other characters.
 fn letters(regex: &str) -> String {
     let mut out = String::new();
     let mut chars = regex.chars().peekable();
     while let Some(c) = chars.next() {
-        // `\d`, `\w` and the like are not letters; `\[` stands for itself.
+        // `\d`, `\w` and the like are not letters; `\[` is the character itself.
         let sign = if c == '\\' {
             chars.next().filter(|c| !c.is_alphanumeric())
         } else {
@@ -113,7 +113,7 @@ fn letters(regex: &str) -> String {
     out.trim().to_owned()
 }
 
-/// All pieces of three letters without regard to case, ascending. A shorter text is one piece.
+/// All sequences of three letters, in lower case, sorted. A shorter text is one sequence.
 fn trigrams(text: &str) -> Vec<[char; 3]> {
     let chars: Vec<char> = text.chars().flat_map(char::to_lowercase).collect();
     let mut pieces: Vec<[char; 3]> = chars.windows(3).map(|w| [w[0], w[1], w[2]]).collect();

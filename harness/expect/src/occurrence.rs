@@ -1,4 +1,4 @@
-//! `serial`, `no-serial`, `event`, `requests`: how often something happens in a window.
+//! `serial`, `no-serial`, `event`, `requests`: number of occurrences in a window.
 
 use scenario::Count;
 use sim::Instant;
@@ -8,10 +8,10 @@ use crate::judge::{Failure, Judge, Times};
 use crate::nearest::{Log, Near};
 use crate::window::Window;
 
-/// Counts a subject in a window.
+/// Counts the occurrences of a subject in a window.
 #[derive(Debug)]
 pub(crate) struct Occurrence {
-    /// What it is called in messages.
+    /// Description of the subject in messages.
     pub(crate) name: String,
     pub(crate) subject: Subject,
     nearly: Option<Nearly>,
@@ -56,7 +56,10 @@ impl Occurrence {
             n => format!("; it came {n} times{}", self.inside.list()),
         };
         // Of what came too often the others are no near miss.
-        let nearly = self.nearly.as_ref().filter(|_| !self.count.exceeded_by(self.inside.count));
+        let nearly = self
+            .nearly
+            .as_ref()
+            .filter(|_| !self.count.exceeded_by(self.inside.count));
         let nearly = nearly.map_or_else(String::new, Nearly::told);
         Some(Failure::new(awaited + &got + &nearly))
     }

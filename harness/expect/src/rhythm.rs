@@ -1,4 +1,4 @@
-//! `rate` and `backoff`: how densely things happen.
+//! `rate` and `backoff`: limits for the frequency of events.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::judge::{Failure, Judge, Times, span};
 use crate::nearest::Log;
 use crate::window::Window;
 
-/// Never more than `max` in any stretch of `per`.
+/// At most `max` events in any period of length `per`.
 #[derive(Debug)]
 pub(crate) struct Rate {
     name: String,
@@ -83,7 +83,7 @@ impl Judge for Rate {
     }
 }
 
-/// Each gap at least `factor` times the last, up to a length.
+/// Each gap must be at least `factor` times the last one, up to a limit.
 #[derive(Debug)]
 pub(crate) struct Backoff {
     name: String,

@@ -11,14 +11,14 @@ use crate::happening::{Happening, What};
 use crate::judge::{Failure, Judge};
 use crate::nearest::Log;
 
-/// A shorter secret appears by chance.
+/// Least length of a secret, bytes; a shorter one appears by chance.
 const MIN_LEN: usize = 6;
 
-/// Looks for secrets in every line.
+/// Searches every line for secrets.
 #[derive(Debug)]
 pub(crate) struct NoSecrets {
     of: Vec<Secret>,
-    /// The secrets known so far and what they are.
+    /// The secrets known so far, with their kind.
     known: BTreeMap<String, Secret>,
     failure: Option<Failure>,
 }

@@ -7,17 +7,17 @@ use vocabulary::text::{EscapeFilter, holds_escapes};
 use crate::automaton::Automaton;
 use crate::lines::{MAX_LINE, PORTS, port_index};
 
-/// A pattern is there.
+/// A pattern was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Hit {
-    /// Index of the byte, in the piece that was fed, with which it is there.
+    /// Index of the byte, in the bytes given to `feed`, that completes the pattern.
     pub offset: usize,
     /// Index of the pattern.
     pub pattern: usize,
 }
 
-/// Finds patterns in the bytes of both consoles, in whatever pieces they arrive, in linear time and bounded
-/// memory.
+/// Finds patterns in the bytes of both consoles, in linear time and bounded memory. The division of the bytes
+/// into pieces has no effect.
 ///
 /// Patterns are looked for in single lines (see [`LineAssembler`](crate::LineAssembler) for what ends one). A
 /// hit is reported with the byte that completes it, so that a prompt without a line end is found; only an
@@ -53,12 +53,12 @@ struct Track {
 }
 
 impl SerialMatcher {
-    /// Without patterns.
+    /// A matcher without patterns.
     pub fn new() -> SerialMatcher {
         SerialMatcher::default()
     }
 
-    /// Adds a pattern and gives its index; the same pattern keeps its index.
+    /// Adds a pattern and returns its index; an equal pattern gets the same index.
     pub fn add(&mut self, pattern: Pattern<'_>) -> usize {
         let key = pattern.to_string();
         if let Some(index) = self.patterns.iter().position(|p| *p == key) {
@@ -77,7 +77,7 @@ impl SerialMatcher {
         index
     }
 
-    /// Takes bytes and gives what they complete, in order.
+    /// Takes bytes and returns the patterns that they complete, in order.
     pub fn feed(&mut self, port: SerialPort, bytes: &[u8]) -> Vec<Hit> {
         let mut hits = Vec::new();
         if self.patterns.is_empty() {
@@ -88,7 +88,7 @@ impl SerialMatcher {
         hits
     }
 
-    /// The lines of both consoles end here: the device stopped, or the run is over. Hits have offset 0.
+    /// Ends the lines of both consoles: the device stopped, or the run is over. Hits have offset 0.
     pub fn end_lines(&mut self) -> Vec<Hit> {
         let mut hits = Vec::new();
         for port in &mut self.ports {
@@ -115,7 +115,7 @@ impl Port {
                 }
                 b'\r' => {
                     self.returns += 1;
-                    // More than a line of them is no line end.
+                    // More than a line of carriage returns is not a line end.
                     if self.returns > MAX_LINE {
                         self.release(at, hits);
                     }
@@ -136,7 +136,7 @@ impl Port {
         }
     }
 
-    /// Carriage returns that turned out not to belong to a line's end.
+    /// Takes the carriage returns that are not part of a line's end as text.
     fn release(&mut self, at: usize, hits: &mut Vec<Hit>) {
         for _ in 0..std::mem::take(&mut self.returns) {
             let before = hits.len();
@@ -217,7 +217,15 @@ pub(crate) fn holds_escape(pattern: Pattern<'_>) -> bool {
         Pattern::Text(text) => holds_escapes(text),
         Pattern::Regex(regex) => {
             let lower = regex.to_ascii_lowercase();
-            let written = [r"\x1b", r"\x{1b}", r"\u{1b}", r"\u001b", r"\u{001b}", r"\x9b", r"\x{9b}"];
+            let written = [
+                r"\x1b",
+                r"\x{1b}",
+                r"\u{1b}",
+                r"\u001b",
+                r"\u{001b}",
+                r"\x9b",
+                r"\x{9b}",
+            ];
             holds_escapes(regex) || written.iter().any(|escape| lower.contains(escape))
         }
     }
@@ -246,7 +254,11 @@ mod tests {
         ] {
             assert_eq!(hits(pattern, &[line]), 1, "{pattern}");
             for cut in (0..line.len()).filter(|i| line.is_char_boundary(*i)) {
-                assert_eq!(hits(pattern, &[&line[..cut], &line[cut..]]), 1, "{pattern} cut at {cut}");
+                assert_eq!(
+                    hits(pattern, &[&line[..cut], &line[cut..]]),
+                    1,
+                    "{pattern} cut at {cut}"
+                );
             }
         }
         assert_eq!(hits(Pattern::Text("title"), &[line]), 0);

@@ -1,4 +1,4 @@
-//! Carrying out the steps of a scenario.
+//! Execution of the steps of a scenario.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -12,19 +12,19 @@ use crate::lines::LineAssembler;
 use crate::nearest::{Log, Near};
 use crate::serial::holds_escape;
 
-/// Most bytes of the console that wait for a `wait-serial` to come; the oldest are dropped.
+/// Greatest number of console bytes kept for a later `wait-serial`; the oldest are dropped.
 const MAX_BACKLOG: usize = 1 << 20;
 
-/// What a step wants done to the device.
+/// An action on the device that a step requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Type these bytes into the console.
+    /// Write these bytes to the console.
     WriteSerial(Vec<u8>),
     /// Drive a pin from outside.
     SetPin {
-        /// GPIO number.
+        /// Number of the GPIO.
         gpio: u8,
-        /// True is high.
+        /// True for high, false for low.
         level: bool,
     },
 }
@@ -63,7 +63,11 @@ impl Backlog {
                     text[len] = b;
                     len += 1;
                 });
-                let seen: &[u8] = if raw { std::slice::from_ref(byte) } else { &text[..len] };
+                let seen: &[u8] = if raw {
+                    std::slice::from_ref(byte)
+                } else {
+                    &text[..len]
+                };
                 if wanted.feed(seen).is_some() {
                     found = Some(i);
                     break;
@@ -88,15 +92,15 @@ impl Backlog {
 
 /// Carries out steps one after the other, from power-on.
 ///
-/// `wait-serial` looks at the console's bytes from the end of the previous match on, so that what came during a
-/// `delay` is found. A step has no timeout of its own: the run's end fails it.
+/// `wait-serial` searches the console's bytes from the end of the previous match on, so that text received
+/// during a `delay` is found. A step has no timeout of its own; it fails at the end of the run.
 #[derive(Debug)]
 pub struct StepRunner {
     steps: Vec<Step>,
     current: usize,
     started: bool,
     failed: bool,
-    /// When the step before the current one was done.
+    /// The moment at which the step before the current one was done.
     since: Instant,
     wait: Literal,
     backlog: Backlog,
@@ -107,7 +111,7 @@ pub struct StepRunner {
 }
 
 impl StepRunner {
-    /// For a scenario.
+    /// A runner for the steps of a scenario.
     pub fn new(scenario: &Scenario) -> StepRunner {
         StepRunner {
             steps: scenario.steps.clone(),
@@ -124,7 +128,7 @@ impl StepRunner {
         }
     }
 
-    /// Something happened.
+    /// Takes the next event of the run.
     pub fn observe(&mut self, event: &Event) {
         match &event.kind {
             Kind::SerialChunk { port, bytes } if !self.is_over() => {
@@ -143,7 +147,8 @@ impl StepRunner {
         }
     }
 
-    /// Goes on as far as possible: every event up to `now` was shown. Gives what is to be done, in order.
+    /// Executes steps as far as possible, after all events up to `now` were given. Returns the actions for
+    /// the device, in order.
     pub fn poll(&mut self, now: Instant) -> Vec<Command> {
         let mut commands = Vec::new();
         while !self.is_over() {
@@ -180,7 +185,8 @@ impl StepRunner {
         }
     }
 
-    /// `None`: not yet. Otherwise when it was done, or why it failed.
+    /// `None` if the step is not done yet; otherwise the moment at which it was done, or the reason of its
+    /// failure.
     fn go_on(&mut self, now: Instant, commands: &mut Vec<Command>) -> Option<Result<Instant, String>> {
         match &self.steps[self.current].kind {
             StepKind::Delay(span) => {
@@ -201,7 +207,7 @@ impl StepRunner {
                 Some(Ok(now))
             }
             StepKind::ExpectPin { gpio, level } => {
-                // A pin that nothing drives reads 0, as with Wokwi.
+                // A pin that is not driven reads 0, as in Wokwi.
                 let is = self.pins.get(gpio).copied().unwrap_or(false);
                 let wrong = || format!("GPIO{gpio} is {}, expected {}", u8::from(is), u8::from(*level));
                 Some(if is == *level { Ok(now) } else { Err(wrong()) })
@@ -209,7 +215,7 @@ impl StepRunner {
         }
     }
 
-    /// Looks for the text in the bytes that wait.
+    /// Searches the text in the bytes that were kept.
     fn search(&mut self) -> Option<Instant> {
         let StepKind::WaitSerial(text) = &self.steps[self.current].kind else {
             return None;
@@ -220,19 +226,19 @@ impl StepRunner {
         Some(at.max(self.since))
     }
 
-    /// Takes what became of steps since the last call.
+    /// Returns the changes of the steps' states since the last call.
     pub fn take_states(&mut self) -> Vec<(usize, StepState)> {
         std::mem::take(&mut self.states)
     }
 
-    /// When [`StepRunner::poll`] can go on, if that is only a matter of time.
+    /// The moment at which [`StepRunner::poll`] can continue, if it is known.
     pub fn next_deadline(&self) -> Option<Instant> {
         if self.is_over() {
             return None;
         }
         match &self.steps[self.current].kind {
             StepKind::Delay(span) => Some(self.since + span.duration()),
-            // Each of these is done as soon as it is its turn.
+            // Each of these steps is done as soon as it is the current one.
             StepKind::WriteSerial(_) | StepKind::SetPin { .. } | StepKind::ExpectPin { .. } => {
                 Some(self.since)
             }
@@ -240,12 +246,12 @@ impl StepRunner {
         }
     }
 
-    /// Whether all steps are done.
+    /// True if all steps are done.
     pub fn is_done(&self) -> bool {
         self.current >= self.steps.len()
     }
 
-    /// Whether a step failed; the steps after it are not carried out.
+    /// True if a step failed; the steps after it are not executed.
     pub fn failed(&self) -> bool {
         self.failed
     }
@@ -254,7 +260,7 @@ impl StepRunner {
         self.failed || self.is_done()
     }
 
-    /// The run is over at `now`: a step that is not done has failed.
+    /// Ends the run at `now`: a step that is not done has failed.
     pub fn finish(&mut self, now: Instant) -> Vec<(usize, StepState)> {
         if !self.is_over() {
             let step = &self.steps[self.current];

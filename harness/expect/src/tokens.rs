@@ -1,4 +1,4 @@
-//! `token-reuse`: a token that was refused is given up.
+//! `token-reuse`: the device does not use a token again after it was refused.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::judge::{Failure, Judge, Times};
 use crate::nearest::Log;
 use crate::window::Window;
 
-/// Most tokens that are told apart; firmware that makes up more is caught by `rate`.
+/// Greatest number of tokens that are counted; `rate` detects firmware that invents more.
 const MAX_TOKENS: usize = 4096;
 
 /// Counts refusals for each token.
@@ -51,7 +51,7 @@ fn token(exchange: &Exchange) -> Option<String> {
     body.get("token")?.as_str().map(str::to_owned)
 }
 
-/// Enough of a token to know it by, and no more.
+/// The beginning of a token, enough to identify it in a message.
 fn shown(token: &str) -> String {
     let token = one_line(token);
     let head: String = token.chars().take(12).collect();

@@ -1,4 +1,4 @@
-//! The stretch of a run that an expectation looks at.
+//! The window of a run that an expectation evaluates.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use crate::happening::Happening;
 use crate::moment::Moment;
 use crate::serial::SerialMatcher;
 
-/// A stretch of the run; see `after`, `before` and `within` in the scenario reference.
+/// A window of the run; see `after`, `before` and `within` in the scenario reference.
 #[derive(Clone, Debug)]
 pub(crate) struct Window {
     start: Moment,
     end: Option<Moment>,
-    /// Whether the end is the first such event after the start, not the first of the run.
+    /// True if the end is the first such event after the start, not the first of the run.
     end_follows: bool,
     within: Option<Duration>,
     /// Whether the start was written.
@@ -38,7 +38,7 @@ impl Window {
         }
     }
 
-    /// Something happened: is it inside? Call it for everything that happens, in order.
+    /// Takes an input and returns true if it is inside. All inputs must be given, in order.
     pub(crate) fn takes(&mut self, h: &Happening<'_>) -> bool {
         self.start.advance(h.at);
         let opened = self.start.reached().is_some();
@@ -53,7 +53,7 @@ impl Window {
         inside && !closed
     }
 
-    /// Lets time pass.
+    /// Advances time to `now`.
     pub(crate) fn advance(&mut self, now: Instant) {
         self.start.advance(now);
         if let Some(end) = &mut self.end {
@@ -61,12 +61,12 @@ impl Window {
         }
     }
 
-    /// When it began.
+    /// The moment at which it began.
     pub(crate) fn start(&self) -> Option<Instant> {
         self.start.reached()
     }
 
-    /// Where it ended or ends, as far as that is known; what happens at that time may be inside.
+    /// The end of the window, as far as it is known; an event at that time may be inside.
     pub(crate) fn last(&self) -> Option<Instant> {
         let within = self
             .within
@@ -81,13 +81,13 @@ impl Window {
         }
     }
 
-    /// The first moment at which nothing can be inside any more, if it is known.
+    /// The first moment after the window, if it is known.
     pub(crate) fn over_at(&self) -> Option<Instant> {
         self.start.reached()?;
         self.last().map(|last| last + Duration::from_nanos(1))
     }
 
-    /// Why there was nothing to look at: its start never came.
+    /// The reason if there was no window: its start was never reached.
     pub(crate) fn never_opened(&self) -> Option<String> {
         (self.has_start && self.start.reached().is_none()).then(|| {
             format!(

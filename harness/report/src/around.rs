@@ -164,6 +164,7 @@ fn words(kind: &Kind) -> Option<(&'static str, String)> {
         Kind::Reset { cause } => ("reset", format!("{cause:?}")),
         Kind::Power { on } => ("power", if *on { "on" } else { "off" }.to_owned()),
         Kind::GuestFault { message, .. } => ("guest", message.clone()),
+        Kind::Exited { code, signal } => ("exit", exit_text(*code, *signal)),
         Kind::Note { text } => ("note", text.clone()),
         Kind::ScenarioStarted { .. }
         | Kind::SerialChunk { .. }
@@ -174,6 +175,15 @@ fn words(kind: &Kind) -> Option<(&'static str, String)> {
         | Kind::Expectation(_)
         | Kind::ScenarioFinished { .. } => return None,
     })
+}
+
+/// How a program ended.
+pub(crate) fn exit_text(code: Option<i32>, signal: Option<i32>) -> String {
+    match (code, signal) {
+        (Some(code), _) => format!("the program ended with exit status {code}"),
+        (None, Some(signal)) => format!("the program was ended by signal {signal}"),
+        (None, None) => "the program ended".to_owned(),
+    }
 }
 
 #[cfg(test)]

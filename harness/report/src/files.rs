@@ -143,7 +143,12 @@ impl ScenarioFiles {
     ///
     /// # Errors
     /// [`ReportError::Io`].
-    pub fn event(&mut self, event: &Event, redacted: &Event, redactor: &mut Redactor) -> Result<(), ReportError> {
+    pub fn event(
+        &mut self,
+        event: &Event,
+        redacted: &Event,
+        redactor: &mut Redactor,
+    ) -> Result<(), ReportError> {
         let failed = ReportError::io("write", &self.dir);
         if let Kind::SerialChunk { .. } = event.kind {
             return self.raw.event(event, redactor).map_err(failed);
@@ -200,8 +205,7 @@ impl ScenarioFiles {
             log,
             pins,
         } = self;
-        raw.finish(redactor)
-            .map_err(ReportError::io("write", &dir))?;
+        raw.finish(redactor).map_err(ReportError::io("write", &dir))?;
         drop((timed, log));
         let mut dump = Vec::new();
         vcd::write(&mut dump, &pins, run.ended()).expect("memory takes every line");
@@ -274,7 +278,9 @@ pub fn differences(dir: &Path, manifest: &Manifest) -> Vec<String> {
                 out.push(format!("{name} is cut off: {} of {bytes} bytes", read.len()));
             }
             Ok(read) if hex(&Sha256::digest(&read)) != *sha256 => {
-                out.push(format!("{name} was changed after the run: its SHA-256 is another one"));
+                out.push(format!(
+                    "{name} was changed after the run: its SHA-256 is another one"
+                ));
             }
             Ok(_) => {}
         }
@@ -476,10 +482,23 @@ mod tests {
             }
             run.path = path.to_owned();
             let manifest = files.finish(&run, None, &mut redactor).unwrap();
-            let read = crate::load::runs(&dir.path().join(EVENTS)).unwrap().runs.remove(0);
+            let read = crate::load::runs(&dir.path().join(EVENTS))
+                .unwrap()
+                .runs
+                .remove(0);
             let (_, result) = read.expectations().next().unwrap();
-            assert_eq!(result.position, format!("{path}:3:5"), "read back with the way of the manifest");
-            manifest.files.iter().find(|f| f.name == EVENTS).unwrap().sha256.clone()
+            assert_eq!(
+                result.position,
+                format!("{path}:3:5"),
+                "read back with the way of the manifest"
+            );
+            manifest
+                .files
+                .iter()
+                .find(|f| f.name == EVENTS)
+                .unwrap()
+                .sha256
+                .clone()
         };
         assert_eq!(written("one.yaml"), written("/somewhere/else/one.yaml"));
     }

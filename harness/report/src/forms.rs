@@ -43,7 +43,10 @@ impl View {
     pub(crate) fn original(&self, range: Range<usize>) -> Range<usize> {
         let (first, last) = (range.start, range.end - 1);
         // A view can run backwards.
-        let (from, to) = (self.from[first].min(self.from[last]), self.to[first].max(self.to[last]));
+        let (from, to) = (
+            self.from[first].min(self.from[last]),
+            self.to[first].max(self.to[last]),
+        );
         from as usize..to as usize
     }
 }
@@ -119,7 +122,11 @@ fn escape(text: &[u8]) -> Option<(usize, u32)> {
             (len == 2).then_some((3, value))
         }
         (b'&', b'#') => {
-            let (start, radix) = if matches!(text.get(2), Some(b'x' | b'X')) { (3, 16) } else { (2, 10) };
+            let (start, radix) = if matches!(text.get(2), Some(b'x' | b'X')) {
+                (3, 16)
+            } else {
+                (2, 10)
+            };
             let (len, value) = digits(start, 7, radix)?;
             let semicolon = usize::from(text.get(start + len) == Some(&b';'));
             Some((start + len + semicolon, value))
@@ -207,12 +214,18 @@ fn hex_tokens(text: &[u8]) -> Vec<Token> {
         }
         let len = text[i..].iter().take_while(|b| b.is_ascii_hexdigit()).count();
         if len > 0 {
-            out.push(Token { at: i..i + len, joined });
+            out.push(Token {
+                at: i..i + len,
+                joined,
+            });
             joined = true;
             i += len;
             continue;
         }
-        joined &= matches!(text[i], b' ' | b'\t' | b':' | b'-' | b',' | b';' | b'.' | b'|' | b'[' | b'(' | b'{');
+        joined &= matches!(
+            text[i],
+            b' ' | b'\t' | b':' | b'-' | b',' | b';' | b'.' | b'|' | b'[' | b'(' | b'{'
+        );
         i += 1;
     }
     out

@@ -131,13 +131,17 @@ pub fn render(runs: &[&Run], wall: Duration) -> Result<String, ReportError> {
 /// `text` as XML 1.0 can hold it (section 2.2, `Char`): without terminal escape sequences, and with U+FFFD for what
 /// no document may contain.
 fn xml(text: &str) -> String {
-    let allowed = |c: char| {
-        matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..='\u{10ffff}')
-    };
+    let allowed = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..='\u{10ffff}');
     let plain = without_escapes(text);
     plain
         .chars()
-        .map(|c| if allowed(c) { c } else { char::REPLACEMENT_CHARACTER })
+        .map(|c| {
+            if allowed(c) {
+                c
+            } else {
+                char::REPLACEMENT_CHARACTER
+            }
+        })
         .collect()
 }
 
@@ -233,7 +237,10 @@ fn verdict(run: &Run) -> TestCaseStatus {
             let known = run.quarantine.as_ref().map_or_else(String::new, Quarantine::text);
             let mut status = TestCaseStatus::skipped();
             status
-                .set_message(xml(&format!("quarantined: {known}; it failed: {}", reasons.join("; "))))
+                .set_message(xml(&format!(
+                    "quarantined: {known}; it failed: {}",
+                    reasons.join("; ")
+                )))
                 .set_type("quarantined")
                 .set_description(xml(&terminal::failure(run)));
             return status;
@@ -368,9 +375,8 @@ mod tests {
         let mut known = run.clone();
         known.quarantine.as_mut().unwrap().expired = false;
         let xml = render(&[&run, &skipped, &broken, &known], Duration::ZERO).unwrap();
-        let allowed = |c: char| {
-            matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{fffd}' | '\u{10000}'..='\u{10ffff}')
-        };
+        let allowed =
+            |c: char| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{fffd}' | '\u{10000}'..='\u{10ffff}');
         assert_eq!(xml.chars().find(|c| !allowed(*c)), None);
         let (_, log) = xml.split_once("<system-out>").unwrap();
         let (log, _) = log.split_once("</system-out>").unwrap();

@@ -99,7 +99,10 @@ pub fn runs(path: &Path) -> Result<Loaded, ReportError> {
             damage.push("the events are not in the order of their times".to_owned());
         }
         let mut run = run(events, manifest.as_ref());
-        let has_end = matches!(run.events.last().map(|e| &e.kind), Some(Kind::ScenarioFinished { .. }));
+        let has_end = matches!(
+            run.events.last().map(|e| &e.kind),
+            Some(Kind::ScenarioFinished { .. })
+        );
         let needs_end = match run.outcome {
             Outcome::Passed | Outcome::Failed { .. } => true,
             Outcome::Infrastructure { .. } | Outcome::Skipped { .. } => false,
@@ -111,7 +114,8 @@ pub fn runs(path: &Path) -> Result<Loaded, ReportError> {
         runs.push(run);
     }
     if !damage.is_empty() {
-        runs.iter_mut().for_each(|run| run.outcome = damaged(&run.outcome, &damage));
+        runs.iter_mut()
+            .for_each(|run| run.outcome = damaged(&run.outcome, &damage));
     }
     Ok(Loaded {
         runs,
@@ -125,7 +129,9 @@ pub fn runs(path: &Path) -> Result<Loaded, ReportError> {
 fn damaged(outcome: &Outcome, damage: &[String]) -> Outcome {
     let what = damage.join("; ");
     match outcome {
-        Outcome::Passed => Outcome::broken(format!("the files of this run are damaged: {what}; it had passed")),
+        Outcome::Passed => Outcome::broken(format!(
+            "the files of this run are damaged: {what}; it had passed"
+        )),
         Outcome::Failed { reasons } => {
             let mut reasons = reasons.clone();
             reasons.push(format!("the files of this run are damaged: {what}"));
@@ -208,7 +214,9 @@ fn run(events: Vec<Event>, manifest: Option<&Manifest>) -> Run {
                 .collect();
             let others = other_reasons(&run.events);
             run.outcome = match run.events.last().map(|e| &e.kind) {
-                Some(Kind::ScenarioFinished { verdict, .. }) => Outcome::judge(verdict, &failed, None, &others),
+                Some(Kind::ScenarioFinished { verdict, .. }) => {
+                    Outcome::judge(verdict, &failed, None, &others)
+                }
                 _ if failed.is_empty() => Outcome::broken("the run was cut off before its verdict"),
                 _ => Outcome::judge(&Verdict::Fail, &failed, None, &others),
             };
@@ -294,8 +302,16 @@ mod tests {
         };
         let good = read(&whole);
         assert_eq!((good.damage.len(), &good.runs[0].outcome), (0, &Outcome::Passed));
-        let half = whole[..whole.len() / 2].iter().rposition(|b| *b == b'\n').unwrap() + 1;
-        let last = whole[..whole.len() - 1].iter().rposition(|b| *b == b'\n').unwrap() + 1;
+        let half = whole[..whole.len() / 2]
+            .iter()
+            .rposition(|b| *b == b'\n')
+            .unwrap()
+            + 1;
+        let last = whole[..whole.len() - 1]
+            .iter()
+            .rposition(|b| *b == b'\n')
+            .unwrap()
+            + 1;
         let mut changed = whole.clone();
         let digit = changed.iter().position(|b| *b == b'7').unwrap();
         changed[digit] = b'8';
@@ -307,7 +323,11 @@ mod tests {
             (&b""[..], "events.jsonl is cut off: 0 of"),
         ] {
             let loaded = read(bytes);
-            assert!(loaded.damage.join("; ").contains(says), "{says}: {:?}", loaded.damage);
+            assert!(
+                loaded.damage.join("; ").contains(says),
+                "{says}: {:?}",
+                loaded.damage
+            );
             for run in &loaded.runs {
                 assert!(matches!(run.outcome, Outcome::Infrastructure { .. }), "{says}");
             }
@@ -317,7 +337,11 @@ mod tests {
         mixed.swap(5, lines.len() - 3);
         fs::remove_file(dir.path().join(MANIFEST)).unwrap();
         let loaded = read(&mixed.concat());
-        assert!(loaded.damage.concat().contains("not in the order"), "{:?}", loaded.damage);
+        assert!(
+            loaded.damage.concat().contains("not in the order"),
+            "{:?}",
+            loaded.damage
+        );
         assert!(loaded.runs[0].events.is_sorted_by_key(|e| e.at));
     }
 

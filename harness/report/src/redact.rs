@@ -98,8 +98,18 @@ const BUILT_IN: [(&str, &str, bool, bool); 15] = [
         true,
         true,
     ),
-    ("credential", r#"\b(?:Basic|Bearer|BEARER)\s+(?P<value>[A-Za-z0-9+/=_.~-]{16,})"#, true, true),
-    ("credential", r#"(?i)\b(?:set-)?cookie["']?\s*[:=]\s*["']?(?P<value>[^\r\n"']+)"#, true, true),
+    (
+        "credential",
+        r#"\b(?:Basic|Bearer|BEARER)\s+(?P<value>[A-Za-z0-9+/=_.~-]{16,})"#,
+        true,
+        true,
+    ),
+    (
+        "credential",
+        r#"(?i)\b(?:set-)?cookie["']?\s*[:=]\s*["']?(?P<value>[^\r\n"']+)"#,
+        true,
+        true,
+    ),
     ("mac", r"\b(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}\b", false, true),
     (
         "time",
@@ -261,7 +271,9 @@ impl Redactor {
             return Cow::Borrowed(text);
         }
         if let Some(known) = self.remembered.get(text) {
-            return known.as_ref().map_or(Cow::Borrowed(text), |new| Cow::Owned(new.clone()));
+            return known
+                .as_ref()
+                .map_or(Cow::Borrowed(text), |new| Cow::Owned(new.clone()));
         }
         let redacted = self
             .replaced(text.as_bytes())

@@ -92,11 +92,15 @@ impl Redactor {
             | Kind::Pin { .. }
             | Kind::Reset { .. }
             | Kind::Power { .. }
+            | Kind::Exited { .. }
             | Kind::Unmodelled(_)
             | Kind::Wifi(_)
             | Kind::Frame { .. }
             | Kind::Link(
-                LinkEvent::Dhcp { .. } | LinkEvent::SntpAsked | LinkEvent::Sntp { .. } | LinkEvent::Tcp { .. },
+                LinkEvent::Dhcp { .. }
+                | LinkEvent::SntpAsked
+                | LinkEvent::Sntp { .. }
+                | LinkEvent::Tcp { .. },
             )
             | Kind::Status { .. }
             | Kind::ClockOffset { .. }

@@ -111,7 +111,10 @@ impl Secrets {
         let folded = value.to_ascii_lowercase().into_bytes();
         let is_letter = |b: &u8| b.is_ascii_alphanumeric() || *b >= 0x80;
         let letters: Vec<u8> = folded.iter().copied().filter(is_letter).collect();
-        let public = PUBLIC.iter().find(|p| value.starts_with(**p)).map_or(0, |p| p.len());
+        let public = PUBLIC
+            .iter()
+            .find(|p| value.starts_with(**p))
+            .map_or(0, |p| p.len());
         let index = self.all.len();
         self.text.add(index, &folded, public);
         // Spaced out, a short text is not told from others.
@@ -172,16 +175,40 @@ impl Secrets {
 
     fn find_in(&self, source: Source<'_>, found: &mut Vec<Found>) {
         let text = source.text();
-        self.search(text, &self.text, |s| &s.folded, |range| source.origin(range), found);
+        self.search(
+            text,
+            &self.text,
+            |s| &s.folded,
+            |range| source.origin(range),
+            found,
+        );
         self.at_the_edges(source, found);
         let letters = forms::letters(source);
         if letters.bytes.len() < text.len() {
-            self.search(&letters.bytes, &self.letters, |s| &s.letters, |r| letters.original(r), found);
+            self.search(
+                &letters.bytes,
+                &self.letters,
+                |s| &s.letters,
+                |r| letters.original(r),
+                found,
+            );
         }
         let reversed = forms::reversed(source);
-        self.search(&reversed.bytes, &self.text, |s| &s.folded, |r| reversed.original(r), found);
+        self.search(
+            &reversed.bytes,
+            &self.text,
+            |s| &s.folded,
+            |r| reversed.original(r),
+            found,
+        );
         let mut view = |view: &View| {
-            self.search(&view.bytes, &self.text, |s| &s.folded, |range| view.original(range), found);
+            self.search(
+                &view.bytes,
+                &self.text,
+                |s| &s.folded,
+                |range| view.original(range),
+                found,
+            );
         };
         forms::hexadecimal(source, &mut view);
         forms::numbers(source, &mut view);
@@ -207,8 +234,12 @@ impl Secrets {
             key = key << 8 | u64::from(at(end - 1));
             if end >= SHORTEST && !windows.short.is_empty() && windows.may_hold(key & 0xffff_ffff) {
                 let start = end - SHORTEST;
-                let first = windows.short.partition_point(|(k, _)| u64::from(*k) < key & 0xffff_ffff);
-                let same = windows.short[first..].iter().take_while(|(k, _)| u64::from(*k) == key & 0xffff_ffff);
+                let first = windows
+                    .short
+                    .partition_point(|(k, _)| u64::from(*k) < key & 0xffff_ffff);
+                let same = windows.short[first..]
+                    .iter()
+                    .take_while(|(k, _)| u64::from(*k) == key & 0xffff_ffff);
                 for (_, secret) in same {
                     let wanted = of(&self.all[*secret as usize]);
                     let fits = text.len() - start >= wanted.len()

@@ -74,7 +74,10 @@ impl<W: Write> RawLog<W> {
 
 fn redact_bytes(line: &[u8], redactor: &mut Redactor, out: &mut Vec<u8>) {
     // The end of the line is no part of a value, whatever a rule's pattern says.
-    let end = line.iter().rposition(|b| !matches!(b, b'\r' | b'\n')).map_or(0, |i| i + 1);
+    let end = line
+        .iter()
+        .rposition(|b| !matches!(b, b'\r' | b'\n'))
+        .map_or(0, |i| i + 1);
     out.extend_from_slice(&redactor.bytes(&line[..end]));
     out.extend_from_slice(&line[end..]);
 }

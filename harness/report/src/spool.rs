@@ -128,6 +128,10 @@ mod tests {
         fs::remove_file(&path).unwrap();
         fs::create_dir(&path).unwrap();
         assert!(replace(&path, |out| out.write_all(b"x")).is_err());
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "only the directory that is in the way");
+        assert_eq!(
+            fs::read_dir(dir.path()).unwrap().count(),
+            1,
+            "only the directory that is in the way"
+        );
     }
 }

@@ -75,7 +75,12 @@ pub fn remarks(run: &Run) -> String {
     if run.is_quarantined()
         && let Some(quarantine) = &run.quarantine
     {
-        let _ = writeln!(out, "  {} {}", paint(WARN, "known:"), one_line(&quarantine.text()));
+        let _ = writeln!(
+            out,
+            "  {} {}",
+            paint(WARN, "known:"),
+            one_line(&quarantine.text())
+        );
     }
     if let Some(note) = run.quarantine_note() {
         let _ = writeln!(out, "  {} {note}", paint(WARN, "!"));
@@ -141,12 +146,7 @@ pub fn failure(run: &Run) -> String {
                 name,
                 state: FaultState::NeverFired,
             } => {
-                let _ = writeln!(
-                    out,
-                    "  {} {}",
-                    paint(WARN, "!"),
-                    one_line(&fault_reason(name))
-                );
+                let _ = writeln!(out, "  {} {}", paint(WARN, "!"), one_line(&fault_reason(name)));
             }
             Kind::GuestFault { message, backtrace } => {
                 let _ = writeln!(
@@ -256,7 +256,9 @@ pub fn summary(runs: &[&Run], not_run: usize, wall: std::time::Duration) -> Stri
     if again > 0 {
         let _ = write!(out, ", {}", style(again, WARN, "tried again"));
     }
-    let virtual_s = runs.iter().fold(0_u64, |sum, r| sum.saturating_add(r.ended().as_secs()));
+    let virtual_s = runs
+        .iter()
+        .fold(0_u64, |sum, r| sum.saturating_add(r.ended().as_secs()));
     let _ = write!(
         out,
         " {}",
@@ -390,7 +392,10 @@ mod tests {
                 message: message.into(),
             },
         };
-        run.events.push(Event { at: run.ended(), kind });
+        run.events.push(Event {
+            at: run.ended(),
+            kind,
+        });
         let others = [step_reason(0, message)];
         run.outcome = Outcome::judge(&vocabulary::Verdict::Fail, &[], None, &others);
         let text = plain(&failure(&run));
@@ -435,7 +440,9 @@ mod tests {
     fn anstyle_free(text: &str) -> String {
         let mut out = text.to_owned();
         for style in [GOOD, BAD, WARN, OTHER, DIM] {
-            out = out.replace(&style.to_string(), "").replace(&format!("{style:#}"), "");
+            out = out
+                .replace(&style.to_string(), "")
+                .replace(&format!("{style:#}"), "");
         }
         out
     }

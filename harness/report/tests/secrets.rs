@@ -49,12 +49,26 @@ fn each(secret: &str, format: impl Fn(u8) -> String, between: &str) -> String {
 /// Lines of 16 bytes as `xxd`, `od` and `hexdump` print them.
 fn dump(secret: &str, line: impl Fn(usize, &[u8]) -> String) -> String {
     let text = format!("token: {secret} and more of the line");
-    let lines: Vec<String> = text.as_bytes().chunks(16).enumerate().map(|(i, c)| line(16 * i, c)).collect();
+    let lines: Vec<String> = text
+        .as_bytes()
+        .chunks(16)
+        .enumerate()
+        .map(|(i, c)| line(16 * i, c))
+        .collect();
     lines.join("\n")
 }
 
 fn column(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| if b.is_ascii_graphic() || *b == b' ' { *b as char } else { '.' }).collect()
+    bytes
+        .iter()
+        .map(|b| {
+            if b.is_ascii_graphic() || *b == b' ' {
+                *b as char
+            } else {
+                '.'
+            }
+        })
+        .collect()
 }
 
 /// Each form by its name, and what it makes of a secret; several lines are lines of the console.
@@ -64,72 +78,193 @@ fn forms() -> Vec<(&'static str, Box<dyn Fn(&str) -> String>)> {
         ("url", Box::new(|s| format!("GET /x?token={s}&a=1"))),
         ("json", Box::new(|s| format!("{{\"token\":\"{s}\"}}"))),
         ("upper case", Box::new(str::to_uppercase)),
-        ("mixed case", Box::new(|s| {
-            let flip = |(i, c): (usize, char)| if i % 2 == 0 { c.to_ascii_uppercase() } else { c };
-            s.chars().enumerate().map(flip).collect()
-        })),
-        ("colour within", Box::new(|s| format!("{}\u{1b}[31m{}\u{1b}[0m", &s[..9], &s[9..]))),
-        ("title within", Box::new(|s| format!("{}\u{1b}]0;title\u{7}{}", &s[..9], &s[9..]))),
-        ("C1 within", Box::new(|s| format!("{}\u{9b}1m{}", &s[..9], &s[9..]))),
-        ("NUL between", Box::new(|s| each(s, |b| (b as char).to_string(), "\0"))),
-        ("backspace between", Box::new(|s| each(s, |b| (b as char).to_string(), "\u{8}"))),
-        ("spaced out", Box::new(|s| each(s, |b| (b as char).to_string(), " "))),
-        ("quoted characters", Box::new(|s| each(s, |b| format!("'{}'", b as char), ", "))),
+        (
+            "mixed case",
+            Box::new(|s| {
+                let flip = |(i, c): (usize, char)| if i % 2 == 0 { c.to_ascii_uppercase() } else { c };
+                s.chars().enumerate().map(flip).collect()
+            }),
+        ),
+        (
+            "colour within",
+            Box::new(|s| format!("{}\u{1b}[31m{}\u{1b}[0m", &s[..9], &s[9..])),
+        ),
+        (
+            "title within",
+            Box::new(|s| format!("{}\u{1b}]0;title\u{7}{}", &s[..9], &s[9..])),
+        ),
+        (
+            "C1 within",
+            Box::new(|s| format!("{}\u{9b}1m{}", &s[..9], &s[9..])),
+        ),
+        (
+            "NUL between",
+            Box::new(|s| each(s, |b| (b as char).to_string(), "\0")),
+        ),
+        (
+            "backspace between",
+            Box::new(|s| each(s, |b| (b as char).to_string(), "\u{8}")),
+        ),
+        (
+            "spaced out",
+            Box::new(|s| each(s, |b| (b as char).to_string(), " ")),
+        ),
+        (
+            "quoted characters",
+            Box::new(|s| each(s, |b| format!("'{}'", b as char), ", ")),
+        ),
         ("percent", Box::new(|s| each(s, |b| format!("%{b:02X}"), ""))),
-        ("percent twice", Box::new(|s| each(s, |b| format!("%25{b:02x}"), ""))),
-        ("percent in part", Box::new(|s| s.replace('_', "%5F").replace('e', "%65").replace('-', "%2d"))),
-        ("unicode escapes", Box::new(|s| each(s, |b| format!("\\u{b:04x}"), ""))),
-        ("rust escapes", Box::new(|s| each(s, |b| format!("\\u{{{b:x}}}"), ""))),
-        ("hex escapes", Box::new(|s| each(s, |b| format!("\\x{b:02x}"), ""))),
-        ("octal escapes", Box::new(|s| each(s, |b| format!("\\{b:03o}"), ""))),
-        ("json slashes", Box::new(|s| s.replace('_', "\\u005f").replace('e', "\\u0065"))),
-        ("character references", Box::new(|s| each(s, |b| format!("&#{b};"), ""))),
-        ("hex references", Box::new(|s| each(s, |b| format!("&#x{b:x};"), ""))),
+        (
+            "percent twice",
+            Box::new(|s| each(s, |b| format!("%25{b:02x}"), "")),
+        ),
+        (
+            "percent in part",
+            Box::new(|s| s.replace('_', "%5F").replace('e', "%65").replace('-', "%2d")),
+        ),
+        (
+            "unicode escapes",
+            Box::new(|s| each(s, |b| format!("\\u{b:04x}"), "")),
+        ),
+        (
+            "rust escapes",
+            Box::new(|s| each(s, |b| format!("\\u{{{b:x}}}"), "")),
+        ),
+        (
+            "hex escapes",
+            Box::new(|s| each(s, |b| format!("\\x{b:02x}"), "")),
+        ),
+        (
+            "octal escapes",
+            Box::new(|s| each(s, |b| format!("\\{b:03o}"), "")),
+        ),
+        (
+            "json slashes",
+            Box::new(|s| s.replace('_', "\\u005f").replace('e', "\\u0065")),
+        ),
+        (
+            "character references",
+            Box::new(|s| each(s, |b| format!("&#{b};"), "")),
+        ),
+        (
+            "hex references",
+            Box::new(|s| each(s, |b| format!("&#x{b:x};"), "")),
+        ),
         ("hex", Box::new(|s| each(s, |b| format!("{b:02x}"), ""))),
         ("HEX", Box::new(|s| each(s, |b| format!("{b:02X}"), ""))),
-        ("hex after an odd digit", Box::new(|s| format!("f{}", each(s, |b| format!("{b:02x}"), "")))),
+        (
+            "hex after an odd digit",
+            Box::new(|s| format!("f{}", each(s, |b| format!("{b:02x}"), ""))),
+        ),
         ("hex spaced", Box::new(|s| each(s, |b| format!("{b:02x}"), " "))),
-        ("hex with colons", Box::new(|s| each(s, |b| format!("{b:02x}"), ":"))),
-        ("hex array", Box::new(|s| format!("{{ {} }}", each(s, |b| format!("0x{b:02x}"), ", ")))),
+        (
+            "hex with colons",
+            Box::new(|s| each(s, |b| format!("{b:02x}"), ":")),
+        ),
+        (
+            "hex array",
+            Box::new(|s| format!("{{ {} }}", each(s, |b| format!("0x{b:02x}"), ", "))),
+        ),
         ("decimal array", Box::new(|s| format!("{:?}", s.as_bytes()))),
         ("octal dump", Box::new(|s| each(s, |b| format!("{b:03o}"), " "))),
-        ("basic", Box::new(|s| format!("Authorization: Basic {}", base64(format!("user:{s}").as_bytes(), ALPHABET)))),
+        (
+            "basic",
+            Box::new(|s| {
+                format!(
+                    "Authorization: Basic {}",
+                    base64(format!("user:{s}").as_bytes(), ALPHABET)
+                )
+            }),
+        ),
         ("bearer", Box::new(|s| format!("authorization: bearer {s}"))),
         ("cookie", Box::new(|s| format!("Cookie: a=b; id={s}"))),
-        ("beginning", Box::new(|s| format!("starts {}…", &s[..s.len().min(20)]))),
-        ("middle", Box::new(|s| format!("middle {} end", &s[s.len() - 10..s.len() - 1]))),
+        (
+            "beginning",
+            Box::new(|s| format!("starts {}…", &s[..s.len().min(20)])),
+        ),
+        (
+            "middle",
+            Box::new(|s| format!("middle {} end", &s[s.len() - 10..s.len() - 1])),
+        ),
         ("reversed", Box::new(|s| s.chars().rev().collect())),
-        ("wrapped", Box::new(|s| format!("the token is {}\n{}", &s[..s.len() / 2 + 3], &s[s.len() / 2 + 3..]))),
-        ("xxd", Box::new(|s| dump(s, |at, c| {
-            let words: Vec<String> = c.chunks(2).map(|w| w.iter().map(|b| format!("{b:02x}")).collect()).collect();
-            format!("{at:08x}: {:<40} {}", words.join(" "), column(c))
-        }))),
-        ("hexdump -C", Box::new(|s| dump(s, |at, c| {
-            let bytes: Vec<String> = c.iter().map(|b| format!("{b:02x}")).collect();
-            format!("{at:08x}  {}  |{}|", bytes.join(" "), column(c))
-        }))),
-        ("od -x", Box::new(|s| dump(s, |at, c| {
-            let words: Vec<String> =
-                c.chunks(2).map(|w| format!("{:02x}{:02x}", w.get(1).unwrap_or(&0), w[0])).collect();
-            format!("{at:07o} {}", words.join(" "))
-        }))),
-        ("od -tx4", Box::new(|s| dump(s, |at, c| {
-            let word = |w: &[u8]| (0..4).rev().fold(String::new(), |mut out, i| {
-                let _ = write!(out, "{:02x}", w.get(i).unwrap_or(&0));
-                out
-            });
-            format!("{at:07o} {}", c.chunks(4).map(word).collect::<Vec<_>>().join(" "))
-        }))),
-        ("esp_log_buffer_hex", Box::new(|s| dump(s, |at, c| {
-            let bytes: Vec<String> = c.iter().map(|b| format!("{b:02x}")).collect();
-            format!("I ({at}) tag: {}", bytes.join(" "))
-        }))),
+        (
+            "wrapped",
+            Box::new(|s| {
+                format!(
+                    "the token is {}\n{}",
+                    &s[..s.len() / 2 + 3],
+                    &s[s.len() / 2 + 3..]
+                )
+            }),
+        ),
+        (
+            "xxd",
+            Box::new(|s| {
+                dump(s, |at, c| {
+                    let words: Vec<String> = c
+                        .chunks(2)
+                        .map(|w| w.iter().map(|b| format!("{b:02x}")).collect())
+                        .collect();
+                    format!("{at:08x}: {:<40} {}", words.join(" "), column(c))
+                })
+            }),
+        ),
+        (
+            "hexdump -C",
+            Box::new(|s| {
+                dump(s, |at, c| {
+                    let bytes: Vec<String> = c.iter().map(|b| format!("{b:02x}")).collect();
+                    format!("{at:08x}  {}  |{}|", bytes.join(" "), column(c))
+                })
+            }),
+        ),
+        (
+            "od -x",
+            Box::new(|s| {
+                dump(s, |at, c| {
+                    let words: Vec<String> = c
+                        .chunks(2)
+                        .map(|w| format!("{:02x}{:02x}", w.get(1).unwrap_or(&0), w[0]))
+                        .collect();
+                    format!("{at:07o} {}", words.join(" "))
+                })
+            }),
+        ),
+        (
+            "od -tx4",
+            Box::new(|s| {
+                dump(s, |at, c| {
+                    let word = |w: &[u8]| {
+                        (0..4).rev().fold(String::new(), |mut out, i| {
+                            let _ = write!(out, "{:02x}", w.get(i).unwrap_or(&0));
+                            out
+                        })
+                    };
+                    format!("{at:07o} {}", c.chunks(4).map(word).collect::<Vec<_>>().join(" "))
+                })
+            }),
+        ),
+        (
+            "esp_log_buffer_hex",
+            Box::new(|s| {
+                dump(s, |at, c| {
+                    let bytes: Vec<String> = c.iter().map(|b| format!("{b:02x}")).collect();
+                    format!("I ({at}) tag: {}", bytes.join(" "))
+                })
+            }),
+        ),
     ];
     for (name, alphabet) in [("base64", ALPHABET), ("base64url", URL_SAFE)] {
         for shift in 0..3 {
-            all.push((name, Box::new(move |s| {
-                format!("x={}", base64(format!("{}{s}", &"k=="[..shift]).as_bytes(), alphabet))
-            })));
+            all.push((
+                name,
+                Box::new(move |s| {
+                    format!(
+                        "x={}",
+                        base64(format!("{}{s}", &"k=="[..shift]).as_bytes(), alphabet)
+                    )
+                }),
+            ));
         }
     }
     all
@@ -167,7 +302,10 @@ fn events(lines: &str) -> Vec<Event> {
             port,
             bytes: format!("{text}\r\n").into_bytes(),
         });
-        push(Kind::SerialLine { port, text: text.into() });
+        push(Kind::SerialLine {
+            port,
+            text: text.into(),
+        });
         push(Kind::Note { text: text.into() });
     }
     events
@@ -266,7 +404,9 @@ fn every_form_of_every_secret_is_hidden_in_every_output() {
             for (output, text) in outputs(&form(secret)) {
                 // Seven characters may stay.
                 let plain: Vec<&[u8]> = secret.as_bytes().windows(8).skip(8).collect();
-                let shows = plain.iter().any(|w| text.as_bytes().windows(8).any(|t| t.eq_ignore_ascii_case(w)));
+                let shows = plain
+                    .iter()
+                    .any(|w| text.as_bytes().windows(8).any(|t| t.eq_ignore_ascii_case(w)));
                 if shows {
                     leaked.push(format!("{name} of {what} in {output}: as it is"));
                 } else if let Some(part) = leaks(&*form, secret, &text) {
@@ -275,7 +415,12 @@ fn every_form_of_every_secret_is_hidden_in_every_output() {
             }
         }
     }
-    assert!(leaked.is_empty(), "{} leaks:\n{}", leaked.len(), leaked.join("\n"));
+    assert!(
+        leaked.is_empty(),
+        "{} leaks:\n{}",
+        leaked.len(),
+        leaked.join("\n")
+    );
 }
 
 #[test]
@@ -306,7 +451,10 @@ fn a_long_line_takes_time_by_its_length_alone() {
     }
     let mut redactor = Redactor::new(&rules, Scope::Secrets);
     // Every byte begins a run that almost goes on: what would be quadratic is felt here.
-    let near: String = SECRETS.iter().map(|(_, value)| &value[..value.len() - 1]).collect();
+    let near: String = SECRETS
+        .iter()
+        .map(|(_, value)| &value[..value.len() - 1])
+        .collect();
     let line = near.repeat(4000);
     let redacted = redactor.text(&line).into_owned();
     assert!(!redacted.contains("hunter2-wifi"), "{}", redacted.len());

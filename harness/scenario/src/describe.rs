@@ -269,7 +269,11 @@ impl ExpectationKind {
                 within,
             }) => {
                 let pattern = Pattern::of(text.as_ref(), regex.as_ref());
-                format!("serial {pattern}{}{}", Times(count), window(after, before, within))
+                format!(
+                    "serial {pattern}{}{}",
+                    Times(count),
+                    window(after, before, within)
+                )
             }
             ExpectationKind::NoSerial(ForbiddenSerial {
                 text,
@@ -292,7 +296,12 @@ impl ExpectationKind {
             }) => format!("{}{}{}", of.value, Times(count), window(after, before, within)),
             ExpectationKind::Interval(IntervalExpectation { from, to, min, max }) => {
                 let limits = limits(min, max);
-                format!("interval from {} to {}{}", from.value, to.value, prefixed(":", &limits))
+                format!(
+                    "interval from {} to {}{}",
+                    from.value,
+                    to.value,
+                    prefixed(":", &limits)
+                )
             }
             ExpectationKind::Requests(requests) => {
                 let RequestsExpectation {
@@ -318,7 +327,10 @@ impl ExpectationKind {
                 within,
             }) => {
                 let window = window(after, before, within);
-                format!("{} at most {} times in {}{window}", of.value, max.value, per.value)
+                format!(
+                    "{} at most {} times in {}{window}",
+                    of.value, max.value, per.value
+                )
             }
             ExpectationKind::Backoff(BackoffExpectation {
                 of,
@@ -459,8 +471,10 @@ mod tests {
     use crate::Scenario;
 
     fn titles(expect: &str) -> Vec<String> {
-        let text = format!("name: n\nversion: 1\nfaults:\n  - {{name: f, when: 1s, do: reset}}\nexpect:\n{expect}");
-        let scenario = Scenario::parse("n.yaml", &text).unwrap_or_else(|e| panic!("{}", e.render(false, 100)));
+        let text =
+            format!("name: n\nversion: 1\nfaults:\n  - {{name: f, when: 1s, do: reset}}\nexpect:\n{expect}");
+        let scenario =
+            Scenario::parse("n.yaml", &text).unwrap_or_else(|e| panic!("{}", e.render(false, 100)));
         scenario.expect.iter().map(crate::Expectation::title).collect()
     }
 

@@ -33,7 +33,7 @@ mod wall_time;
 
 mod model;
 
-pub use action::{Action, Nature};
+pub use action::{Action, DeviceAction, Nature, NetworkAction, RadioAction, RequestAction, ServiceAction};
 pub use bench::Bench;
 pub use count::Count;
 pub use describe::RequestFilter;

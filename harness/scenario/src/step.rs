@@ -172,4 +172,3 @@ pub enum StepKind {
         level: bool,
     },
 }
-

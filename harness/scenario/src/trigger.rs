@@ -156,7 +156,6 @@ impl<'a> Pattern<'a> {
     }
 }
 
-
 /// A request to the cloud. Every key narrows it; without any it is any request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]

@@ -178,7 +178,10 @@ mod tests {
             ("a\u{1b}[1;38;2;1;2;3mb", "ab"),
             ("/\u{1b}[32mnew\u{1b}[0m/x\u{1b}]0;title\u{7}, end", "/new/x, end"),
             ("\u{1b}]8;;http://x\u{1b}\\link\u{1b}]8;;\u{1b}\\", "link"),
-            ("\u{1b}Pq#0\u{1b}\\x\u{1b}_apc\u{1b}\\y\u{1b}^pm\u{1b}\\z\u{1b}Xsos\u{1b}\\", "xyz"),
+            (
+                "\u{1b}Pq#0\u{1b}\\x\u{1b}_apc\u{1b}\\y\u{1b}^pm\u{1b}\\z\u{1b}Xsos\u{1b}\\",
+                "xyz",
+            ),
             ("\u{9b}31mred\u{9d}0;t\u{9c}x\u{90}q\u{7}y", "redxy"),
             ("\u{1b}(B\u{1b})0\u{1b}7\u{1b}8\u{1b}=\u{1b}cx", "x"),
             // Cut off or broken, a sequence hides no more than its line.

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use oceanremote::{Cloud, CloudError, Limits, RateLimit};
-use scenario::Action;
 use scenario::action::{LimitsFault, ServerClockFault};
+use scenario::{Action, ServiceAction};
 use sim::Instant;
 
 /// How long a ban holds that ends with its fault: longer than any run.
@@ -46,49 +46,44 @@ impl Do {
         self.on().then_some(value)
     }
 
-    /// Whether it is done to the cloud and to nothing else.
-    pub(crate) fn is_for_the_cloud(&self) -> bool {
-        matches!(
-            self.action,
-            Action::CommandRelay(_)
-                | Action::RevokePermanentToken
-                | Action::ExpireSession
-                | Action::InvalidateSession
-                | Action::RenewSession
-                | Action::DeleteDevice
-                | Action::SpendRegistrationToken
-                | Action::RegenerateRegistrationToken
-                | Action::MacMismatch
-                | Action::Ban
-                | Action::Limits(_)
-                | Action::ServerClock(_)
-        )
-    }
-
     /// Does it to the cloud; the error says why the cloud would not.
-    pub(crate) fn at_the_cloud(&self, now: Instant, cloud: &mut Cloud, device: &str) -> Result<(), String> {
-        self.try_at_the_cloud(now, cloud, device)
-            .map_err(|why| format!("`{}` failed for {device}: {why}", self.action.name()))
+    pub(crate) fn at_the_cloud(
+        &self,
+        action: &ServiceAction,
+        now: Instant,
+        cloud: &mut Cloud,
+        device: &str,
+    ) -> Result<(), String> {
+        self.try_at_the_cloud(action, now, cloud, device)
+            .map_err(|why| format!("`{}` failed for {device}: {why}", action.name()))
     }
 
-    fn try_at_the_cloud(&self, now: Instant, cloud: &mut Cloud, device: &str) -> Result<(), String> {
-        let done: Result<(), CloudError> = match &self.action {
-            Action::CommandRelay(c) => cloud.command_relay(now, device, c.relay.value, c.on).map(|_| ()),
-            Action::RevokePermanentToken => cloud.revoke_permanent(now, device),
-            Action::ExpireSession => cloud.expire_session(now, device),
-            Action::InvalidateSession => cloud.invalidate_session(now, device),
-            Action::RenewSession => cloud.renew_by_dashboard(now, device),
-            Action::DeleteDevice => cloud.delete_device(now, device),
-            Action::SpendRegistrationToken => cloud.spend_registration(device),
-            Action::RegenerateRegistrationToken => {
+    fn try_at_the_cloud(
+        &self,
+        action: &ServiceAction,
+        now: Instant,
+        cloud: &mut Cloud,
+        device: &str,
+    ) -> Result<(), String> {
+        let done: Result<(), CloudError> = match action {
+            ServiceAction::CommandRelay(c) => {
+                cloud.command_relay(now, device, c.relay.value, c.on).map(|_| ())
+            }
+            ServiceAction::RevokePermanentToken => cloud.revoke_permanent(now, device),
+            ServiceAction::ExpireSession => cloud.expire_session(now, device),
+            ServiceAction::InvalidateSession => cloud.invalidate_session(now, device),
+            ServiceAction::RenewSession => cloud.renew_by_dashboard(now, device),
+            ServiceAction::DeleteDevice => cloud.delete_device(now, device),
+            ServiceAction::SpendRegistrationToken => cloud.spend_registration(device),
+            ServiceAction::RegenerateRegistrationToken => {
                 cloud.regenerate_registration_token(now, device).map(|_| ())
             }
-            Action::MacMismatch => cloud.bind_to_mac(device, ANOTHER_MAC),
-            Action::Ban => {
+            ServiceAction::MacMismatch => cloud.bind_to_mac(device, ANOTHER_MAC),
+            ServiceAction::Ban => {
                 self.ban(now, cloud);
                 Ok(())
             }
-            Action::Limits(limits) => {
+            ServiceAction::Limits(limits) => {
                 let configured = cloud.config().limits;
                 cloud.set_limits(
                     self.value(limits)
@@ -96,8 +91,7 @@ impl Do {
                 );
                 Ok(())
             }
-            Action::ServerClock(fault) => self.server_clock(now, cloud, fault),
-            _ => Ok(()),
+            ServiceAction::ServerClock(fault) => self.server_clock(now, cloud, fault),
         };
         done.map_err(|why| why.to_string())
     }

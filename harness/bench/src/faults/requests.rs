@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::time::{Duration, SystemTime};
 
 use oceanremote::{Cloud, Cut, Directive, Ending, Exchange, Pace, Reply};
-use scenario::Action;
+use scenario::RequestAction;
 use scenario::action::{LostReply, Message, Respond, RetryAfter};
 use sim::Instant;
 use vocabulary::Phase;
@@ -17,38 +17,43 @@ const HTML: &str = "<!DOCTYPE html>\n<html><head><title>502 Bad Gateway</title><
                     <body><h1>502 Bad Gateway</h1></body></html>\n";
 
 /// Whether an action changes the reply, which has to be there first.
-pub(super) fn is_late(action: &Action) -> bool {
+pub(super) fn is_late(action: &RequestAction) -> bool {
     match action {
-        on_the_way_in if on_the_way_in.is_on_the_way_in() => false,
-        Action::ResetConnection(reset) => reset.after_byte.is_some(),
-        Action::Truncate(_)
-        | Action::Dribble(_)
-        | Action::WrongContentLength(_)
-        | Action::MalformedJson
-        | Action::MissingField(_)
-        | Action::Html
-        | Action::Gzip
-        | Action::SlowBody(_)
-        | Action::DuplicateReply
-        | Action::RawReply(_)
-        | Action::LoseReply(_) => true,
-        _ => false,
+        RequestAction::ResetConnection(reset) => reset.after_byte.is_some() && !action.is_on_the_way_in(),
+        RequestAction::Truncate(_) => !action.is_on_the_way_in(),
+        RequestAction::Dribble(_)
+        | RequestAction::WrongContentLength(_)
+        | RequestAction::MalformedJson
+        | RequestAction::MissingField(_)
+        | RequestAction::Html
+        | RequestAction::Gzip
+        | RequestAction::SlowBody(_)
+        | RequestAction::DuplicateReply
+        | RequestAction::RawReply(_)
+        | RequestAction::LoseReply(_) => true,
+        RequestAction::Blackhole
+        | RequestAction::CloseConnection
+        | RequestAction::HalfOpen
+        | RequestAction::Respond(_)
+        | RequestAction::Delay(_)
+        | RequestAction::RedirectToHttps => false,
     }
 }
 
 /// At which phase an action strikes that no request has triggered.
-pub(super) fn phase(action: &Action) -> Phase {
-    match action {
-        Action::Blackhole(_) => Phase::FirstByte,
-        on_the_way_in if on_the_way_in.is_on_the_way_in() => Phase::FirstByte,
-        late if is_late(late) => Phase::AfterEffect,
-        _ => Phase::BeforeEffect,
+pub(super) fn phase(action: &RequestAction) -> Phase {
+    if action.is_on_the_way_in() || matches!(action, RequestAction::Blackhole) {
+        Phase::FirstByte
+    } else if is_late(action) {
+        Phase::AfterEffect
+    } else {
+        Phase::BeforeEffect
     }
 }
 
 /// What several actions together do to an exchange: first what waits, then the reply, then how it leaves.
 pub(super) fn directives(
-    actions: &[&Action],
+    actions: &[&RequestAction],
     now: Instant,
     exchange: &Exchange,
     cloud: &Cloud,
@@ -61,40 +66,38 @@ pub(super) fn directives(
     let mut reply = before.clone();
     for action in actions {
         match action {
-            Action::Delay(by) => delays.push(Directive::Delay(by.duration())),
-            Action::Respond(r) => reply = Some(respond(r, now, cloud)),
-            Action::RedirectToHttps => reply = Some(redirect(exchange, cloud)),
-            Action::MalformedJson => change(&mut reply, |r| r.body.truncate(r.body.len() / 2)),
-            Action::MissingField(name) => change(&mut reply, |r| without_member(r, name)),
-            Action::Html => change(&mut reply, |r| {
+            RequestAction::Delay(by) => delays.push(Directive::Delay(by.duration())),
+            RequestAction::Respond(r) => reply = Some(respond(r, now, cloud)),
+            RequestAction::RedirectToHttps => reply = Some(redirect(exchange, cloud)),
+            RequestAction::MalformedJson => change(&mut reply, |r| r.body.truncate(r.body.len() / 2)),
+            RequestAction::MissingField(name) => change(&mut reply, |r| without_member(r, name)),
+            RequestAction::Html => change(&mut reply, |r| {
                 set_header(r, "content-type", "text/html");
                 r.body = HTML.into();
             }),
-            Action::Gzip => change(&mut reply, |r| {
+            RequestAction::Gzip => change(&mut reply, |r| {
                 set_header(r, "content-encoding", "gzip");
                 r.body = gzip(&r.body);
             }),
-            Action::WrongContentLength(by) => length_off = Some(by.value),
-            Action::RawReply(text) => shapes.push(Directive::Raw(text.as_bytes().to_vec())),
-            Action::DuplicateReply => shapes.push(Directive::Duplicate),
-            Action::Dribble(d) => shapes.push(pace(d.bytes.value, d.every.duration(), false)),
-            Action::SlowBody(d) => shapes.push(pace(d.bytes.value, d.every.duration(), true)),
-            Action::Truncate(t) => shapes.push(cut(t.after_byte, t.of.value, Ending::Close)),
-            Action::ResetConnection(r) => match r.after_byte {
+            RequestAction::WrongContentLength(by) => length_off = Some(by.value),
+            RequestAction::RawReply(text) => shapes.push(Directive::Raw(text.as_bytes().to_vec())),
+            RequestAction::DuplicateReply => shapes.push(Directive::Duplicate),
+            RequestAction::Dribble(d) => shapes.push(pace(d.bytes.value, d.every.duration(), false)),
+            RequestAction::SlowBody(d) => shapes.push(pace(d.bytes.value, d.every.duration(), true)),
+            RequestAction::Truncate(t) => shapes.push(cut(t.after_byte, t.of.value, Ending::Close)),
+            RequestAction::ResetConnection(r) => match r.after_byte {
                 Some(byte) => shapes.push(cut(byte, r.of.value, Ending::Abort)),
                 None => end = Some(Directive::Abort),
             },
-            Action::CloseConnection => end = Some(Directive::Close),
-            Action::HalfOpen | Action::Blackhole(_) => end = Some(Directive::Silence),
-            Action::LoseReply(lose) => {
+            RequestAction::CloseConnection => end = Some(Directive::Close),
+            RequestAction::HalfOpen | RequestAction::Blackhole => end = Some(Directive::Silence),
+            RequestAction::LoseReply(lose) => {
                 end = Some(match lose.then {
                     LostReply::Silence => Directive::Silence,
                     LostReply::Reset => Directive::Abort,
                     LostReply::Close => Directive::Close,
                 });
             }
-            // Nothing that strikes requests.
-            _ => {}
         }
     }
     let mut out = delays;

@@ -17,7 +17,7 @@ use vocabulary::{Kind, LinkEvent};
 use crate::hub::SharedHub;
 use crate::run::RunError;
 use crate::translate;
-use crate::wall::Site;
+use dut::Site;
 
 /// The largest datagram that is read; more is no query.
 const LARGEST: usize = 1500;

@@ -1,21 +1,21 @@
-//! Who called whom, for a guest that panicked or took an exception.
+//! The call stack of a guest that panicked or took an exception.
 //!
-//! With frame pointers (`force-frame-pointers`) s0 points to the end of a function's frame: the return address
-//! lies at s0 - 4, the caller's s0 at s0 - 8. Where that chain does not hold, the stack is searched for words
-//! that point behind a call instruction; those frames are marked, because some of them may be left over from
-//! calls that have returned.
+//! With frame pointers (`force-frame-pointers`) s0 points to the end of a function's frame: the return
+//! address lies at s0 - 4, the caller's s0 at s0 - 8. Where that chain is broken, the stack is searched for
+//! words that point after a call instruction. Those frames are marked, because some of them may be left over
+//! from calls that have returned.
 
 use std::fmt;
 
 use crate::guest::{GuestCpu, GuestMemory, reg};
 use crate::symbols::{Location, SymbolTable};
 
-/// Longest backtrace.
+/// Greatest number of frames in a backtrace.
 const DEPTH: usize = 48;
-/// How far up the stack the search goes, bytes, and how many frames it takes at most.
+/// Range of the search up the stack, bytes, and greatest number of frames that it adds.
 const SCAN: u32 = 0x1000;
 const SCAN_DEPTH: usize = 16;
-/// SRAM, in which all stacks lie.
+/// SRAM addresses, in which all stacks lie.
 const STACKS: std::ops::Range<u32> = 0x3FC8_0000..0x3FCE_0000;
 
 /// One function of a [`Backtrace`].
@@ -25,18 +25,18 @@ pub struct Frame {
     pub addr: u32,
     /// Function and offset, if the symbol table knows it.
     pub location: Option<Location>,
-    /// Found by searching the stack: possibly no caller at all.
+    /// True if the frame was found by searching the stack: it may be no caller at all.
     pub guessed: bool,
 }
 
-/// The chain of calls, innermost first.
+/// The guest's call stack, innermost function first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Backtrace {
-    /// The frames.
+    /// The frames, innermost first.
     pub frames: Vec<Frame>,
 }
 
-/// One frame a line: `#0 0x4200abcd core::panicking::panic_fmt+0x12`, a guessed one with a `?` behind.
+/// One frame a line: `#0 0x4200abcd core::panicking::panic_fmt+0x12`; a guessed one ends with `?`.
 impl fmt::Display for Backtrace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (n, frame) in self.frames.iter().enumerate() {
@@ -57,8 +57,8 @@ impl fmt::Display for Backtrace {
 }
 
 impl Backtrace {
-    /// The calls that led to where `cpu` stands. For an exception `cpu.pc()` must be the faulting address (the
-    /// `mepc` CSR), before the handler has run.
+    /// The call stack at the current pc of `cpu`. For an exception `cpu.pc()` must be the faulting address
+    /// (the `mepc` CSR), before the handler has run.
     pub fn capture(cpu: &dyn GuestCpu, mem: &mut dyn GuestMemory, symbols: &SymbolTable) -> Backtrace {
         let mut trace = Backtrace::default();
         trace.frames.push(Frame {
@@ -66,7 +66,7 @@ impl Backtrace {
             location: symbols.locate(cpu.pc()),
             guessed: false,
         });
-        // At the first instruction of a function the frame is not set up yet: ra is the caller.
+        // At the first instruction of a function its frame does not exist yet: ra is the return address.
         let ra = cpu.x(reg::RA);
         let at_entry = symbols.symbol_at(cpu.pc()).is_none_or(|s| cpu.pc() - s.addr < 8);
         if at_entry && is_return_address(ra, mem, symbols) {
@@ -95,7 +95,7 @@ impl Backtrace {
             if !is_return_address(ra, mem, symbols) {
                 return;
             }
-            // The innermost frame may be that of the function whose caller ra has just named.
+            // The innermost frame may belong to the function whose caller ra has just given.
             if self.frames.last().is_none_or(|f| f.addr != ra) {
                 self.push_caller(ra, symbols, false);
             }
@@ -127,8 +127,8 @@ fn in_stack(addr: u32) -> bool {
     STACKS.contains(&addr)
 }
 
-/// The function that called, by the call and not by what follows it: behind a call that never returns the next
-/// function may begin.
+/// Symbol of the caller, found by the address of its call instruction. The return address is not used: after
+/// a call that never returns the next function may begin.
 fn locate_caller(addr: u32, symbols: &SymbolTable) -> Option<Location> {
     let call = symbols.locate(addr.wrapping_sub(2))?;
     Some(Location {
@@ -137,7 +137,7 @@ fn locate_caller(addr: u32, symbols: &SymbolTable) -> Option<Location> {
     })
 }
 
-/// Whether `addr` lies behind a call instruction in a function of the firmware.
+/// True if `addr` follows a call instruction in a function of the firmware.
 fn is_return_address(addr: u32, mem: &mut dyn GuestMemory, symbols: &SymbolTable) -> bool {
     if addr & 1 != 0 || addr < 4 || !symbols.is_code(addr - 2) {
         return false;

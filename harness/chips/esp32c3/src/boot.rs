@@ -1,9 +1,9 @@
-//! The application in flash, and what the boot ROM and the second-stage bootloader do with it.
+//! The application in flash, and its start by the boot ROM and the second-stage bootloader.
 //!
-//! Neither is executed. An ELF is laid out in flash as the vendor's tools lay it out (ESP-IDF programming guide,
-//! "App Image Format"), and booting reads that image back: segments for RAM are copied, segments for the flash
-//! windows are mapped page by page. So what firmware reads of its own image is really there, and an image that was
-//! damaged in flash does not boot.
+//! Neither of them is executed. An ELF is laid out in flash as the vendor's tools do it (ESP-IDF programming
+//! guide, "App Image Format"). Booting reads that image back: segments for RAM are copied, segments for the
+//! flash windows are mapped page by page. So the firmware can read its own image in flash, and an image that
+//! was damaged in flash does not boot.
 
 mod choice;
 pub(crate) mod image;
@@ -17,7 +17,7 @@ use crate::rom::nor::{NorError, NorFlash};
 pub(crate) use choice::choose;
 use image::{CHECKSUM_SEED, CHIP_ID, IMAGE_HEADER, IMAGE_MAGIC, Image, MAX_SEGMENTS, SEGMENT_HEADER};
 
-/// Why an application cannot be put into flash, or does not boot from there.
+/// Reason why an application cannot be written to flash, or does not boot from there.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BootError {
     /// The image is larger than its partition.
@@ -36,29 +36,29 @@ pub enum BootError {
     /// Two segments claim the same page of a flash window with different contents.
     #[error("segments overlap at {addr:#010x}")]
     Overlap {
-        /// Guest address.
+        /// Guest address of the page.
         addr: u32,
     },
     /// The flash is smaller than the application needs.
     #[error("the flash is too small")]
     Flash(#[from] NorError),
-    /// What lies at the application's place is no image.
+    /// There is no image at the application's offset.
     #[error("no application image at {offset:#x} in flash")]
     NoImage {
         /// Offset in flash.
         offset: u32,
     },
-    /// There is no partition table where the bootloader looks for it.
+    /// There is no partition table at the bootloader's offset for it.
     #[error(
         "no partition table at {offset:#x} in flash: the first entry's magic is {magic:#06x}, not 0x50aa"
     )]
     NoTable {
-        /// Offset in flash.
+        /// Offset of the table in flash.
         offset: u32,
-        /// What stands there.
+        /// The first two bytes at that offset.
         magic: u16,
     },
-    /// The partition table has no place for an application.
+    /// The partition table has no partition for an application.
     #[error("the partition table has no application partition")]
     NoAppPartition,
     /// The image is for another chip.
@@ -70,7 +70,7 @@ pub enum BootError {
     /// The image ends outside the flash.
     #[error("the image at {offset:#x} in flash ends outside of it")]
     Truncated {
-        /// Offset in flash.
+        /// Offset of the image in flash.
         offset: u32,
     },
     /// The checksum over the segments is wrong.
@@ -79,23 +79,23 @@ pub enum BootError {
          {calculated:#04x}"
     )]
     Checksum {
-        /// Offset in flash.
+        /// Offset of the image in flash.
         offset: u32,
-        /// What the data give.
+        /// Checksum calculated from the data of the segments.
         calculated: u8,
-        /// What the image says.
+        /// Checksum stored in the image.
         stored: u8,
     },
     /// The SHA-256 at the end of the image is wrong.
     #[error("the image at {offset:#x} in flash is damaged: its SHA-256 is not that of the data")]
     Hash {
-        /// Offset in flash.
+        /// Offset of the image in flash.
         offset: u32,
     },
-    /// A segment lies where the chip has no memory.
+    /// A segment has an address at which the chip has no memory.
     #[error("a segment lies at {addr:#010x}, where there is no memory")]
     NoMemory {
-        /// Guest address.
+        /// Guest address of the segment.
         addr: u32,
     },
 }
@@ -124,7 +124,7 @@ pub(crate) fn install(firmware: &Firmware, flash: &mut NorFlash) -> Result<(), B
     Ok(())
 }
 
-/// The image: header, segments, checksum.
+/// Builds the image: header, segments, checksum.
 fn build_image(firmware: &Firmware) -> Result<Vec<u8>, BootError> {
     let loaded = |flash: bool| {
         firmware
@@ -148,8 +148,8 @@ fn build_image(firmware: &Firmware) -> Result<Vec<u8>, BootError> {
         count += 1;
     };
     for (addr, data) in &mapped {
-        // A mapped segment lies in flash as it lies in its page. What is missing before it is a segment for address
-        // 0, which the bootloader skips.
+        // A mapped segment has the same offset within a page in flash and in the window. The gap before it is
+        // filled by a segment for address 0, which the bootloader skips.
         let here = image.len() + SEGMENT_HEADER;
         let gap = (*addr as usize).wrapping_sub(here) % MMU_PAGE as usize;
         if gap != 0 {
@@ -206,7 +206,8 @@ fn merge_pages(mut segments: Vec<(u32, Vec<u8>)>) -> Result<Vec<(u32, Vec<u8>)>,
 
 /// Copies and maps the application that the bootloader would choose. Returns its entry point.
 ///
-/// With `bare` a flash without a partition table has its application where the first one usually lies.
+/// With `bare`, if there is no partition table, the application is at the offset of the usual first
+/// partition.
 pub(crate) fn load(bus: &mut SystemBus, bare: bool) -> Result<u32, BootError> {
     let image = choose(&bus.flash, bare).map_err(|failure| failure.error)?;
     start(bus, &image)

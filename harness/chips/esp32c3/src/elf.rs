@@ -9,20 +9,20 @@ use object::read::elf::{FileHeader, ProgramHeader, SectionHeader, Sym};
 
 use crate::symbols::{Symbol, SymbolTable};
 
-/// An ELF larger than this, decompressed, is refused.
+/// Greatest size of an ELF, decompressed, bytes; larger ones are refused.
 const MAX_SIZE: u64 = 256 << 20;
 /// `ESP_APP_DESC_MAGIC_WORD` of ESP-IDF's `esp_app_desc.h`.
 const APP_DESCRIPTION_MAGIC: u32 = 0xABCD_5432;
 /// First byte of an ESP application image (ESP-IDF `esp_app_format.h`, `ESP_IMAGE_HEADER_MAGIC`).
 const ESP_IMAGE_MAGIC: u8 = 0xE9;
 
-/// Why a file is not a firmware for this chip.
+/// Reason why a file is not a firmware for this chip.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ElfError {
     /// Neither ELF nor gzip.
     #[error("not an ELF file")]
     NotElf,
-    /// An application image as it is flashed; it has no symbols.
+    /// An application image (.bin), as it is written to flash; it has no symbols.
     #[error(
         "this is an application image (.bin), which has no symbols: give the ELF file that it was made from"
     )]
@@ -30,7 +30,7 @@ pub enum ElfError {
     /// The gzip stream is damaged.
     #[error("cannot decompress: {0}")]
     Gzip(String),
-    /// Decompressed, it is larger than any firmware.
+    /// The decompressed file is larger than any firmware.
     #[error("larger than {} MiB", MAX_SIZE >> 20)]
     TooLarge,
     /// Part of the file is missing.
@@ -38,9 +38,9 @@ pub enum ElfError {
     Truncated {
         /// The part that is missing.
         what: &'static str,
-        /// Where it ends.
+        /// Length that the file needs to contain it, bytes.
         needs: u64,
-        /// Length of the file.
+        /// Length of the file, bytes.
         has: u64,
     },
     /// The ELF structures contradict each other.
@@ -49,24 +49,24 @@ pub enum ElfError {
     /// A 64-bit ELF, such as a host program.
     #[error("a 64-bit ELF file, not a firmware for the ESP32-C3 (32-bit RISC-V)")]
     Is64Bit,
-    /// Another instruction set.
+    /// An ELF for another instruction set.
     #[error("built for {machine}, not for the ESP32-C3 (32-bit RISC-V)")]
     OtherMachine {
-        /// The machine by name.
+        /// Name of the instruction set.
         machine: String,
     },
     /// RISC-V, but linked for addresses that this chip does not have.
     #[error("linked for {chip}, not for the ESP32-C3: a segment lies at {addr:#010x}")]
     OtherChip {
-        /// The chip that has such addresses.
+        /// Name of the chip that has such addresses.
         chip: &'static str,
         /// Address of the segment.
         addr: u32,
     },
-    /// An object file or a shared library.
+    /// An ELF without loadable segments: an object file or a shared library.
     #[error("not an executable: it has no segments to load")]
     NothingToLoad,
-    /// No symbol table.
+    /// An ELF without a symbol table.
     #[error(
         "stripped: without its symbol table the WiFi driver's functions cannot be found; build without \
          `strip` (`debug = 0` is fine)"
@@ -74,25 +74,25 @@ pub enum ElfError {
     Stripped,
 }
 
-/// Bytes to put into the guest's memory.
+/// Bytes to be loaded into the guest's memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Segment {
-    /// Guest address.
+    /// Guest address of the first byte.
     pub addr: u32,
     /// Contents from the file.
     pub data: Vec<u8>,
-    /// Size in memory, bytes; what `data` does not fill is zero.
+    /// Size in memory, bytes; the part after `data` is zero.
     pub mem_size: u32,
 }
 
-/// What a firmware says about itself (ESP-IDF's `esp_app_desc_t`).
+/// Application descriptor of a firmware (ESP-IDF's `esp_app_desc_t`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AppDescription {
-    /// Project name.
+    /// Name of the project.
     pub project: String,
-    /// Version.
+    /// Version of the firmware.
     pub version: String,
-    /// Version of ESP-IDF, or the tool that stands in for it.
+    /// Version of ESP-IDF, or name of the tool that made the image.
     pub idf_version: String,
     /// Build date and time as text.
     pub built: String,
@@ -100,14 +100,14 @@ pub struct AppDescription {
     pub elf_sha256: [u8; 32],
 }
 
-/// A firmware, ready to be put into a chip. Cheap to clone.
+/// A firmware that can be loaded into a chip. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Firmware {
-    /// First instruction.
+    /// Guest address of the first instruction.
     pub entry: u32,
     /// Segments with contents in file order, those without contents too.
     pub segments: Arc<[Segment]>,
-    /// Names.
+    /// Functions and objects by address and by name.
     pub symbols: Arc<SymbolTable>,
     /// The application descriptor, if there is one.
     pub app: Option<AppDescription>,
@@ -137,7 +137,7 @@ impl Firmware {
         })
     }
 
-    /// A firmware of which nothing is known: for a chip whose flash holds an application without its ELF.
+    /// A firmware without any content or symbol: for a chip whose flash holds an application without its ELF.
     pub(crate) fn unknown() -> Firmware {
         Firmware {
             entry: 0,
@@ -147,7 +147,7 @@ impl Firmware {
         }
     }
 
-    /// Whether the vendor's WiFi driver is linked in.
+    /// True if the vendor's WiFi driver is linked in.
     pub fn has_wifi_driver(&self) -> bool {
         self.symbols.find("esp_wifi_init_internal").is_some()
     }
@@ -170,7 +170,7 @@ fn gunzip(file: &[u8]) -> Result<Vec<u8>, ElfError> {
     }
 }
 
-/// Magic, class, byte order and machine, which decide what the rest means.
+/// Checks magic, class, byte order and machine, which the rest of the parser relies on.
 fn check_identity(data: &[u8]) -> Result<(), ElfError> {
     if data.first() == Some(&ESP_IMAGE_MAGIC) {
         return Err(ElfError::EspImage);
@@ -207,7 +207,7 @@ fn need(what: &'static str, needs: u64, data: &[u8]) -> Result<(), ElfError> {
     }
 }
 
-/// Both header tables and what they point to lie inside the file.
+/// Checks that both header tables and the ranges they refer to lie inside the file.
 fn check_extent(header: &elf::FileHeader32<LittleEndian>, data: &[u8]) -> Result<(), ElfError> {
     let le = LittleEndian;
     let table = |offset: u32, count: u16, size: u16| u64::from(offset) + u64::from(count) * u64::from(size);
@@ -314,7 +314,7 @@ fn read_symbols(header: &elf::FileHeader32<LittleEndian>, data: &[u8]) -> Result
             continue;
         }
         let name = table.symbol_name(le, symbol).map_err(damaged)?;
-        // Mapping symbols ($x, $d) and compiler-local labels say nothing to a reader.
+        // Mapping symbols ($x, $d) and compiler-local labels are of no use in a backtrace.
         if name.is_empty() || name.starts_with(b"$") || name.starts_with(b".L") {
             continue;
         }
@@ -338,7 +338,7 @@ fn is_code_address(addr: u32) -> bool {
     MAP[1].contains(&addr) || MAP[3].contains(&addr)
 }
 
-/// By symbol, or at the start of flash data, where ESP-IDF puts it.
+/// Finds the descriptor by symbol, or at the start of flash data, where ESP-IDF puts it.
 fn find_app_description(segments: &[Segment], symbols: &SymbolTable) -> Option<AppDescription> {
     let named = ["esp_app_desc", "ESP_APP_DESC"]
         .iter()

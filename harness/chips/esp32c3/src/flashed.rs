@@ -1,4 +1,4 @@
-//! What lies in flash, seen from outside: which application, and whether an ELF belongs to it.
+//! Examination of the flash's contents: the application that would boot, and whether an ELF belongs to it.
 
 use crate::boot;
 use crate::boot::image::Image;
@@ -8,15 +8,15 @@ use crate::rom::nor::NorFlash;
 /// Size of `esp_app_desc_t`, which tools fill in when they make an image.
 const DESCRIPTION: usize = 256;
 
-/// The application that would boot.
+/// The application in flash that would boot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FlashedApp {
-    /// Where its image lies in flash.
+    /// Offset of its image in flash.
     pub offset: u32,
-    /// First instruction.
+    /// Guest address of its first instruction.
     pub entry: u32,
-    /// What it says of itself; its hash is that of the ELF file if the tool that made the image filled it in, else
-    /// zeros.
+    /// Its application descriptor; the hash in it is that of the ELF file if the tool that made the image has
+    /// stored it, else zeros.
     pub description: Option<AppDescription>,
 }
 
@@ -35,7 +35,7 @@ fn app_image(flash: &NorFlash) -> Result<Image, crate::BootError> {
     boot::choose(flash, true).map_err(|failure| failure.error)
 }
 
-/// The descriptor is the first thing in the first segment for flash data. Its guest address, and what is there.
+/// Guest address and bytes of the descriptor, which is at the start of the first segment for flash data.
 fn description_of<'a>(image: &Image, cells: &'a [u8]) -> Option<(u32, &'a [u8])> {
     let segment = image
         .segments
@@ -45,9 +45,9 @@ fn description_of<'a>(image: &Image, cells: &'a [u8]) -> Option<(u32, &'a [u8])>
 }
 
 impl Firmware {
-    /// Whether the application in flash was made from this ELF: every byte that the ELF loads is in the image at the
-    /// same guest address. The application descriptor may differ, tools write to it; so may what an image puts between
-    /// the ELF's segments.
+    /// True if the application in flash was made from this ELF: every byte that the ELF loads is in the image
+    /// at the same guest address. Two differences are allowed: the application descriptor, which tools
+    /// modify, and bytes that an image has between the ELF's segments.
     pub fn matches(&self, flash: &NorFlash) -> bool {
         let Ok(image) = app_image(flash) else {
             return false;

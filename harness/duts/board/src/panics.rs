@@ -1,20 +1,20 @@
-//! Finds panics in what the console shows.
+//! Detection of panics in the console's output.
 
 use std::sync::Arc;
 
 use esp32c3::symbols::SymbolTable;
 
-/// Lines that a panic may have; afterwards it is taken as it is.
+/// Greatest number of lines of a panic; after it the panic is reported as it is.
 const MOST_LINES: usize = 80;
 
-/// A panic that was printed.
+/// A panic in the console's output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Panic {
     pub message: String,
     pub backtrace: Vec<String>,
 }
 
-/// Reads line by line.
+/// Parses the console's output line by line.
 #[derive(Default)]
 pub(crate) struct PanicReader {
     symbols: Option<Arc<SymbolTable>>,
@@ -33,12 +33,12 @@ impl PanicReader {
         PanicReader { symbols, open: None }
     }
 
-    /// Whether a panic has begun and may go on.
+    /// True if a panic has begun and more lines of it may follow.
     pub(crate) fn is_open(&self) -> bool {
         self.open.is_some()
     }
 
-    /// Reads a line without its end. A panic comes out once its last line is known.
+    /// Takes a line without its end. Returns a panic when its last line is known.
     pub(crate) fn line(&mut self, line: &str) -> Option<Panic> {
         let Some(open) = &mut self.open else {
             self.begin(line);
@@ -76,7 +76,7 @@ impl PanicReader {
         panic
     }
 
-    /// Takes the panic as far as it was printed: nothing followed.
+    /// Ends the current panic, because no more lines of it follow, and returns it.
     pub(crate) fn finish(&mut self) -> Option<Panic> {
         let open = self.open.take()?;
         let frame = |(n, addr): (usize, &u32)| {
@@ -95,7 +95,7 @@ impl PanicReader {
     }
 
     fn begin(&mut self, line: &str) {
-        // esp-backtrace and ESP-IDF.
+        // First lines of a panic by esp-backtrace and by ESP-IDF.
         let guru = line.contains("Guru Meditation Error");
         if guru || line.contains("====================== PANIC ======================") {
             self.open = Some(Open {
@@ -112,7 +112,7 @@ impl PanicReader {
     }
 }
 
-/// A line that is one address: `0x42001234`.
+/// Parses a line that is one address: `0x42001234`.
 fn address(text: &str) -> Option<u32> {
     u32::from_str_radix(text.strip_prefix("0x")?, 16).ok()
 }

@@ -1,4 +1,4 @@
-//! Requests and sessions.
+//! Tests of expectations on requests and sessions.
 
 use crate::run::{MIN, SEC, fails, fault, holds, judge, request, request_with};
 use vocabulary::{Endpoint, FaultState};
@@ -54,7 +54,7 @@ fn the_device_lives_again_after_the_last_fault() {
     let alive = |ns| request(ns, Endpoint::Commands, 200);
     let ended = |ns| fault(ns, FaultState::Ended);
     holds(e, &[ended(10 * MIN), alive(12 * MIN)]);
-    // Only the last fault counts, and only what comes after it.
+    // The last fault counts, and only requests after it.
     holds(
         e,
         &[ended(10 * MIN), alive(20 * MIN), ended(30 * MIN), alive(31 * MIN)],

@@ -1,4 +1,4 @@
-//! Times between events.
+//! Tests of expectations on the time between events.
 
 use crate::run::{MIN, SEC, fails, holds, judge, lost, request, serial};
 use expect::Checker;
@@ -37,7 +37,7 @@ fn an_interval_is_exact_to_the_nanosecond() {
         ),
     );
     fails(e, &[], &format!("{awaited}; #1 request renew-session never came"));
-    // Without `nth` the second moment is the first one after the first.
+    // Without `nth` the second moment is the first such event after the first moment.
     let e = "interval: {from: {wifi: lost}, to: {serial: back}, max: 5s}";
     holds(
         e,

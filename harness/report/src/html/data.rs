@@ -180,7 +180,8 @@ pub(super) fn of(run: &Run) -> Data<'_> {
                 if *port == SerialPort::UsbSerialJtag {
                     data.usb.push(data.serial.len() / 2);
                 }
-                data.serial.extend([at.saturating_sub(last_line), strings.put(text) as u64]);
+                data.serial
+                    .extend([at.saturating_sub(last_line), strings.put(text) as u64]);
                 last_line = at;
             }
             Kind::Frame { direction, .. } => {
@@ -363,6 +364,7 @@ fn mark<'a>(event: &'a Event, data: &mut Data<'a>, strings: &mut Strings) -> Opt
             ('g', 0, 0, text(&all))
         }
         Kind::Unmodelled(access) => ('u', 0, 0, text(&access_text(access))),
+        Kind::Exited { code, signal } => ('n', 0, 0, text(&crate::around::exit_text(*code, *signal))),
         Kind::Note { text: note } => ('n', 0, 0, text(note)),
         Kind::SerialInput { text: typed } => ('i', 0, 0, text(typed)),
         Kind::Step { index, state } => {

@@ -1,20 +1,20 @@
-//! Which application the second-stage bootloader starts, and what it says when there is none.
+//! The bootloader's choice of an application, and its log lines when there is none.
 
 use super::BootError;
 use super::image::Image;
 use super::partitions::{AppKind, app_place, boot_order};
 use crate::rom::nor::NorFlash;
 
-/// No application boots.
+/// Reason why no application boots.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
-    /// What is wrong with the partition that should have booted.
+    /// The error of the partition that the bootloader tries first.
     pub(crate) error: BootError,
-    /// What the bootloader of ESP-IDF logs as errors: tag and text, without line ends.
+    /// Error lines in the log of ESP-IDF's bootloader: tag and text, without line ends.
     pub(crate) log: Vec<String>,
 }
 
-/// The image that the bootloader starts. With `bare` a flash without a partition table is good enough.
+/// Chooses the image that the bootloader starts. With `bare` the flash needs no partition table.
 pub(crate) fn choose(flash: &NorFlash, bare: bool) -> Result<Image, Failure> {
     let order = match boot_order(flash) {
         Ok(order) => order,

@@ -10,41 +10,41 @@ use super::{BootError, word};
 pub(crate) const IMAGE_MAGIC: u8 = 0xE9;
 pub(crate) const IMAGE_HEADER: usize = 24;
 pub(crate) const SEGMENT_HEADER: usize = 8;
-/// `ESP_CHIP_ID_ESP32C3`.
+/// Chip id of the ESP32-C3 in an image header (`ESP_CHIP_ID_ESP32C3`).
 pub(crate) const CHIP_ID: u8 = 5;
 pub(crate) const MAX_SEGMENTS: usize = 16;
 pub(crate) const CHECKSUM_SEED: u8 = 0xEF;
-/// `hash_appended` in the header.
+/// Offset of `hash_appended` in the header.
 const HASH_APPENDED: usize = 23;
 const HASH: usize = 32;
 
 /// A segment of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ImageSegment {
-    /// Where it goes, 0 for padding.
+    /// Guest address of its data, 0 for padding.
     pub(crate) addr: u32,
-    /// Where its data lie in flash.
+    /// Offset of its data in flash.
     pub(crate) offset: u32,
     /// Length of its data, bytes.
     pub(crate) size: u32,
 }
 
 impl ImageSegment {
-    /// Its data.
+    /// Data of the segment, as a part of the flash's `cells`.
     pub(crate) fn bytes<'a>(&self, cells: &'a [u8]) -> &'a [u8] {
         &cells[self.offset as usize..][..self.size as usize]
     }
 }
 
-/// An image whose parts lie inside the flash.
+/// An image that lies completely inside the flash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Image {
-    /// Where it lies in flash.
+    /// Offset of the image in flash.
     pub(crate) offset: u32,
-    /// First instruction.
+    /// Guest address of its first instruction.
     pub(crate) entry: u32,
     pub(crate) segments: Vec<ImageSegment>,
-    /// What the data of the segments give, and what the image says.
+    /// Checksum calculated from the segments' data, and checksum stored in the image.
     pub(crate) checksums: (u8, u8),
     /// End of the padded image, where a hash may follow.
     end: usize,
@@ -52,7 +52,7 @@ pub(crate) struct Image {
 }
 
 impl Image {
-    /// Reads the structure of the image at `offset`; says nothing yet about its checksums.
+    /// Reads the structure of the image at `offset`, without checking its checksums.
     pub(crate) fn read(cells: &[u8], offset: u32) -> Result<Image, BootError> {
         let truncated = || BootError::Truncated { offset };
         let base = offset as usize;
@@ -114,14 +114,14 @@ impl Image {
         Ok(image)
     }
 
-    /// The SHA-256 of the padded image, and what stands after it. `None` if it ends outside the flash.
+    /// The SHA-256 of the padded image, and the bytes stored after it. `None` if it ends outside the flash.
     pub(crate) fn hashes(&self, cells: &[u8]) -> Option<([u8; HASH], [u8; HASH])> {
         let stored = cells.get(self.end..self.end + HASH)?.try_into().ok()?;
         let calculated = Sha256::digest(&cells[self.offset as usize..self.end]);
         Some((calculated.into(), stored))
     }
 
-    /// The byte at guest address `addr`, and all that follow it in its segment.
+    /// The rest of a segment from guest address `addr` on.
     pub(crate) fn at<'a>(&self, cells: &'a [u8], addr: u32) -> Option<&'a [u8]> {
         self.segments.iter().find_map(|s| {
             let start = addr.checked_sub(s.addr).filter(|n| s.addr != 0 && *n < s.size)?;

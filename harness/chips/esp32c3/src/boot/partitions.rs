@@ -4,12 +4,12 @@
 use super::{BootError, word};
 use crate::rom::nor::NorFlash;
 
-/// Where the partition table lies in flash.
+/// Offset of the partition table in flash.
 const TABLE: usize = 0x8000;
 const TABLE_SIZE: usize = 0xC00;
 const ENTRY: usize = 32;
 const MAGIC: u16 = 0x50AA;
-/// Where the application lies if there is no partition table.
+/// Offset of the application if there is no partition table.
 const DEFAULT_APP: u32 = 0x1_0000;
 
 const TYPE_APP: u8 = 0;
@@ -29,7 +29,7 @@ pub(super) struct AppPlace {
     pub(super) size: u32,
 }
 
-/// What the bootloader calls it.
+/// Type of an application partition, as the bootloader names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AppKind {
     Factory,
@@ -37,7 +37,7 @@ pub(super) enum AppKind {
     Test,
 }
 
-/// The application partitions of the table, and where `otadata` lies.
+/// The application partitions of the table, and the offset of `otadata`.
 #[derive(Debug, Default)]
 struct Table {
     factory: Option<AppPlace>,
@@ -56,7 +56,7 @@ fn read(flash: &NorFlash) -> Result<Table, BootError> {
                 let offset = TABLE as u32;
                 return Err(BootError::NoTable { offset, magic });
             }
-            // The MD5 of the table or erased flash: its end.
+            // The MD5 of the table or erased flash ends the table.
             break;
         }
         let (offset, size) = (word(&entry[4..]), word(&entry[8..]));
@@ -64,7 +64,7 @@ fn read(flash: &NorFlash) -> Result<Table, BootError> {
         match (entry[2], entry[3]) {
             (TYPE_APP, APP_FACTORY) => table.factory = Some(place(AppKind::Factory)),
             (TYPE_APP, APP_TEST) => table.test = Some(place(AppKind::Test)),
-            // Slots count in the order of the table.
+            // Slots are numbered by their order in the table.
             (TYPE_APP, slot @ APP_OTA_0..APP_TEST) => {
                 table.ota.push(place(AppKind::Ota(slot - APP_OTA_0)));
             }
@@ -102,7 +102,7 @@ pub(super) fn boot_order(flash: &NorFlash) -> Result<Vec<AppPlace>, BootError> {
     }
 }
 
-/// The application partition that boots, or the place that it has without a table.
+/// The application partition that boots first, or its usual place if there is no table.
 pub(super) fn app_place(flash: &NorFlash) -> AppPlace {
     match boot_order(flash) {
         Ok(order) => order[0],

@@ -5,7 +5,7 @@
 
 use crate::rom::call::{Call, Fault, Reply, Served};
 
-/// The function at `addr`, if it is one of these.
+/// Carries out the function at `addr` if it is one of these.
 pub(crate) fn serve(addr: u32, call: &mut Call<'_>) -> Option<Served> {
     Some(match addr & 0xFFF {
         0x614 => md5_init(call),
@@ -100,7 +100,7 @@ fn md5_final(call: &mut Call<'_>) -> Served {
 #[derive(Clone, Debug)]
 pub(crate) struct Md5 {
     state: [u32; 4],
-    /// Bytes that do not fill a block.
+    /// Input bytes that do not fill a block yet.
     pending: Vec<u8>,
     length: u64,
 }
@@ -146,10 +146,10 @@ fn md5_tail(filled: usize, bits: u64) -> Vec<u8> {
     tail
 }
 
-/// RFC 1321, 3.3.
+/// Initial state (RFC 1321, 3.3).
 const MD5_START: [u32; 4] = [0x6745_2301, 0xEFCD_AB89, 0x98BA_DCFE, 0x1032_5476];
 
-/// RFC 1321, 3.4.
+/// Processes one block of 64 bytes (RFC 1321, 3.4).
 fn md5_block(state: &mut [u32; 4], block: &[u8]) {
     const SHIFTS: [[u32; 4]; 4] = [[7, 12, 17, 22], [5, 9, 14, 20], [4, 11, 16, 23], [6, 10, 15, 21]];
     let word = |i: usize| u32::from_le_bytes(block[4 * i..4 * i + 4].try_into().expect("four bytes"));

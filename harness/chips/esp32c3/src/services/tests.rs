@@ -1,4 +1,4 @@
-//! The services as the run loop sees them, with a guest played by the test.
+//! The services through the interface of the run loop, with a guest simulated by the test.
 
 use std::time::Duration;
 
@@ -208,7 +208,7 @@ fn frames_arrive_in_the_guests_own_memory() {
     assert_eq!(guest.seen, [Seen::Malloc(200), Seen::Received(frame(200), HEAP)]);
     guest.call("esp_wifi_internal_free_rx_buffer", &[HEAP]);
     assert_eq!(guest.seen.last(), Some(&Seen::Free(HEAP)));
-    // Twice is the guest's mistake and reaches no allocator.
+    // Freeing a buffer twice is the guest's error and does not reach the allocator.
     guest.call("esp_wifi_internal_free_rx_buffer", &[HEAP]);
     assert_eq!(guest.seen.len(), 3);
     let report = ServiceEvent::ForeignBuffer {

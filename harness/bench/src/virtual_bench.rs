@@ -1,7 +1,7 @@
-//! Device, network and cloud wired together.
+//! The bench in virtual time: an emulated device, the air, the simulated network and the cloud.
 
-use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr};
 
 use dut::{Dut, DutError, Observation};
 use netsim::{
@@ -10,24 +10,27 @@ use netsim::{
 };
 use oceanremote::http::Connection;
 use oceanremote::{Cloud, Ending, Origin, Shared};
-use scenario::Action;
-use scenario::action::{DhcpFault, NtpFault};
+use scenario::action::DhcpFault;
+use scenario::{Action, DeviceAction, NetworkAction, RadioAction};
 use sim::Instant;
 use sim::air::{Reason, ToAir};
-use vocabulary::{Direction, Kind};
+use vocabulary::{Direction, Event, Kind};
 
-use crate::faults::{self, Do};
+use crate::faults::{self, Do, Sntp};
 use crate::hub::{AtTheCloud, SharedHub};
 use crate::portal::Portal;
-use crate::run::{RunError, Stage};
+use crate::run::{Bench, RunError};
 use crate::setup::SetupError;
 use crate::translate;
 
 /// How often network and cloud may answer each other within one moment before the bench calls itself stuck.
 const MOST_ROUNDS: usize = 10_000;
 
-/// A bench.
-pub(crate) struct Bench {
+/// Places where nobody listens that are remarked on, at most: a device that tries all ports is told of once.
+const MOST_UNHEARD: usize = 16;
+
+/// A bench in virtual time.
+pub(crate) struct VirtualBench {
     dut: Box<dyn Dut>,
     net: Netsim,
     net_config: NetConfig,
@@ -36,6 +39,8 @@ pub(crate) struct Bench {
     /// Connections that a captive portal has caught, while there is one.
     portals: BTreeMap<StreamId, Portal>,
     captive: bool,
+    /// Places where nobody listens that a remark has been made on, by protocol, address and port.
+    unheard: BTreeSet<(&'static str, Ipv4Addr, u16)>,
     /// Rules of the network that faults have set, by fault.
     rules: BTreeMap<usize, RuleId>,
     sntp_mode: SntpMode,
@@ -47,15 +52,15 @@ pub(crate) struct Bench {
     now: Instant,
 }
 
-impl Bench {
+impl VirtualBench {
     pub(crate) fn new(
         dut: Box<dyn Dut>,
         net_config: NetConfig,
         cloud: Cloud,
         hub: SharedHub,
         device: String,
-    ) -> Result<Bench, SetupError> {
-        Ok(Bench {
+    ) -> Result<VirtualBench, SetupError> {
+        Ok(VirtualBench {
             dut,
             net: Netsim::new(net_config.clone())?,
             ntp_offset_ns: net_config.ntp_offset_ns,
@@ -65,6 +70,7 @@ impl Bench {
             connections: BTreeMap::new(),
             portals: BTreeMap::new(),
             captive: false,
+            unheard: BTreeSet::new(),
             rules: BTreeMap::new(),
             hub,
             device,
@@ -156,6 +162,12 @@ impl Bench {
             if let Some(kind) = translate::net_note(&note, &self.net_config) {
                 hub.tell(at, kind);
             }
+            if let Some((place, text)) = translate::unheard(&note)
+                && self.unheard.len() < MOST_UNHEARD
+                && self.unheard.insert(place)
+            {
+                hub.tell(at, Kind::Note { text });
+            }
         }
         for frame in self.net.take_capture() {
             let direction = match frame.direction {
@@ -239,16 +251,18 @@ impl Bench {
     /// Does what the fault plan wants, and tells it so.
     fn act(&mut self, wanted: Do) -> Result<(), DutError> {
         let now = self.now;
-        let done = if wanted.is_for_the_cloud() {
-            wanted.at_the_cloud(now, &mut self.origin.borrow_mut().cloud, &self.device)
-        } else if matches!(
-            wanted.action,
-            Action::PowerCut(_) | Action::Reset(_) | Action::DrivePin(_) | Action::CorruptFlash(_)
-        ) {
-            self.act_on_device(&wanted)?;
-            Ok(())
-        } else {
-            self.act_on_network(&wanted)
+        let done = match &wanted.action {
+            Action::Service(action) => {
+                wanted.at_the_cloud(action, now, &mut self.origin.borrow_mut().cloud, &self.device)
+            }
+            Action::Device(action) => {
+                self.act_on_device(&wanted, action)?;
+                Ok(())
+            }
+            Action::Radio(action) => self.act_on_radio(&wanted, action),
+            Action::Network(action) => self.act_on_network(&wanted, action),
+            Action::Tls(_) => Err("`tls` is not done: the device of a bench speaks plain HTTP".to_owned()),
+            Action::Request(action) => Err(format!("`{}` strikes requests only", action.name())),
         };
         match done {
             Ok(()) => self.hub.borrow_mut().confirm(&wanted, now),
@@ -257,57 +271,65 @@ impl Bench {
         Ok(())
     }
 
-    fn act_on_device(&mut self, wanted: &Do) -> Result<(), DutError> {
-        match &wanted.action {
-            Action::PowerCut(cut) => match cut.flash_write_byte {
+    fn act_on_device(&mut self, wanted: &Do, action: &DeviceAction) -> Result<(), DutError> {
+        match action {
+            DeviceAction::PowerCut(cut) => match cut.flash_write_byte {
                 Some(byte) if wanted.on() => self.dut.cut_power_in_flash_write(Some(byte))?,
-                _ => {
+                Some(_) | None => {
                     let on = !wanted.on();
                     self.dut.set_power(on)?;
                     self.hub.borrow_mut().tell(self.now, Kind::Power { on });
                 }
             },
-            Action::Reset(reset) => self.dut.reset_by(reset.cause)?,
-            Action::DrivePin(pin) => self
+            DeviceAction::Reset(reset) => self.dut.reset_by(reset.cause)?,
+            DeviceAction::DrivePin(pin) => self
                 .dut
                 .set_pin(pin.gpio.value, wanted.value(pin.level.is_high()))?,
-            Action::CorruptFlash(flash) => {
+            DeviceAction::CorruptFlash(flash) => {
                 let bytes = flash.new_bytes().unwrap_or_default();
                 self.dut.write_flash(&flash.partition, flash.offset, &bytes)?;
             }
-            _ => {}
         }
         Ok(())
     }
 
-    fn act_on_network(&mut self, wanted: &Do) -> Result<(), String> {
+    fn act_on_radio(&mut self, wanted: &Do, action: &RadioAction) -> Result<(), String> {
         let (now, on) = (self.now, wanted.on());
         let config = &self.net_config;
-        let refused = |why: netsim::NetError| format!("`{}` failed: {why}", wanted.action.name());
-        match &wanted.action {
-            Action::AccessPointGone => self.net.set_access_point(now, !on),
-            Action::Deauthenticate(d) => self.net.deauthenticate(now, Reason(d.reason.value)),
-            Action::Rssi(dbm) => self
+        let refused = |why: netsim::NetError| format!("`{}` failed: {why}", action.name());
+        match action {
+            RadioAction::AccessPointGone => self.net.set_access_point(now, !on),
+            RadioAction::Deauthenticate(d) => self.net.deauthenticate(now, Reason(d.reason.value)),
+            RadioAction::Rssi(dbm) => self
                 .net
                 .set_rssi(wanted.value(dbm.value).unwrap_or(config.ap.rssi_dbm)),
-            Action::WrongPassword(password) => {
+            RadioAction::WrongPassword(password) => {
                 let password = wanted
                     .value(&password.value)
                     .unwrap_or(&config.ap.password)
                     .clone();
                 self.net.set_password(password).map_err(refused)?;
             }
-            Action::Hidden => self.net.set_hidden(on || config.ap.hidden),
-            Action::Channel(channel) => {
+            RadioAction::Hidden => self.net.set_hidden(on || config.ap.hidden),
+            RadioAction::Channel(channel) => {
                 self.net
                     .set_channel(wanted.value(channel.value).unwrap_or(config.ap.channel))
                     .map_err(refused)?;
             }
-            Action::Link(fault) => {
+        }
+        Ok(())
+    }
+
+    fn act_on_network(&mut self, wanted: &Do, action: &NetworkAction) -> Result<(), String> {
+        let on = wanted.on();
+        let config = &self.net_config;
+        let refused = |why: netsim::NetError| format!("`{}` failed: {why}", action.name());
+        match action {
+            NetworkAction::Link(fault) => {
                 let impairment = faults::impairment(fault, config);
                 self.rule(wanted, |net| net.impair(impairment)).map_err(refused)?;
             }
-            Action::Blackhole(only) => {
+            NetworkAction::Blackhole(only) => {
                 let mut filter = faults::filter(only, config);
                 if filter == Filter::default() {
                     filter.protocol = Some(Protocol::Tcp);
@@ -319,36 +341,35 @@ impl Bench {
                 };
                 self.rule(wanted, |net| net.impair(impairment)).map_err(refused)?;
             }
-            Action::Refuse(only) => {
+            NetworkAction::Refuse(only) => {
                 let filter = faults::filter(only, config);
                 self.rule(wanted, |net| Ok(net.refuse(filter))).map_err(refused)?;
             }
-            Action::Dhcp(DhcpFault::Silent) => self
+            NetworkAction::Dhcp(DhcpFault::Silent) => self
                 .net
                 .set_dhcp(wanted.value(DhcpMode::Silent).unwrap_or_default()),
-            Action::Dhcp(DhcpFault::Nak) => {
+            NetworkAction::Dhcp(DhcpFault::Nak) => {
                 self.net.set_dhcp(wanted.value(DhcpMode::Nak).unwrap_or_default())
             }
-            Action::Dhcp(DhcpFault::AddressConflict) => self.net.set_address_conflict(on),
-            Action::Dhcp(DhcpFault::Lease(time)) => {
+            NetworkAction::Dhcp(DhcpFault::AddressConflict) => self.net.set_address_conflict(on),
+            NetworkAction::Dhcp(DhcpFault::Lease(time)) => {
                 let s = u32::try_from(time.duration().as_secs()).unwrap_or(u32::MAX);
                 self.net
                     .set_lease_time(wanted.value(s).unwrap_or(config.lease_time_s));
             }
-            Action::Dns(fault) => {
+            NetworkAction::Dns(fault) => {
                 let (mode, delay) = wanted.value(faults::dns(fault)).unwrap_or_default();
                 self.net.set_dns(mode, delay);
             }
-            Action::CaptivePortal => self.captive_portal(on),
-            Action::NtpClock(error) => self.sntp_clock(wanted.value(error.offset.0)),
-            Action::Ntp(NtpFault::Offset(offset)) => self.sntp_clock(wanted.value(offset.0)),
-            Action::Ntp(fault) => {
-                self.sntp_mode = faults::sntp(fault)
-                    .and_then(|mode| wanted.value(mode))
-                    .unwrap_or_default();
-                self.net.set_sntp(self.sntp_mode, self.ntp_offset_ns);
-            }
-            other => return Err(format!("`{}` is not done to the network", other.name())),
+            NetworkAction::CaptivePortal => self.captive_portal(on),
+            NetworkAction::NtpClock(error) => self.sntp_clock(wanted.value(error.offset.0)),
+            NetworkAction::Ntp(fault) => match faults::sntp(fault) {
+                Sntp::Clock(offset_ns) => self.sntp_clock(wanted.value(offset_ns)),
+                Sntp::Mode(mode) => {
+                    self.sntp_mode = wanted.value(mode).unwrap_or_default();
+                    self.net.set_sntp(self.sntp_mode, self.ntp_offset_ns);
+                }
+            },
         }
         Ok(())
     }
@@ -378,6 +399,7 @@ impl Bench {
     /// The portal comes between the device and the world, or goes: no connection survives that.
     fn captive_portal(&mut self, on: bool) {
         self.captive = on;
+        self.net.set_listening_everywhere(on);
         let mode = if on {
             netsim::DnsMode::Address(self.net_config.gateway_ip)
         } else {
@@ -395,7 +417,7 @@ impl Bench {
     }
 }
 
-impl Stage for Bench {
+impl Bench for VirtualBench {
     /// Lets the device run until `until` at most, and lets the others follow. Afterwards the time is that of
     /// the device, which may have stopped early to be heard.
     fn turn(&mut self, until: Instant) -> Result<Instant, RunError> {
@@ -407,8 +429,20 @@ impl Stage for Bench {
         Ok(self.now)
     }
 
-    fn dut(&mut self) -> &mut dyn Dut {
+    fn device(&mut self) -> &mut dyn Dut {
         self.dut.as_mut()
+    }
+
+    fn tell(&mut self, at: Instant, kind: Kind) {
+        self.hub.borrow_mut().tell(at, kind);
+    }
+
+    fn take_events(&mut self) -> Vec<Event> {
+        self.hub.borrow_mut().take_events()
+    }
+
+    fn never_fired(&self) -> Vec<String> {
+        self.hub.borrow().never_fired()
     }
 
     fn take_frames(&mut self) -> Vec<CapturedFrame> {
