@@ -75,7 +75,7 @@ fn a_window_may_hang_on_events() {
     fails(
         e,
         &[serial(1, "back\n")],
-        "awaited serial \"back\" at least 1 times after WiFi lost, before WiFi lost; WiFi lost, after which it was \
+        "awaited serial \"back\" at least 1 times after WiFi lost, before WiFi lost with reason 8; WiFi lost, after which it was \
          awaited, never came",
     );
     let judged = judge(e, &[lost(MIN, 200), lost(2 * MIN, 8), serial(3 * MIN, "back\n")]);

@@ -32,7 +32,8 @@ fn an_interval_is_exact_to_the_nanosecond() {
         e,
         &[renew(45 * MIN)],
         &format!(
-            "{awaited}; #1 request renew-session came at 0:45:00.000, #2 request renew-session never came"
+            "{awaited}; #1 request renew-session came at 0:45:00.000, #2 request renew-session never came (it came \
+             once, at 0:45:00.000)"
         ),
     );
     fails(e, &[], &format!("{awaited}; #1 request renew-session never came"));
