@@ -43,7 +43,7 @@ fn reach(
     let at = Instant::from_secs(at);
     plan.observe(&Event {
         at,
-        kind: translate::exchange(phase, x),
+        kind: crate::events::exchange(phase, x),
     });
     plan.strike(at, phase, x, &cloud())
 }
