@@ -328,6 +328,11 @@ impl<B: Stage> Run<'_, B> {
                 "strict: the firmware touched what the chip model does not implement, {unmodelled} times"
             ));
         }
+        if let Some(endless) = self.bench.dut().endless() {
+            self.record
+                .reasons
+                .push(format!("the firmware makes no progress: {endless}"));
+        }
         for (index, state) in self.steps.finish(now) {
             self.show(Event {
                 at: now,

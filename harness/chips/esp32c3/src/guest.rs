@@ -108,8 +108,6 @@ pub(crate) mod reg {
     pub(crate) const RA: usize = 1;
     /// Stack pointer.
     pub(crate) const SP: usize = 2;
-    /// Frame pointer.
-    pub(crate) const S0: usize = 8;
     /// First argument and result.
     pub(crate) const A0: usize = 10;
     /// Second argument and high half of a 64-bit result.

@@ -4,9 +4,6 @@
 //! ignored. Time is true time of the bench: a backend under virtual time jumps, one in wall time waits.
 
 mod emulator;
-mod flash;
-mod provisioning;
-mod token;
 
 use std::time::Duration;
 
@@ -15,8 +12,9 @@ use sim::air::{FromAir, ToAir};
 use vocabulary::{Access, ResetCause, SerialPort};
 
 pub use emulator::{Emulator, EmulatorConfig, EmulatorError, Image, ImageError};
-pub use flash::{FLASH_SIZE, FlashError, FlashImage, FlashPartition};
-pub use provisioning::{Provisioning, ProvisioningError};
+pub use image::{
+    FLASH_SIZE, FlashError, FlashImage, Partition as FlashPartition, Provisioning, ProvisioningError,
+};
 
 /// What a backend can do beyond running firmware and showing its console.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -188,6 +186,12 @@ pub trait Dut {
     /// and again while a run goes on; `waited` is the time since the device was started.
     fn not_running(&mut self, waited: Duration) -> Option<DutError> {
         let _ = waited;
+        None
+    }
+
+    /// The loop without progress that the guest is in, in a sentence: traps, resets, calls without end. `None` where there
+    /// is none, and from a backend that cannot see it.
+    fn endless(&self) -> Option<String> {
         None
     }
 

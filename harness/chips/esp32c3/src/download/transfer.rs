@@ -1,7 +1,7 @@
 //! What `FLASH_BEGIN`, `MEM_BEGIN` and `FLASH_DEFL_BEGIN` announce, and how far their data have come.
 
 use super::loader::error;
-use crate::boot::word;
+use image::app_image::word;
 
 /// Larger blocks do not fit into the ROM's buffer.
 const LONGEST_BLOCK: u32 = 0x1800;
