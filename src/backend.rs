@@ -1,24 +1,22 @@
-//! What carries a scenario out, behind one seam: a job knows nothing of how.
+//! What carries a scenario out. A job knows nothing of how.
 
-use bench::{Limits, Progress, RunError, RunRecord};
-use scenario::Scenario;
+use std::fmt;
+use std::str::FromStr;
+
+use bench::{Limits, Progress, RunEnd, RunError};
+use board::BoardFactory;
+use dut::{Clock, DutError, DutFactory, DutOptions, DutSource, Firmware};
+use emulator::EmulatorFactory;
+use process::ProcessFactory;
+use scenario::{Pace, Scenario};
 use vocabulary::Trouble;
 
-use crate::board_bench::BoardBench;
-use crate::error::with_causes;
+use crate::cli::RunArgs;
+use crate::error::{CliError, with_causes};
 use crate::firmware::Elf;
 
-/// What carries scenarios out.
-#[derive(Debug)]
-pub(crate) enum Backend {
-    /// The built-in chip, in virtual time.
-    Emulator,
-    /// A board, in wall time.
-    Board(Box<BoardBench>),
-    /// What a test wants to happen, from the last to the first.
-    #[cfg(test)]
-    Scripted(std::sync::Mutex<Vec<Result<RunRecord, Stop>>>),
-}
+/// The backends, one row each.
+const FACTORIES: [&dyn DutFactory; 3] = [&EmulatorFactory, &BoardFactory, &ProcessFactory];
 
 /// What is to be carried out.
 pub(crate) struct Task<'a> {
@@ -27,7 +25,7 @@ pub(crate) struct Task<'a> {
     pub(crate) limits: Limits,
 }
 
-/// Why there is no record of a run.
+/// Why there is no end of a run.
 #[derive(Debug)]
 pub(crate) enum Stop {
     /// The caller wanted it to end.
@@ -54,61 +52,233 @@ impl Stop {
     }
 }
 
-impl Backend {
+/// What carries scenarios out.
+pub(crate) trait Backend: fmt::Debug + Send + Sync {
     /// Its name in reports.
-    pub(crate) fn name(&self) -> &str {
-        match self {
-            Backend::Emulator => "emulator",
-            Backend::Board(bench) => bench.name(),
-            #[cfg(test)]
-            Backend::Scripted(_) => "board:scripted",
-        }
-    }
+    fn name(&self) -> &str;
 
-    /// By how much it divides the contract's intervals.
-    pub(crate) fn time_scale(&self) -> u32 {
-        match self {
-            Backend::Emulator => 1,
-            Backend::Board(bench) => bench.pace.scale,
-            #[cfg(test)]
-            Backend::Scripted(_) => 60,
-        }
-    }
+    /// How a scenario's schedule is divided on it; `None` in virtual time.
+    fn pace(&self) -> Option<Pace>;
 
     /// Whether it sees every frame, so that a capture can be kept.
-    pub(crate) fn captures(&self) -> bool {
-        match self {
-            Backend::Emulator => true,
-            Backend::Board(_) => false,
-            #[cfg(test)]
-            Backend::Scripted(_) => false,
-        }
-    }
-
-    /// Carries `task` out and tells `progress` of it while it goes on.
-    ///
-    /// # Errors
-    /// [`Stop`]: what the firmware does wrong is in the record.
-    pub(crate) fn carry_out(&self, task: &Task<'_>, progress: &mut dyn Progress) -> Result<RunRecord, Stop> {
-        match self {
-            #[cfg(test)]
-            Backend::Scripted(script) => script.lock().unwrap().pop().unwrap(),
-            Backend::Board(bench) => bench.carry_out(task, progress),
-            Backend::Emulator => {
-                let firmware = task.elf.for_emulator().map_err(|e| Stop::broken(&e))?;
-                bench::run(task.scenario, &firmware, task.limits, progress).map_err(|error| match error {
-                    RunError::Stopped => Stop::Interrupted,
-                    error => Stop::broken(&error),
-                })
-            }
-        }
-    }
+    fn captures(&self) -> bool;
 
     /// How many scenarios it carries out at the same time; `None`: as many as there are cores.
-    pub(crate) fn width(&self) -> Option<usize> {
-        match self {
-            Backend::Emulator => None,
-            _ => Some(1),
+    fn width(&self) -> Option<usize>;
+
+    /// Values that it knows and that are not to be shown, each with the name of what replaces it.
+    fn secrets(&self) -> Vec<(&'static str, String)>;
+
+    /// Checks a firmware, as far as that can be told before it runs.
+    ///
+    /// # Errors
+    /// When it is none for this backend.
+    fn check(&self, elf: &Elf) -> Result<(), CliError>;
+
+    /// Carries `task` out; what happens in it goes to `progress`.
+    ///
+    /// # Errors
+    /// [`Stop`]: what the firmware does wrong is in the verdict.
+    fn carry_out(&self, task: &Task<'_>, progress: &mut dyn Progress) -> Result<RunEnd, Stop>;
+}
+
+/// By how much `backend` divides the contract's intervals.
+pub(crate) fn time_scale(backend: &dyn Backend) -> u32 {
+    backend.pace().map_or(1, |pace| pace.scale)
+}
+
+/// The device that `--dut` names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DutName(String);
+
+impl fmt::Display for DutName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl DutName {
+    /// Whether it is the one that is meant when no other is named.
+    pub(crate) fn is_default(&self) -> bool {
+        self.0 == EmulatorFactory.scheme()
+    }
+}
+
+/// The factory of a name's scheme, and the rest of the name.
+fn factory(name: &str) -> Option<(&'static dyn DutFactory, Option<&str>)> {
+    let (scheme, rest) = match name.split_once(':') {
+        Some((scheme, rest)) => (scheme, Some(rest)),
+        None => (name, None),
+    };
+    let factory = FACTORIES.into_iter().find(|factory| factory.scheme() == scheme)?;
+    Some((factory, rest))
+}
+
+impl FromStr for DutName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<DutName, String> {
+        if factory(text).is_none() {
+            let forms: Vec<&str> = FACTORIES.iter().map(|factory| factory.form()).collect();
+            return Err(format!("expected {}", forms.join(", or ")));
         }
+        Ok(DutName(text.to_owned()))
+    }
+}
+
+/// The backend for what `--dut` names.
+///
+/// # Errors
+/// When there is no such device, or it has no use for an argument.
+pub(crate) fn open(args: &RunArgs) -> Result<Box<dyn Backend>, CliError> {
+    let (factory, name) = factory(&args.dut.0).ok_or(CliError::Usage("--dut names no device"))?;
+    let options = DutOptions {
+        boards: args.boards.clone(),
+    };
+    let source = factory.open(name, &options).map_err(CliError::Dut)?;
+    if source.clock() == Clock::Virtual && args.time_scale != 1 {
+        return Err(CliError::Usage(
+            "--time-scale is for devices in wall time: the emulator's time is virtual, and an hour takes it a moment",
+        ));
+    }
+    Ok(Box::new(OnDevice {
+        source,
+        time_scale: args.time_scale,
+    }))
+}
+
+/// A device that was opened by name.
+#[derive(Debug)]
+struct OnDevice {
+    source: Box<dyn DutSource>,
+    time_scale: u32,
+}
+
+impl Backend for OnDevice {
+    fn name(&self) -> &str {
+        self.source.name()
+    }
+
+    fn pace(&self) -> Option<Pace> {
+        (self.source.clock() == Clock::Wall).then(|| Pace {
+            scale: self.time_scale,
+            tolerance: self.source.tolerance(),
+        })
+    }
+
+    fn captures(&self) -> bool {
+        self.source.medium() == dut::Medium::Air
+    }
+
+    fn width(&self) -> Option<usize> {
+        self.source.width()
+    }
+
+    fn secrets(&self) -> Vec<(&'static str, String)> {
+        self.source.secrets()
+    }
+
+    fn check(&self, elf: &Elf) -> Result<(), CliError> {
+        if !self.source.takes_firmware() {
+            return Ok(());
+        }
+        self.source
+            .check(firmware(elf))
+            .map_err(|source| CliError::Firmware {
+                path: elf.path().to_owned(),
+                source,
+            })
+    }
+
+    fn carry_out(&self, task: &Task<'_>, progress: &mut dyn Progress) -> Result<RunEnd, Stop> {
+        let source = self.source.as_ref();
+        let lacking = bench::lacking(source, task.scenario).map_err(|e| broken(&e))?;
+        if !lacking.is_empty() {
+            return Err(Stop::Skipped {
+                reason: lacking.join("; "),
+            });
+        }
+        let ended = bench::run(source, task.scenario, firmware(task.elf), task.limits, progress);
+        let ended = ended.map_err(|error| stopped(&error));
+        if let Err(Stop::Broken { .. }) = &ended {
+            source.forget();
+        }
+        ended
+    }
+}
+
+fn firmware(elf: &Elf) -> Firmware<'_> {
+    Firmware {
+        file: &elf.file,
+        sha256: &elf.sha256,
+    }
+}
+
+/// What a device says of its failure.
+fn broken(error: &DutError) -> Stop {
+    match error {
+        DutError::Cancelled => Stop::Interrupted,
+        DutError::Backend {
+            trouble,
+            help,
+            source,
+        } => Stop::Broken {
+            kind: *trouble,
+            message: with_causes(source.as_ref()),
+            next_step: help.clone(),
+        },
+        DutError::Unsupported { .. } | DutError::NoSuchFlash { .. } => Stop::broken(error),
+    }
+}
+
+/// What ended a run.
+fn stopped(error: &RunError) -> Stop {
+    match error {
+        RunError::Stopped => Stop::Interrupted,
+        RunError::Dut(error) => broken(error),
+        RunError::Setup(_) | RunError::Site(_) => Stop::broken(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn duts_have_names() {
+        for right in ["emulator", "board:desk", "process:./client --fast"] {
+            assert_eq!(
+                right.parse::<DutName>().map(|name| name.to_string()),
+                Ok(right.to_owned())
+            );
+        }
+        for wrong in ["qemu", "", "boards:x"] {
+            let error = wrong.parse::<DutName>().unwrap_err();
+            assert!(
+                error.contains("board:NAME") && error.contains("process:COMMAND"),
+                "{wrong}: {error}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_a_device_says_decides_the_verdict() {
+        let error = RunError::Dut(DutError::Backend {
+            trouble: Trouble::PortLost,
+            help: Some("plug it in".to_owned()),
+            source: "the port is gone".into(),
+        });
+        let Stop::Broken {
+            kind,
+            message,
+            next_step,
+        } = stopped(&error)
+        else {
+            panic!("not broken");
+        };
+        assert_eq!((kind, message.as_str()), (Trouble::PortLost, "the port is gone"));
+        assert!(next_step.is_some());
+        assert!(matches!(stopped(&RunError::Stopped), Stop::Interrupted));
+        assert!(matches!(broken(&DutError::Cancelled), Stop::Interrupted));
     }
 }

@@ -10,16 +10,17 @@ use netsim::CapturedFrame;
 use netsim::pcapng::Writer;
 use report::files::{self, ScenarioFiles};
 use report::redact::Redactor;
-use report::{Attempt, Outcome, ReportError, Run, Trouble};
+use report::{Attempt, Outcome, Run, Trouble};
 use sim::UnixTime;
 use snapshot::{Checked, Mode};
 use vocabulary::{Event, FaultState, Kind};
 
-use crate::backend::{Stop, Task};
+use crate::backend::{self, Stop, Task};
 use crate::cli::{Format, RunArgs};
 use crate::commands::snapshot as snapshots;
+use crate::error::with_causes;
 use crate::job::Job;
-use crate::output::{self, Screen};
+use crate::output::{self, Screen, Watched};
 
 /// A scenario that has run.
 pub(crate) struct Done {
@@ -29,17 +30,6 @@ pub(crate) struct Done {
     pub(crate) snapshot: Option<Checked>,
     /// Nothing but its snapshot is wrong with it.
     pub(crate) only_snapshot: bool,
-}
-
-impl Stop {
-    /// A file that cannot be read or written.
-    fn of_file(error: &ReportError) -> Stop {
-        let mut stop = Stop::broken(error);
-        if let (Stop::Broken { next_step, .. }, ReportError::Io { .. }) = (&mut stop, error) {
-            *next_step = Some("check that the directory may be written and the disk has room".to_owned());
-        }
-        stop
-    }
 }
 
 impl Job {
@@ -98,9 +88,10 @@ impl Job {
                 outcome: Outcome::Passed,
                 wall: Duration::ZERO,
                 backend: self.backend.name().to_owned(),
-                time_scale: self.backend.time_scale(),
+                time_scale: backend::time_scale(&*self.backend),
                 attempts: before.to_vec(),
                 quarantine: self.quarantine.clone(),
+                troubles: Vec::new(),
                 scenario_sha256: self.scenario_sha256.clone(),
                 finished_unix_ms: 0,
             },
@@ -111,6 +102,7 @@ impl Job {
         let ended = catch_unwind(AssertUnwindSafe(|| {
             self.run_and_keep(args, screen, stop, started, &mut done)
         }));
+        let mut troubles = std::mem::take(&mut done.run.troubles);
         let outcome = match ended {
             Ok(Ok(())) => None,
             Ok(Err(Stop::Interrupted)) => return None,
@@ -143,13 +135,18 @@ impl Job {
             done.run.finished_unix_ms = output::unix_ms();
             let mut redactor = Redactor::new(&self.rules, self.scope);
             if let Some(dir) = &self.dir {
-                // What was written so far gets its manifest. Where that cannot be written either, the outcome says
-                // already what is wrong.
-                let _ = fs::create_dir_all(dir);
-                let _ = files::write_manifest(dir, &done.run, &mut redactor);
+                // What was written so far gets its manifest.
+                let written = fs::create_dir_all(dir)
+                    .map_err(|e| with_causes(&e))
+                    .and_then(|()| {
+                        let manifest = files::write_manifest(dir, &done.run, &mut redactor);
+                        manifest.map(drop).map_err(|e| with_causes(&e))
+                    });
+                troubles.extend(written.err());
             }
             done.run = done.run.redacted(&mut redactor);
         }
+        done.run.troubles = troubles;
         Some(done)
     }
 
@@ -162,21 +159,23 @@ impl Job {
         done: &mut Done,
     ) -> Result<(), Stop> {
         let scenario = &self.selected.scenario;
-        let files = match &self.dir {
-            None => None,
-            Some(dir) => {
-                Some(ScenarioFiles::create(dir, &self.rules, self.scope).map_err(|e| Stop::of_file(&e))?)
+        let mut files = None;
+        if let Some(dir) = &self.dir {
+            // Without its files the run still has a verdict.
+            match ScenarioFiles::create(dir, scenario.path()) {
+                Ok(created) => files = Some(created),
+                Err(error) => done.run.troubles.push(with_causes(&error)),
             }
-        };
+        }
         let limits = Limits {
             seed: args.seed,
             strict: args.strict,
-            capture: self.dir.is_some() && self.backend.captures(),
-            time_scale: self.backend.time_scale(),
+            capture: files.is_some() && self.backend.captures(),
+            time_scale: backend::time_scale(&*self.backend),
         };
         let redactor = Redactor::new(&self.rules, self.scope);
         let duration = scenario.duration().duration();
-        let mut watcher = screen.watch(&self.selected.id, duration, files, redactor, stop);
+        let mut watcher = screen.watch(&self.selected.id, duration, files, redactor, args.snapshots, stop);
         if let Some(reason) = &self.impossible {
             return Err(Stop::Skipped {
                 reason: reason.clone(),
@@ -188,33 +187,54 @@ impl Job {
             limits,
         };
         let ended = self.backend.carry_out(&task, &mut watcher);
-        // The watcher ends a run whose files can no longer be written.
-        let (files, mut redactor) = watcher.into_parts().map_err(|e| Stop::of_file(&e))?;
+        let Watched {
+            files,
+            mut redactor,
+            redacted,
+            events,
+            lines,
+            frames,
+            failed,
+        } = watcher.into_watched();
+        done.run.troubles.extend(failed.map(|e| with_causes(&e)));
         let record = ended?;
-        done.run.events = record.events;
+        done.run.events = events;
         let failed: Vec<String> = done
             .run
             .expectations()
             .filter(|(_, r)| !r.held)
             .map(|(_, r)| r.name.clone())
             .collect();
-        done.run.outcome = Outcome::judge(&record.verdict, &failed, done.run.must_fail.as_deref());
-        add_reasons(&mut done.run.outcome, record.reasons);
+        // Names and reasons are compared as the events have them.
+        let mut text = |t: &String| {
+            if redacted {
+                redactor.text(t).into_owned()
+            } else {
+                t.clone()
+            }
+        };
+        done.run.must_fail = done.run.must_fail.as_ref().map(&mut text);
+        let reasons: Vec<String> = record.reasons.iter().map(&mut text).collect();
+        done.run.outcome = Outcome::judge(&record.verdict, &failed, done.run.must_fail.as_deref(), &reasons);
         if args.snapshots {
-            self.compare(args, done)?;
+            self.compare(args, &lines, &redactor, done);
         }
         done.run.wall = started.elapsed();
         done.run.finished_unix_ms = output::unix_ms();
         if let Some(files) = files {
             let capture = limits
                 .capture
-                .then(|| pcapng(&record.frames, &done.run.events, scenario.bench.start.unix_time()));
-            redactor = files.finish(&done.run, capture).map_err(|e| Stop::of_file(&e))?.1;
+                .then(|| pcapng(&frames, &done.run.events, scenario.bench.start.unix_time()));
+            if let Err(error) = files.finish(&done.run, capture, &mut redactor) {
+                done.run.troubles.push(with_causes(&error));
+            }
         }
         // A pass shows nothing of its events, unless somebody asked for more.
         let shown = self.dir.is_some() || args.format == Format::Json || done.run.outcome != Outcome::Passed;
         if shown {
-            done.run = done.run.redacted(&mut redactor);
+            if !redacted {
+                done.run = done.run.redacted(&mut redactor);
+            }
         } else {
             // What it ran on, and its end.
             let events = &mut done.run.events;
@@ -228,29 +248,27 @@ impl Job {
         Ok(())
     }
 
-    fn compare(&self, args: &RunArgs, done: &mut Done) -> Result<(), Stop> {
+    /// Compares the console's lines with the snapshot. A snapshot that cannot be written hides no verdict.
+    fn compare(&self, args: &RunArgs, lines: &[Event], known: &Redactor, done: &mut Done) {
         let mode = if args.ci { Mode::ReadOnly } else { Mode::Write };
-        let checked = snapshots::check_run(&self.selected.scenario, &done.run.events, &self.rules, mode)
-            .map_err(|e| Stop::broken(&e))?;
-        if checked.is_pending() {
-            done.only_snapshot = done.run.outcome == Outcome::Passed;
-            add_reasons(&mut done.run.outcome, vec![snapshots::reason(&checked)]);
+        match snapshots::check_run(&self.selected.scenario, lines, &self.rules, known, mode) {
+            Ok(checked) => {
+                if checked.is_pending() {
+                    done.only_snapshot = done.run.outcome == Outcome::Passed;
+                    done.run.outcome.add_reasons(vec![snapshots::reason(&checked)]);
+                }
+                done.snapshot = Some(checked);
+            }
+            Err(error) => {
+                // It was not compared: no pass, and no failure of the firmware.
+                let trouble = with_causes(&error);
+                if done.run.outcome == Outcome::Passed {
+                    done.run.outcome = Outcome::broken(trouble);
+                } else {
+                    done.run.troubles.push(trouble);
+                }
+            }
         }
-        done.snapshot = Some(checked);
-        Ok(())
-    }
-}
-
-/// Makes a failure of `outcome` when there are `more` reasons; what the bench failed by stays.
-fn add_reasons(outcome: &mut Outcome, mut more: Vec<String>) {
-    match outcome {
-        _ if more.is_empty() => {}
-        Outcome::Passed => *outcome = Outcome::Failed { reasons: more },
-        Outcome::Failed { reasons } => {
-            more.append(reasons);
-            *reasons = more;
-        }
-        Outcome::Infrastructure { .. } | Outcome::Skipped { .. } => {}
     }
 }
 
@@ -266,7 +284,7 @@ fn pcapng(frames: &[CapturedFrame], events: &[Event], epoch: UnixTime) -> Vec<u8
         .filter_map(|(at, name, state)| match state {
             FaultState::Fired => Some((at, format!("fault `{name}` begins at {at}"))),
             FaultState::Ended => Some((at, format!("fault `{name}` ends at {at}"))),
-            FaultState::NeverFired => None,
+            FaultState::WithoutEffect | FaultState::NeverFired => None,
         })
         .peekable();
     let mut write = || {
@@ -288,28 +306,68 @@ fn pcapng(frames: &[CapturedFrame], events: &[Event], epoch: UnixTime) -> Vec<u8
 mod tests {
     use std::sync::{Arc, Mutex};
 
-    use bench::RunRecord;
+    use bench::{Progress, RunEnd};
     use clap::Parser as _;
     use report::files::{MANIFEST, Manifest};
-    use scenario::Scenario;
+    use scenario::{Pace, Scenario};
     use vocabulary::Verdict;
 
     use super::*;
     use crate::backend::Backend;
     use crate::cli::{Cli, Command};
+    use crate::error::CliError;
+    use crate::firmware::Elf;
     use crate::job;
     use crate::select::Selected;
 
-    fn record(verdict: Verdict) -> Result<RunRecord, Stop> {
-        Ok(RunRecord {
-            events: Vec::new(),
-            frames: Vec::new(),
+    /// A backend that does what a test wants, from the last to the first.
+    #[derive(Debug)]
+    struct Scripted(Mutex<Vec<Result<RunEnd, Stop>>>);
+
+    impl Backend for Scripted {
+        fn name(&self) -> &str {
+            "board:scripted"
+        }
+
+        fn pace(&self) -> Option<Pace> {
+            Some(Pace {
+                scale: 60,
+                tolerance: Duration::ZERO,
+            })
+        }
+
+        fn captures(&self) -> bool {
+            false
+        }
+
+        fn width(&self) -> Option<usize> {
+            Some(1)
+        }
+
+        fn secrets(&self) -> Vec<(&'static str, String)> {
+            Vec::new()
+        }
+
+        fn check(&self, _: &Elf) -> Result<(), CliError> {
+            Ok(())
+        }
+
+        fn carry_out(&self, _: &Task<'_>, _: &mut dyn Progress) -> Result<RunEnd, Stop> {
+            self.0.lock().unwrap().pop().unwrap()
+        }
+    }
+
+    fn record(verdict: Verdict) -> Result<RunEnd, Stop> {
+        Ok(RunEnd {
+            at: sim::Instant::ZERO,
             verdict,
             reasons: Vec::new(),
+            instructions: 0,
+            events: 0,
         })
     }
 
-    fn trouble(kind: Trouble) -> Result<RunRecord, Stop> {
+    fn trouble(kind: Trouble) -> Result<RunEnd, Stop> {
         Err(Stop::Broken {
             kind,
             message: format!("{} for the test", kind.name()),
@@ -318,7 +376,7 @@ mod tests {
     }
 
     /// Carries a scenario out on a backend that does what `script` says, and how much of it was left.
-    fn carry_out(script: Vec<Result<RunRecord, Stop>>, more: &[&str]) -> (Done, usize) {
+    fn carry_out(script: Vec<Result<RunEnd, Stop>>, more: &[&str]) -> (Done, usize) {
         let line = ["oceanrig", "run", "one.yaml"].iter().chain(more);
         let Command::Run(args) = Cli::parse_from(line).command else {
             panic!("another subcommand");
@@ -329,15 +387,12 @@ mod tests {
             scenario: Scenario::parse("one.yaml", text).unwrap(),
         };
         let mut job = job::prepare(vec![selected], &args).unwrap().remove(0);
-        let backend = Arc::new(Backend::Scripted(Mutex::new(script.into_iter().rev().collect())));
+        let backend = Arc::new(Scripted(Mutex::new(script.into_iter().rev().collect())));
         job.backend = backend.clone();
         let done = job
             .carry_out(&args, &Screen::new(1, false), &AtomicBool::new(false))
             .unwrap();
-        let Backend::Scripted(rest) = &*backend else {
-            panic!("another backend");
-        };
-        let rest = rest.lock().unwrap().len();
+        let rest = backend.0.lock().unwrap().len();
         (done, rest)
     }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand, ValueEnum, ValueHint};
 
-use crate::board_bench::DutName;
+use crate::backend::DutName;
 use crate::exit;
 
 /// Runs real ESP32 firmware against a simulated network and a mock cloud that breaks things on purpose.
@@ -77,7 +77,8 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "ELF", value_hint = ValueHint::FilePath)]
     pub firmware: Option<PathBuf>,
 
-    /// Run on this device: `emulator`, or `board:NAME` with a name from boards.toml.
+    /// Run on this device: `emulator`, `board:NAME` with a name from boards.toml, or `process:COMMAND` with a program
+    /// of this machine.
     #[arg(long, value_name = "DUT", default_value = "emulator")]
     pub dut: DutName,
 
@@ -85,7 +86,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub boards: Option<PathBuf>,
 
-    /// On a board, divide the session's hour and all that belongs to its schedule by N, on the device and at the cloud.
+    /// In wall time, divide the session's hour and all that belongs to its schedule by N, on the device and at the cloud.
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub time_scale: u32,
 

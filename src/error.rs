@@ -48,6 +48,17 @@ pub(crate) enum CliError {
         /// What the system says.
         source: io::Error,
     },
+    /// Another process writes into the directory of `--out`.
+    #[error("{} is in use by {holder}", path.display())]
+    OutBusy {
+        /// The directory.
+        path: PathBuf,
+        /// Who it is.
+        holder: String,
+    },
+    /// Files of runs are damaged.
+    #[error("{0} of these event files is damaged; what was read is in the report, and no pass counts")]
+    Damaged(usize),
     /// What was named holds no history of runs.
     #[error("{} is no history of runs: {why}", path.display())]
     NoHistory {
@@ -62,7 +73,7 @@ pub(crate) enum CliError {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: dut::ImageError,
+        source: dut::DutError,
     },
     /// The firmware that a scenario names cannot be used.
     #[error("{position}: this firmware cannot be used")]
@@ -84,6 +95,9 @@ pub(crate) enum CliError {
     /// A scenario has several cases, or not the one that was asked for.
     #[error("choose one case of the scenario with --case: {0}")]
     Case(String),
+    /// A device cannot be opened.
+    #[error(transparent)]
+    Dut(dut::OpenError),
     /// The declared boards cannot be used.
     #[error(transparent)]
     Boards(board::ConfigError),
@@ -122,6 +136,7 @@ impl CliError {
             | CliError::Case(_)
             | CliError::Catalogue(_)
             | CliError::Boards(_)
+            | CliError::Dut(_)
             | CliError::Read { .. }
             | CliError::NoHistory { .. }
             | CliError::NoSuchFault(_)
@@ -130,9 +145,12 @@ impl CliError {
             CliError::NothingSelected(_) => Exit::NothingRan,
             CliError::Report(error) => of_report(error),
             CliError::Snapshot(error) => of_snapshot(error),
-            CliError::Write { .. } | CliError::Serve(_) | CliError::Runtime(_) | CliError::Bench(_) => {
-                Exit::Bench
-            }
+            CliError::Write { .. }
+            | CliError::OutBusy { .. }
+            | CliError::Damaged(_)
+            | CliError::Serve(_)
+            | CliError::Runtime(_)
+            | CliError::Bench(_) => Exit::Bench,
             #[cfg(unix)]
             CliError::VirtualBoard(error) if error.is_usage() => Exit::Usage,
             #[cfg(unix)]
@@ -144,13 +162,17 @@ impl CliError {
     fn hint(&self) -> Option<&'static str> {
         match self {
             CliError::Discover(_) | CliError::Read { .. } => Some("check the path, and that it may be read"),
+            CliError::Snapshot(SnapshotError::Format { .. }) => {
+                Some("take it from version control again, or remove it and accept the next one")
+            }
             CliError::NoFiles(_) => Some("give a scenario file, or a directory that holds some"),
             CliError::NoHistory { .. } => {
                 Some("give a file of `oceanrig run --history`, or a directory of `oceanrig run --out`")
             }
-            CliError::Boards(_) => Some("docs/boards.md has the reference of the file"),
+            CliError::Boards(_) | CliError::Dut(_) => Some("docs/boards.md has the reference of the file"),
             CliError::NoSuchFault(_) => Some("`oceanrig faults` lists them all"),
             CliError::NothingSelected(_) => Some("`oceanrig run --list PATH` shows the names"),
+            CliError::OutBusy { .. } => Some("wait until it has ended, or give another directory with --out"),
             CliError::Write { .. } => Some("check that the directory may be written and the disk has room"),
             _ => None,
         }
@@ -161,7 +183,11 @@ impl CliError {
         const BAD: Style = AnsiColor::Red.on_default().bold();
         const DIM: Style = Style::new().dimmed();
         let mut out = format!("{BAD}error:{BAD:#} {}", with_causes(self));
-        if let Some(hint) = self.hint() {
+        let help = match self {
+            CliError::Dut(error) => error.help.as_deref(),
+            _ => None,
+        };
+        if let Some(hint) = help.or(self.hint()) {
             let _ = write!(out, "\n  {DIM}hint:{DIM:#} {hint}");
         }
         out

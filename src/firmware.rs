@@ -1,14 +1,12 @@
 //! Reads firmware files, each once.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use bench::Firmware;
-use dut::Image;
 use flate2::read::GzDecoder;
+use report::input;
 use sha2::{Digest, Sha256};
 
 use crate::error::CliError;
@@ -25,7 +23,6 @@ pub(crate) struct Elf {
     /// SHA-256 of the ELF itself, hexadecimal.
     pub(crate) sha256: String,
     path: PathBuf,
-    image: OnceLock<Image>,
 }
 
 impl Elf {
@@ -38,29 +35,12 @@ impl Elf {
             file,
             sha256,
             path: path.to_owned(),
-            image: OnceLock::new(),
         }
     }
 
-    /// The firmware for the emulator.
-    ///
-    /// # Errors
-    /// When it is none for the chip, or stripped.
-    pub(crate) fn for_emulator(&self) -> Result<Firmware, CliError> {
-        let image = match self.image.get() {
-            Some(image) => image.clone(),
-            None => {
-                let image = Image::load(&self.file).map_err(|source| CliError::Firmware {
-                    path: self.path.clone(),
-                    source,
-                })?;
-                self.image.get_or_init(|| image).clone()
-            }
-        };
-        Ok(Firmware {
-            image,
-            sha256: self.sha256.clone(),
-        })
+    /// Where it was read.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 }
 
@@ -82,7 +62,7 @@ impl Images {
         }
         let file = match path {
             None => BUILT_IN.to_owned(),
-            Some(path) => fs::read(path).map_err(|source| CliError::Read {
+            Some(path) => input::read(path, input::MOST_FIRMWARE).map_err(|source| CliError::Read {
                 path: path.to_owned(),
                 source,
             })?,
@@ -96,7 +76,11 @@ impl Images {
 /// The ELF itself, so that an image has the same hash whether it is compressed or not.
 fn plain(bytes: &[u8]) -> Vec<u8> {
     let mut elf = Vec::new();
-    match GzDecoder::new(bytes).read_to_end(&mut elf) {
+    // A small file can unpack to any length.
+    match GzDecoder::new(bytes)
+        .take(input::MOST_FIRMWARE)
+        .read_to_end(&mut elf)
+    {
         Ok(_) => elf,
         Err(_) => bytes.to_owned(),
     }

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use snapshot::Comparison;
 use vocabulary::Kind;
+use vocabulary::text::one_line;
 
 use crate::carry_out::Done;
 use crate::cli::{Format, RunArgs};
@@ -63,28 +64,45 @@ impl<'a> Printer<'a> {
     /// When stdout takes no more, or the step summary cannot be written.
     pub(crate) fn finish(&mut self, runs: &[&Run], not_run: &[&str], wall: Duration) -> Result<(), CliError> {
         let summary = terminal::summary(runs, not_run.len(), wall);
+        let printed = self.summary(&summary, not_run);
+        // Whoever looks learns how it ended, also where stdout takes no more.
+        if printed.is_err() && self.format != Format::Json {
+            output::note(&summary);
+        }
+        if !not_run.is_empty() {
+            output::note("interrupted; these did not run to their end:");
+            not_run
+                .iter()
+                .for_each(|id| output::note(&format!("  {}", one_line(id))));
+        }
+        let added = self.step_summary(&summary);
+        printed.and(added)
+    }
+
+    fn summary(&self, summary: &str, not_run: &[&str]) -> Result<(), CliError> {
         match self.format {
             Format::Human | Format::Github => self
                 .screen
                 .print(&format!("{summary}\n"))
                 .map_err(stdout_failed)?,
             Format::Json => {
+                output::note(summary);
                 for name in not_run {
                     let object = json!({ "name": name, "verdict": "not-run" });
                     self.screen.print(&format!("{object}\n")).map_err(stdout_failed)?;
                 }
-                output::note(&summary);
             }
         }
-        if !not_run.is_empty() {
-            output::note("interrupted; these did not run to their end:");
-            not_run.iter().for_each(|id| output::note(&format!("  {id}")));
-        }
+        Ok(())
+    }
+
+    /// Adds the table to the file that GitHub's runner names.
+    fn step_summary(&self, summary: &str) -> Result<(), CliError> {
         if self.format == Format::Github
             && let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY")
         {
             let path = PathBuf::from(path);
-            let title = anstream::adapter::strip_str(&summary).to_string();
+            let title = anstream::adapter::strip_str(summary).to_string();
             let text = format!(
                 "### oceanrig: {title}\n\n| | scenario | virtual time | why |\n|---|---|---|---|\n{}\n",
                 self.rows
@@ -101,7 +119,7 @@ fn human(done: &Done) -> String {
     let mut text = format!("{}\n{}", terminal::line(&done.run), terminal::remarks(&done.run));
     if done.only_snapshot {
         // The log is not what went wrong around some moment: the difference says it all.
-        let _ = writeln!(text, "  repeat: {}", done.run.repeat);
+        let _ = writeln!(text, "  repeat: {}", one_line(&done.run.repeat));
     } else {
         text.push_str(&terminal::failure(&done.run));
     }
@@ -152,6 +170,7 @@ fn object(done: &Done) -> Value {
         "attempts": run.attempts,
         "quarantine": run.quarantine,
         "quarantined": run.is_quarantined(),
+        "troubles": run.troubles,
         "expectations": expectations,
         "snapshot": snapshot,
         "seed": started.map(|s| s.0),
@@ -284,7 +303,7 @@ fn row(run: &Run) -> String {
         s.replace('&', "&amp;")
             .replace('<', "&lt;")
             .replace('|', "\\|")
-            .replace(['\r', '\n'], " ")
+            .replace(|c: char| c.is_control(), " ")
     };
     format!(
         "| {mark} | {} | {}{} | {} |\n",

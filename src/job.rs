@@ -10,8 +10,7 @@ use report::redact::{Rule, Rules, Scope};
 use scenario::Scenario;
 use sha2::{Digest as _, Sha256};
 
-use crate::backend::Backend;
-use crate::board_bench::{BoardBench, DutName};
+use crate::backend::{self, Backend};
 use crate::cli::RunArgs;
 use crate::commands::snapshot as snapshots;
 use crate::error::CliError;
@@ -30,7 +29,7 @@ pub(crate) struct Job {
     /// Why it cannot run at the pace that was asked for.
     pub(crate) impossible: Option<String>,
     /// What carries it out.
-    pub(crate) backend: Arc<Backend>,
+    pub(crate) backend: Arc<dyn Backend>,
     /// Where its files go.
     pub(crate) dir: Option<PathBuf>,
     /// What is replaced in what it leaves.
@@ -49,7 +48,7 @@ pub(crate) struct Job {
 /// When a firmware or the project file cannot be used, or the directory of `--out` not be made.
 pub(crate) fn prepare(selected: Vec<Selected>, args: &RunArgs) -> Result<Vec<Job>, CliError> {
     let mut images = Images::default();
-    let backend = Arc::new(backend(args)?);
+    let backend: Arc<dyn Backend> = backend::open(args)?.into();
     let project = report::project::Project::load(Path::new(".")).map_err(CliError::Report)?;
     let names: Vec<&str> = selected.iter().map(|s| s.id.as_str()).collect();
     let dirs = report::files::dir_names(&names);
@@ -63,6 +62,11 @@ pub(crate) fn prepare(selected: Vec<Selected>, args: &RunArgs) -> Result<Vec<Job
             ));
         }
     }
+    if args.snapshots {
+        for one in &selected {
+            snapshots::check_stored(&one.scenario)?;
+        }
+    }
     let now = output::unix_ms();
     let mut jobs = Vec::with_capacity(selected.len());
     for (mut selected, dir) in selected.into_iter().zip(dirs) {
@@ -74,8 +78,8 @@ pub(crate) fn prepare(selected: Vec<Selected>, args: &RunArgs) -> Result<Vec<Job
             .map(|f| beside(scenario, &f.value));
         let firmware_path = args.firmware.clone().or(named);
         let mut elf = images.get(firmware_path.as_deref());
-        if let (Backend::Emulator, Ok(read)) = (&*backend, &elf)
-            && let Err(error) = read.for_emulator()
+        if let Ok(read) = &elf
+            && let Err(error) = backend.check(read)
         {
             elf = Err(error);
         }
@@ -87,8 +91,8 @@ pub(crate) fn prepare(selected: Vec<Selected>, args: &RunArgs) -> Result<Vec<Job
             _ => elf,
         }?;
         let mut impossible = None;
-        if let Backend::Board(bench) = &*backend {
-            match scenario.at_pace(bench.pace) {
+        if let Some(pace) = backend.pace() {
+            match scenario.at_pace(pace) {
                 Ok(paced) => selected.scenario = paced,
                 Err(error) => impossible = Some(error.to_string()),
             }
@@ -102,10 +106,12 @@ pub(crate) fn prepare(selected: Vec<Selected>, args: &RunArgs) -> Result<Vec<Job
             quarantine: quarantine::of(&project.quarantine, &selected, now),
             scenario_sha256: sha256_of(scenario.path()),
             dir: args.out.as_ref().map(|out| out.join(dir)),
-            rules: match &*backend {
-                Backend::Board(bench) => bench.hide_in(rules_of(scenario, &project.redact)?),
-                _ => rules_of(scenario, &project.redact)?,
-            },
+            rules: backend
+                .secrets()
+                .iter()
+                .fold(rules_of(scenario, &project.redact)?, |rules, (name, value)| {
+                    rules.with_value(name, value)
+                }),
             scope: if args.keep_secrets {
                 Scope::Nothing
             } else {
@@ -152,17 +158,6 @@ pub(crate) fn rules_of(scenario: &Scenario, project: &[Rule]) -> Result<Rules, C
     })
 }
 
-/// What `--dut` names.
-fn backend(args: &RunArgs) -> Result<Backend, CliError> {
-    match &args.dut {
-        DutName::Board(name) => Ok(Backend::Board(Box::new(BoardBench::find(name, args)?))),
-        DutName::Emulator if args.time_scale != 1 => Err(CliError::Usage(
-            "--time-scale is for boards: the emulator's time is virtual, and an hour takes it a moment",
-        )),
-        DutName::Emulator => Ok(Backend::Emulator),
-    }
-}
-
 /// SHA-256 of the file at `path`, which was there a moment ago; empty where it is gone.
 fn sha256_of(path: &str) -> String {
     let Ok(bytes) = fs::read(path) else {
@@ -202,8 +197,8 @@ impl Job {
         if let Some(firmware) = &args.firmware {
             command += &format!(" --firmware {}", quoted(&firmware.display().to_string()));
         }
-        if let DutName::Board(name) = &args.dut {
-            command += &format!(" --dut {}", quoted(&format!("board:{name}")));
+        if !args.dut.is_default() {
+            command += &format!(" --dut {}", quoted(&args.dut.to_string()));
             if let Some(boards) = &args.boards {
                 command += &format!(" --boards {}", quoted(&boards.display().to_string()));
             }

@@ -1,7 +1,6 @@
 //! The oceanrig command line: arguments, output, exit codes; the work is done below.
 
 mod backend;
-mod board_bench;
 mod carry_out;
 mod cli;
 mod commands;
@@ -11,6 +10,7 @@ mod exit;
 mod firmware;
 mod format;
 mod job;
+mod out_lock;
 mod output;
 mod pool;
 mod quarantine;

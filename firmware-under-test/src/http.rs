@@ -10,7 +10,7 @@ use esp_println::println;
 use heapless::String;
 use oceanremote_logic::calendar::Civil;
 use oceanremote_logic::defects::Defect;
-use oceanremote_logic::http::{BadResponse, Head, Received};
+use oceanremote_logic::http::{BadResponse, Head, Incoming, Received};
 use oceanremote_logic::retry_after;
 use oceanremote_logic::settings::Settings;
 
@@ -158,7 +158,7 @@ impl Client {
     }
 
     fn respond(&self, received: &Received) -> Result<Response<'_>, HttpError> {
-        let head = match Head::parse(&self.response[..received.head_len]) {
+        let head = match Head::parse(&self.response[..received.head_len], self.settings.defects) {
             Ok(Some(head)) => head,
             Ok(None) => return Err(HttpError::Bad(BadResponse::Truncated)),
             Err(bad) => return Err(HttpError::Bad(bad)),
@@ -291,29 +291,18 @@ impl Client {
             let written = self.socket.write(rest).await.map_err(|_| HttpError::Unanswered)?;
             rest = &rest[written..];
         }
-        let mut len = 0;
+        let mut incoming = Incoming::new(self.response, self.settings.defects);
         loop {
-            if len == self.response.len() {
-                return Err(HttpError::Bad(BadResponse::TooLarge));
-            }
-            let lost = if len == 0 {
-                HttpError::Unanswered
-            } else {
-                HttpError::Reset
+            let lost = match incoming.is_empty() {
+                true => HttpError::Unanswered,
+                false => HttpError::Reset,
             };
-            let read = self.socket.read(&mut self.response[len..]).await;
-            let read = read.map_err(|_| lost)?;
-            len += read;
-            let received = Received::of(&mut self.response[..len], read == 0, RESPONSE_MAX);
-            if let Some(received) = received.map_err(HttpError::Bad)? {
-                return Ok(received);
+            let read = self.socket.read(incoming.room()).await.map_err(|_| lost)?;
+            if read == 0 && incoming.is_empty() {
+                return Err(lost);
             }
-            if read == 0 {
-                return Err(if len == 0 {
-                    lost
-                } else {
-                    HttpError::Bad(BadResponse::Truncated)
-                });
+            if let Some(received) = incoming.take(read).map_err(HttpError::Bad)? {
+                return Ok(received);
             }
         }
     }

@@ -7,6 +7,7 @@
 #![no_main]
 
 mod clock;
+mod dhcp;
 mod http;
 mod ntp;
 mod relays;
@@ -34,6 +35,7 @@ use oceanremote_logic::defects::Defect;
 use oceanremote_logic::settings::Settings;
 use static_cell::{ConstStaticCell, StaticCell};
 
+use crate::dhcp::PacedInterface;
 use crate::http::Buffers;
 use crate::sensor::Sensor;
 use crate::session::{Device, Identity};
@@ -116,10 +118,12 @@ async fn main(spawner: Spawner) {
     let rng = Rng::new();
     let seed = (u64::from(rng.random()) << 32) | u64::from(rng.random());
     let config = embassy_net::Config::dhcpv4(Default::default());
+    let interface = PacedInterface::new(interface, settings.defects);
     let (stack, runner) = embassy_net::new(interface, config, RESOURCES.init(StackResources::new()), seed);
     let device = Device::new(stack, settings, identity, store, Sensor::new(peripherals.TSENS));
     spawn(&spawner, wifi::network(runner));
     spawn(&spawner, wifi::keep_connected(controller, stack, settings));
+    spawn(&spawner, dhcp::restart_when_due(stack));
     spawn(&spawner, ntp::keep_time(stack, settings));
     spawn(&spawner, session::keep_session(device, BUFFERS.take()));
 }

@@ -7,7 +7,9 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant as WallInstant};
 
 use bench::{Limits, Progress};
-use dut::{Dut as _, Emulator, EmulatorConfig, FlashImage, Image};
+use dut::{Dut as _, DutFactory as _, DutOptions, Firmware, FlashImage};
+use emulator::{Emulator, EmulatorConfig, EmulatorFactory, Image};
+use netsim::CapturedFrame;
 use scenario::Scenario;
 use sim::Instant;
 use vocabulary::{Event, Verdict};
@@ -91,7 +93,9 @@ impl Progress for Silent {
         true
     }
 
-    fn event(&mut self, _: &Event) {}
+    fn event(&mut self, _: Event) {}
+
+    fn frame(&mut self, _: CapturedFrame) {}
 }
 
 fn scenario() -> Result<Scenario, CliError> {
@@ -99,24 +103,27 @@ fn scenario() -> Result<Scenario, CliError> {
 }
 
 fn healthy() -> Result<Taken, CliError> {
-    let (scenario, firmware) = (scenario()?, Images::default().get(None)?.for_emulator()?);
+    let (scenario, elf) = (scenario()?, Images::default().get(None)?);
+    let emulator = EmulatorFactory
+        .open(None, &DutOptions::default())
+        .map_err(CliError::Dut)?;
+    let firmware = Firmware {
+        file: &elf.file,
+        sha256: &elf.sha256,
+    };
+    emulator
+        .check(firmware)
+        .map_err(|e| CliError::Bench(e.to_string()))?;
     let started = wall_clock();
-    let record = bench::run(&scenario, &firmware, Limits::default(), &mut Silent)
+    let end = bench::run(&*emulator, &scenario, firmware, Limits::default(), &mut Silent)
         .map_err(|e| CliError::Bench(e.to_string()))?;
     let wall = started.elapsed();
-    if record.verdict != Verdict::Pass {
+    if end.verdict != Verdict::Pass {
         return Err(CliError::Bench(
             "the healthy run did not pass; `oceanrig run` says why".to_owned(),
         ));
     }
-    let Some(Event {
-        at,
-        kind: vocabulary::Kind::ScenarioFinished { instructions, .. },
-    }) = record.events.last()
-    else {
-        return Err(CliError::Bench("the healthy run has no end".to_owned()));
-    };
-    let (at, instructions) = (at.as_secs(), *instructions);
+    let (at, instructions) = (end.at.as_secs(), end.instructions);
     let rate = at as f64 / wall.as_secs_f64();
     let more = format!(
         "{at} virtual s, {:.1} M instructions, {rate:.0} virtual s per s",

@@ -1,10 +1,11 @@
 //! `oceanrig check`
 
-use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
 
+use report::input;
 use scenario::Scenario;
+use vocabulary::text::one_line;
 
 use crate::cli::CheckArgs;
 use crate::discover;
@@ -45,13 +46,13 @@ pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<Scenario>, CliError> {
     let mut scenarios = Vec::new();
     let mut invalid = 0;
     for path in &files {
-        let bytes = fs::read(path).map_err(|source| CliError::Read {
+        let bytes = input::read(path, input::MOST_TEXT).map_err(|source| CliError::Read {
             path: path.clone(),
             source,
         })?;
         let name = path.display().to_string();
         let Ok(text) = String::from_utf8(bytes) else {
-            output::note(&format!("{name}: not a text file (not UTF-8)"));
+            output::note(&format!("{}: not a text file (not UTF-8)", one_line(&name)));
             invalid += 1;
             continue;
         };

@@ -1,7 +1,7 @@
 //! `oceanrig run`
 
-use std::fs;
-use std::io::Write as _;
+use std::collections::BTreeSet;
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -9,7 +9,9 @@ use std::time::Duration;
 use report::history::Record;
 use report::html::Page;
 use report::junit::Junit;
+use report::spool::{Spool, replace};
 use report::{Outcome, Run};
+use vocabulary::text::one_line;
 
 use crate::carry_out::Done;
 use crate::cli::RunArgs;
@@ -19,6 +21,7 @@ use crate::error::{CliError, stdout_failed};
 use crate::exit::{self, Exit};
 use crate::format::Printer;
 use crate::job::{self, Job};
+use crate::out_lock::OutLock;
 use crate::output::{self, Screen};
 use crate::pool;
 use crate::select;
@@ -35,7 +38,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, CliError> {
     if args.list {
         let mut out = std::io::stdout();
         for s in select::select(check::read(&args.paths)?, &args.select)? {
-            writeln!(out, "{}", s.id).map_err(stdout_failed)?;
+            writeln!(out, "{}", one_line(&s.id)).map_err(stdout_failed)?;
         }
         return Ok(Exit::Passed);
     }
@@ -47,9 +50,12 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, CliError> {
     };
     ctrlc::set_handler(on_interrupt).map_err(|e| CliError::Bench(format!("cannot catch Ctrl-C: {e}")))?;
     if args.watch {
+        let _lock = args.out.as_deref().map(OutLock::take).transpose()?;
         return watch::watch(args, &INTERRUPTED, |jobs| round(&jobs, args));
     }
-    round(&jobs(args)?, args)
+    let jobs = jobs(args)?;
+    let _lock = args.out.as_deref().map(OutLock::take).transpose()?;
+    round(&jobs, args)
 }
 
 /// The jobs that `args` ask for.
@@ -101,10 +107,18 @@ fn round(jobs: &[Job], args: &RunArgs) -> Result<Exit, CliError> {
     let asked = args.jobs.map_or_else(pool::default_width, usize::from);
     let width = jobs.first().and_then(|job| job.backend.width()).unwrap_or(asked);
     let mut printer = Printer::new(args, &screen);
-    let mut history = args.history.as_deref().map(HistoryFile::open).transpose()?;
-    let mut reports = args.out.as_deref().map(Reports::new);
+    let mut troubles = Troubles::default();
+    let mut history = match args.history.as_deref().map(HistoryFile::open) {
+        // Something else altogether was named by mistake: nothing has run yet.
+        Some(Err(error @ CliError::NoHistory { .. })) => return Err(error),
+        Some(opened) => troubles.of(opened),
+        None => None,
+    };
+    let mut reports = match args.out.as_deref() {
+        Some(dir) => Some(Reports::new(dir, &mut troubles)),
+        None => None,
+    };
     let mut verdicts: Vec<Verdict> = Vec::new();
-    let mut failed = None;
     pool::run_ordered(
         jobs,
         width,
@@ -114,15 +128,13 @@ fn round(jobs: &[Job], args: &RunArgs) -> Result<Exit, CliError> {
                 .flatten()
         },
         |_, done: Done| {
-            if let Err(error) = printer.done(&done) {
-                failed.get_or_insert(error);
-            }
+            troubles.of(printer.done(&done));
             // At once: what ended counts, whatever becomes of the rest.
-            if let Some(Err(error)) = history.as_mut().map(|h| h.add(&Record::of(&done.run))) {
-                failed.get_or_insert(error);
+            if let Some(history) = &mut history {
+                troubles.of(history.add(&Record::of(&done.run)));
             }
             if let Some(reports) = &mut reports {
-                reports.add(&done.run);
+                reports.add(&done.run, &mut troubles);
             }
             let Done {
                 mut run,
@@ -137,27 +149,52 @@ fn round(jobs: &[Job], args: &RunArgs) -> Result<Exit, CliError> {
     screen.finish();
     let wall = started.elapsed();
     if let Some(reports) = reports {
-        reports.write(wall)?;
+        reports.write(wall, &mut troubles);
     }
-    let ran = |id: &str| verdicts.iter().any(|v| v.run.name == id);
+    let ran: BTreeSet<&str> = verdicts.iter().map(|v| v.run.name.as_str()).collect();
     let not_run: Vec<&str> = jobs
         .iter()
         .map(|j| j.selected.id.as_str())
-        .filter(|id| !ran(id))
+        .filter(|id| !ran.contains(id))
         .collect();
     let runs: Vec<&Run> = verdicts.iter().map(|v| &v.run).collect();
-    if let Err(error) = printer.finish(&runs, &not_run, wall) {
-        failed.get_or_insert(error);
+    troubles.of(printer.finish(&runs, &not_run, wall));
+    Ok(exit::first_of(
+        [exit(&verdicts, args.ci)].into_iter().chain(troubles.tell()),
+    ))
+}
+
+/// What could not be written while a round went on: told, and never in place of a verdict.
+#[derive(Default)]
+struct Troubles(Vec<CliError>);
+
+impl Troubles {
+    /// What came of something, if it came to anything.
+    fn of<T>(&mut self, result: Result<T, CliError>) -> Option<T> {
+        result.map_err(|error| self.0.push(error)).ok()
     }
-    let exit = exit(&verdicts, args.ci);
-    match failed {
-        // Who reads no more still gets the verdict by the exit code.
-        Some(CliError::Closed) | None => Ok(exit),
-        Some(error) => Err(error),
+
+    /// Tells each once, and gives the exit codes that they call for.
+    fn tell(self) -> Vec<Exit> {
+        let mut told = BTreeSet::new();
+        let mut exits = Vec::new();
+        for error in self.0 {
+            // A reader of stdout that has gone wants nothing more.
+            if matches!(error, CliError::Closed) {
+                continue;
+            }
+            let text = error.for_a_person();
+            if told.insert(text.clone()) {
+                output::note(&text);
+            }
+            exits.push(error.exit());
+        }
+        exits
     }
 }
 
 fn exit(verdicts: &[Verdict], ci: bool) -> Exit {
+    let troubled = |v: &Verdict| (!v.run.troubles.is_empty()).then_some(Exit::Bench);
     let interrupted = INTERRUPTED.load(Ordering::Relaxed).then_some(Exit::Interrupted);
     let of = |v: &Verdict| match &v.run.outcome {
         Outcome::Passed => Exit::Passed,
@@ -168,44 +205,67 @@ fn exit(verdicts: &[Verdict], ci: bool) -> Exit {
         Outcome::Infrastructure { kind, .. } => (*kind).into(),
         Outcome::Skipped { .. } => Exit::NothingRan,
     };
-    exit::first_of(verdicts.iter().map(of).chain(interrupted))
+    let troubles = verdicts.iter().filter_map(troubled);
+    exit::first_of(verdicts.iter().map(of).chain(troubles).chain(interrupted))
 }
 
-/// The reports about all scenarios in the directory of `--out`.
+/// The reports about all scenarios in the directory of `--out`. One that cannot be written leaves the other alone.
 struct Reports<'a> {
     dir: &'a Path,
-    junit: Junit,
-    page: Page,
+    junit: Option<Junit>,
+    page: Option<Page>,
 }
 
+/// Names of the reports.
+const JUNIT: &str = "junit.xml";
+const PAGE: &str = "report.html";
+
 impl Reports<'_> {
-    fn new(dir: &Path) -> Reports<'_> {
+    fn new<'a>(dir: &'a Path, troubles: &mut Troubles) -> Reports<'a> {
+        let mut spool = |name: &str| {
+            let path = dir.join(name);
+            troubles.of(Spool::beside(&path).map_err(|source| CliError::Write { path, source }))
+        };
         Reports {
             dir,
-            junit: Junit::default(),
-            page: Page::default(),
+            junit: spool(JUNIT).map(Junit::kept_in),
+            page: spool(PAGE).map(Page::kept_in),
         }
     }
 
-    fn add(&mut self, run: &Run) {
-        self.junit.add(run);
-        self.page.add(run);
+    fn add(&mut self, run: &Run, troubles: &mut Troubles) {
+        if let Some(junit) = &mut self.junit
+            && let Err(error) = junit.add(run)
+        {
+            troubles.0.push(CliError::Report(error));
+            self.junit = None;
+        }
+        if let Some(page) = &mut self.page
+            && let Err(source) = page.add(run)
+        {
+            let path = self.dir.join(PAGE);
+            troubles.0.push(CliError::Write { path, source });
+            self.page = None;
+        }
     }
 
-    fn write(self, wall: Duration) -> Result<(), CliError> {
-        let junit = self.junit.finish(wall).map_err(CliError::Report)?;
-        whole(&self.dir.join("junit.xml"), &junit)?;
-        whole(&self.dir.join("report.html"), &self.page.finish("oceanrig run"))
+    fn write(self, wall: Duration, troubles: &mut Troubles) {
+        let Reports { dir, junit, page } = self;
+        if let Some(junit) = junit
+            && let Some(mut junit) = troubles.of(junit.finish(wall).map_err(CliError::Report))
+        {
+            troubles.of(whole(&dir.join(JUNIT), |out| junit.write(out)));
+        }
+        if let Some(page) = page {
+            troubles.of(whole(&dir.join(PAGE), |out| page.write("oceanrig run", out)));
+        }
     }
 }
 
 /// Writes a file that is whole whenever somebody looks: an earlier one, or this.
-fn whole(path: &Path, text: &str) -> Result<(), CliError> {
-    let unfinished = path.with_extension("unfinished");
-    fs::write(&unfinished, text)
-        .and_then(|()| fs::rename(&unfinished, path))
-        .map_err(|source| CliError::Write {
-            path: path.to_owned(),
-            source,
-        })
+fn whole(path: &Path, write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> Result<(), CliError> {
+    replace(path, write).map_err(|source| CliError::Write {
+        path: path.to_owned(),
+        source,
+    })
 }

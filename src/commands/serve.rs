@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::net::SocketAddr;
 
-use bench::Served;
+use faults::Served;
 use scenario::Scenario;
 use serve::{ControlOptions, Options, ScenarioFault, ServeError, Service, TlsOptions};
 use sim::UnixTime;
@@ -67,7 +67,7 @@ fn read_scenario(args: &ServeArgs) -> Result<Option<Scenario>, CliError> {
 
 fn options(args: &ServeArgs, scenario: Option<&Scenario>) -> Options {
     let bench = scenario.map(|s| s.bench.clone()).unwrap_or_default();
-    let mut cloud = bench::cloud_config(&bench, bench.seed);
+    let mut cloud = faults::cloud_config(&bench, bench.seed);
     // Real devices carry the real time.
     cloud.epoch = wall_time();
     let fault = |s: &Scenario, fault: &scenario::Fault| ScenarioFault {

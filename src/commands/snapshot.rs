@@ -65,6 +65,19 @@ pub(crate) fn snapshot(args: &SnapshotArgs) -> Result<Exit, CliError> {
     }
 }
 
+/// Checks that the stored snapshot of `scenario` can be read, if there is one: a broken one is found before anything
+/// runs.
+///
+/// # Errors
+/// When it cannot be read, or is no snapshot.
+pub(crate) fn check_stored(scenario: &Scenario) -> Result<(), CliError> {
+    let path = stored_path(scenario);
+    if path.exists() {
+        Snapshot::read(&path).map_err(CliError::Snapshot)?;
+    }
+    Ok(())
+}
+
 /// Compares the console log of a run with the snapshot of its scenario. Snapshots are shared, so secrets leave
 /// them always.
 ///
@@ -72,12 +85,16 @@ pub(crate) fn snapshot(args: &SnapshotArgs) -> Result<Exit, CliError> {
 /// When a snapshot cannot be read or written.
 pub(crate) fn check_run(
     scenario: &Scenario,
-    events: &[Event],
+    lines: &[Event],
     rules: &Rules,
+    known: &Redactor,
     mode: Mode,
 ) -> Result<Checked, CliError> {
     let tolerance = tolerance(scenario)?;
-    let log = Log::from_events(events, &mut Redactor::new(rules, Scope::All));
+    // The numbers of placeholders depend on the log alone; what is a secret is known from the whole run.
+    let mut redactor = Redactor::new(rules, Scope::All);
+    redactor.learn_from(known);
+    let log = Log::from_events(lines, &mut redactor);
     let expression = format!("serial log of {}", scenario.case_name());
     let path = stored_path(scenario);
     snapshot::check(&path, &log, &tolerance, scenario.path(), &expression, mode).map_err(CliError::Snapshot)
@@ -107,7 +124,7 @@ fn tolerance(scenario: &Scenario) -> Result<Tolerance, CliError> {
 /// file that is not valid now, is compared strictly.
 fn tolerance_at(path: &Path) -> Tolerance {
     let scenarios = owner(path).and_then(|file| {
-        let text = std::fs::read_to_string(&file).ok()?;
+        let text = report::input::read_text(&file).ok()?;
         Scenario::parse_all(&file.display().to_string(), &text).ok()
     });
     let mine = scenarios

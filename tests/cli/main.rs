@@ -5,6 +5,8 @@ mod bad_input;
 #[cfg(target_os = "linux")]
 mod boards;
 #[cfg(target_os = "linux")]
+mod conformance;
+#[cfg(target_os = "linux")]
 mod desk;
 mod determinism;
 mod firmware_images;
@@ -14,6 +16,10 @@ mod interruption;
 #[cfg(target_os = "linux")]
 mod on_a_board;
 mod output;
+mod places;
+#[cfg(target_os = "linux")]
+mod process;
 mod rig;
 mod snapshots;
+mod troubles;
 mod verdicts;

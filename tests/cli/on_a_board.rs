@@ -69,7 +69,7 @@ fn arguments_for_boards_are_checked_before_anything_runs() {
         .tells(&["board:NAME"]);
     rig.oceanrig(&["run", "s.yaml", "--time-scale", "60"])
         .exits(2)
-        .tells(&["--time-scale is for boards"]);
+        .tells(&["--time-scale is for devices in wall time"]);
     rig.oceanrig(&["run", "s.yaml", "--dut", "board:desk"])
         .exits(3)
         .prints(&[

@@ -246,3 +246,18 @@ fn a_fault_that_never_fired_fails_the_run_unless_it_is_optional() {
         .prints(&["FAIL", "the fault `late` was planned and never fired"]);
     rig.oceanrig(&["run", "perhaps.yaml"]).exits(0).prints(&["PASS"]);
 }
+
+#[test]
+fn events_without_end_end_their_scenario_and_no_other() {
+    let budget = PASSES.replace("{duration: 5s}", "{duration: 5s, event-budget: 40}");
+    let rig = Rig::with(&[("a.yaml", &budget), ("b.yaml", PASSES)]);
+    rig.oceanrig(&["run", ".", "-j", "1", "--out", "out"])
+        .exits(1)
+        .prints(&[
+            "FAIL",
+            "more than the budget of 40 (bench.event-budget)",
+            "1 passed, 1 failed",
+        ]);
+    let events = rig.read("out/a/events.jsonl");
+    assert!(events.lines().count() < 200, "{events}");
+}

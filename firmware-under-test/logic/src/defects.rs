@@ -55,11 +55,25 @@ pub enum Defect {
     NoDnsFallback,
     /// When the lease ends, no new address is taken up before WiFi associates anew.
     NoNewAddress,
+    /// A 1xx response is taken for the answer.
+    InterimIsFinal,
+    /// A chunked body must end right after its last chunk: trailer fields are an error.
+    NoChunkTrailers,
+    /// A header line that goes on in the next line is an error.
+    NoFoldedHeaders,
+    /// Header names are recognised in lower case only, and so is `chunked`.
+    CaseSensitiveHeaders,
+    /// A kiss-o'-death is a failed query like any other: the server is asked again, sooner than before.
+    IgnoresKissOfDeath,
+    /// DHCP starts again at once whenever it has failed.
+    DhcpStorm,
+    /// An association that ends at once is tried again after one second, for ever.
+    NoWifiBackoff,
 }
 
 impl Defect {
     /// Every defect, in the order of the documentation.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 31] = [
         Self::NoAutoRenewal,
         Self::RenewAt60Minutes,
         Self::NoRetryAfterFailedRenewal,
@@ -84,6 +98,13 @@ impl Defect {
         Self::StrictClockCheck,
         Self::NoDnsFallback,
         Self::NoNewAddress,
+        Self::InterimIsFinal,
+        Self::NoChunkTrailers,
+        Self::NoFoldedHeaders,
+        Self::CaseSensitiveHeaders,
+        Self::IgnoresKissOfDeath,
+        Self::DhcpStorm,
+        Self::NoWifiBackoff,
     ];
 
     /// The name used in the provisioning partition.
@@ -113,6 +134,13 @@ impl Defect {
             Self::StrictClockCheck => "strict-clock-check",
             Self::NoDnsFallback => "no-dns-fallback",
             Self::NoNewAddress => "no-new-address",
+            Self::InterimIsFinal => "interim-is-final",
+            Self::NoChunkTrailers => "no-chunk-trailers",
+            Self::NoFoldedHeaders => "no-folded-headers",
+            Self::CaseSensitiveHeaders => "case-sensitive-headers",
+            Self::IgnoresKissOfDeath => "ignores-kiss-of-death",
+            Self::DhcpStorm => "dhcp-storm",
+            Self::NoWifiBackoff => "no-wifi-backoff",
         }
     }
 
@@ -124,7 +152,7 @@ impl Defect {
 
 /// A set of defects; the shipped firmware's is empty.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Defects(u32);
+pub struct Defects(u64);
 
 impl Defects {
     /// Whether the defect is switched on.

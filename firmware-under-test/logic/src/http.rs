@@ -1,15 +1,23 @@
-//! The head of an HTTP/1.1 response and the chunked coding, as far as a device needs them.
+//! The client's half of HTTP/1.1 (RFC 9112), as far as a device needs it: from received bytes to one final response.
+//!
+//! What the grammar allows is read, whether or not the service's own cloud sends it: proxies, portals and new servers
+//! come in between. What is broken is an error with a name; nothing here panics or grows.
 
 use core::fmt;
+
+use crate::defects::{Defect, Defects};
+
+/// Interim responses (1xx) that are read past before the final one.
+pub const INTERIM_MAX: u8 = 100;
 
 /// What is wrong with a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BadResponse {
     /// The first line is no HTTP/1.x status line.
     StatusLine,
-    /// A header line without a colon, or one that is not text.
+    /// A header line without a name and a colon.
     Header,
-    /// `Content-Length` is no number.
+    /// `Content-Length` is no number, or is several that differ.
     ContentLength,
     /// The chunked coding is broken.
     Chunk,
@@ -17,8 +25,10 @@ pub enum BadResponse {
     TooLarge,
     /// The connection ended before the response did.
     Truncated,
-    /// The body is compressed, which nobody asked for.
+    /// The body is compressed, which the request did not allow.
     Encoded,
+    /// More than [`INTERIM_MAX`] interim responses, and no final one.
+    Interim,
 }
 
 impl fmt::Display for BadResponse {
@@ -31,6 +41,7 @@ impl fmt::Display for BadResponse {
             Self::TooLarge => "response too large",
             Self::Truncated => "response cut short",
             Self::Encoded => "compressed body",
+            Self::Interim => "too many interim responses",
         })
     }
 }
@@ -53,9 +64,9 @@ pub struct Head<'a> {
     pub status: u16,
     /// How the body is delimited.
     pub framing: Framing,
-    /// Whether the server will close the connection after the body.
+    /// Whether the server will close the connection after the body, or cannot be trusted to start anew behind it.
     pub close: bool,
-    /// Whether the body has a content coding other than identity.
+    /// Whether the body has a coding other than identity and chunked.
     pub encoded: bool,
     /// `Retry-After`, as it stands.
     pub retry_after: Option<&'a str>,
@@ -68,87 +79,246 @@ pub struct Head<'a> {
 }
 
 impl<'a> Head<'a> {
-    /// Reads a head. `Ok(None)` while its end has not arrived.
-    pub fn parse(received: &'a [u8]) -> Result<Option<Self>, BadResponse> {
-        let Some(end) = received.windows(4).position(|four| four == b"\r\n\r\n") else {
+    /// Reads a head whose folded lines have been joined (see [`unfold`]). `Ok(None)` while its end has not arrived.
+    pub fn parse(received: &'a [u8], defects: Defects) -> Result<Option<Self>, BadResponse> {
+        let start = empty_lines(received);
+        let Some(len) = head_len(received) else {
             // Something that is not HTTP at all is recognised early instead of waiting for its end.
-            let start = &received[..received.len().min(5)];
-            return if b"HTTP/".starts_with(start) {
+            let first = &received[start..received.len().min(start + 5)];
+            return if b"HTTP/".starts_with(first) {
                 Ok(None)
             } else {
                 Err(BadResponse::StatusLine)
             };
         };
-        let text = core::str::from_utf8(&received[..end]).map_err(|_| BadResponse::Header)?;
-        let mut lines = text.split("\r\n");
+        let mut lines = received[start..len].split(|byte| *byte == b'\n').map(without_cr);
         let (status, old) = status_line(lines.next().unwrap_or_default()).ok_or(BadResponse::StatusLine)?;
-        let mut head = Self {
+        let mut fields = Fields::new(defects);
+        for line in lines.take_while(|line| !line.is_empty()) {
+            fields.read(line)?;
+        }
+        let framing = fields.framing(status)?;
+        Ok(Some(Self {
             status,
-            framing: Framing::UntilClose,
-            close: old,
+            framing,
+            close: old || fields.close || framing == Framing::UntilClose || status == 101,
+            encoded: fields.encoded,
+            retry_after: fields.retry_after,
+            date: fields.date,
+            location: fields.location,
+            len,
+        }))
+    }
+
+    /// Whether another head follows that is the answer. 101 is none of these: the connection no longer speaks HTTP.
+    fn is_interim(&self) -> bool {
+        matches!(self.status, 100..200) && self.status != 101
+    }
+}
+
+/// The `Transfer-Encoding` of a head.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Coding {
+    /// None, or identity.
+    Plain,
+    /// The last coding is chunked.
+    Chunked,
+    /// The last coding is another one.
+    Other,
+}
+
+/// What the header lines have said so far.
+struct Fields<'a> {
+    defects: Defects,
+    coding: Coding,
+    length: Option<Result<usize, BadResponse>>,
+    close: bool,
+    encoded: bool,
+    retry_after: Option<&'a str>,
+    date: Option<&'a str>,
+    location: Option<&'a str>,
+}
+
+impl<'a> Fields<'a> {
+    const fn new(defects: Defects) -> Self {
+        Self {
+            defects,
+            coding: Coding::Plain,
+            length: None,
+            close: false,
             encoded: false,
             retry_after: None,
             date: None,
             location: None,
-            len: end + 4,
-        };
-        for line in lines {
-            let (name, value) = line.split_once(':').ok_or(BadResponse::Header)?;
-            head.header(name, value.trim())?;
         }
-        if matches!(status, 204 | 304) {
-            head.framing = Framing::Length(0);
-        }
-        head.close |= head.framing == Framing::UntilClose;
-        Ok(Some(head))
     }
 
-    fn header(&mut self, name: &str, value: &'a str) -> Result<(), BadResponse> {
-        let is = |known: &str| name.eq_ignore_ascii_case(known);
-        if is("content-length") {
-            // Chunked wins over a length, RFC 9112 section 6.3.
-            if self.framing != Framing::Chunked {
-                let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
-                let length = value.parse().ok().filter(|_| digits);
-                self.framing = Framing::Length(length.ok_or(BadResponse::ContentLength)?);
-            }
-        } else if is("transfer-encoding") {
-            if value.eq_ignore_ascii_case("chunked") {
-                self.framing = Framing::Chunked;
-            } else {
-                self.encoded = true;
-            }
-        } else if is("connection") {
-            self.close |= value.eq_ignore_ascii_case("close");
-        } else if is("content-encoding") {
-            self.encoded |= !value.eq_ignore_ascii_case("identity");
-        } else if is("retry-after") {
-            self.retry_after = Some(value);
-        } else if is("date") {
-            self.date = Some(value);
-        } else if is("location") {
-            self.location = Some(value);
+    /// Whether two words are the same to the grammar, which tells no capital letters from small ones.
+    fn same(&self, one: &[u8], other: &str) -> bool {
+        match self.defects.has(Defect::CaseSensitiveHeaders) {
+            true => one
+                .iter()
+                .copied()
+                .eq(other.bytes().map(|byte| byte.to_ascii_lowercase())),
+            false => one.eq_ignore_ascii_case(other.as_bytes()),
+        }
+    }
+
+    fn read(&mut self, line: &'a [u8]) -> Result<(), BadResponse> {
+        let colon = line
+            .iter()
+            .position(|byte| *byte == b':')
+            .ok_or(BadResponse::Header)?;
+        // White space before the colon is removed (RFC 9112 section 5.1), and around the value (section 5).
+        let (name, value) = (line[..colon].trim_ascii(), line[colon + 1..].trim_ascii());
+        if name.is_empty() {
+            return Err(BadResponse::Header);
+        }
+        // A value may hold bytes that are not UTF-8 (RFC 9110 section 5.5); then it is none of those below.
+        let text = core::str::from_utf8(value).ok();
+        if self.same(name, "Content-Length") {
+            self.content_length(value);
+        } else if self.same(name, "Transfer-Encoding") {
+            self.transfer_encoding(value);
+        } else if self.same(name, "Connection") {
+            self.close |= members(value).any(|option| option.eq_ignore_ascii_case(b"close"));
+        } else if self.same(name, "Content-Encoding") {
+            self.encoded |= members(value).any(|coding| !coding.eq_ignore_ascii_case(b"identity"));
+        } else if self.same(name, "Retry-After") {
+            self.retry_after = text;
+        } else if self.same(name, "Date") {
+            self.date = text;
+        } else if self.same(name, "Location") {
+            self.location = text;
         }
         Ok(())
     }
+
+    /// Several lengths are one if they are equal (RFC 9110 section 8.6).
+    fn content_length(&mut self, value: &[u8]) {
+        let mut lengths = members(value).map(decimal).peekable();
+        if lengths.peek().is_none() {
+            self.length = Some(Err(BadResponse::ContentLength));
+        }
+        for length in lengths {
+            self.length = Some(match self.length {
+                Some(known) if known != length => Err(BadResponse::ContentLength),
+                Some(known) => known,
+                None => length,
+            });
+        }
+    }
+
+    fn transfer_encoding(&mut self, value: &[u8]) {
+        for coding in members(value) {
+            if coding.eq_ignore_ascii_case(b"identity") {
+                continue;
+            }
+            // Chunked is applied once, and last (RFC 9112 section 6.1): what comes behind it hides the chunks.
+            let chunked = self.same(coding, "chunked") && self.coding != Coding::Chunked;
+            self.encoded |= !chunked;
+            self.coding = match chunked {
+                true => Coding::Chunked,
+                false => Coding::Other,
+            };
+        }
+    }
+
+    /// RFC 9112 section 6.3.
+    fn framing(&mut self, status: u16) -> Result<Framing, BadResponse> {
+        if matches!(status, 100..200 | 204 | 304) {
+            return Ok(Framing::Length(0));
+        }
+        if self.coding != Coding::Plain {
+            // A length beside a coding is no length, and a sign that somebody on the way means another one.
+            self.close |= self.length.is_some();
+        }
+        match (self.coding, self.length) {
+            (Coding::Chunked, _) => Ok(Framing::Chunked),
+            (Coding::Other, _) | (Coding::Plain, None) => Ok(Framing::UntilClose),
+            (Coding::Plain, Some(length)) => length.map(Framing::Length),
+        }
+    }
+}
+
+/// The members of a comma-separated list. Empty ones count for nothing (RFC 9110 section 5.6.1).
+fn members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let members = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+    members.filter(|member| !member.is_empty())
+}
+
+/// A number of decimal digits only. One that is larger than any memory is as large as any memory.
+fn decimal(digits: &[u8]) -> Result<usize, BadResponse> {
+    digits.iter().try_fold(0usize, |number, digit| match digit {
+        b'0'..=b'9' => Ok(number
+            .saturating_mul(10)
+            .saturating_add(usize::from(digit - b'0'))),
+        _ => Err(BadResponse::ContentLength),
+    })
+}
+
+/// Bytes of empty lines before the status line, which some servers leave behind the last body.
+fn empty_lines(received: &[u8]) -> usize {
+    let is_line_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
+    received
+        .iter()
+        .position(|byte| !is_line_end(byte))
+        .unwrap_or(received.len())
+}
+
+/// Length of the head with the empty line that ends it. A line may end in a line feed alone (RFC 9112 section 2.2).
+fn head_len(received: &[u8]) -> Option<usize> {
+    let start = empty_lines(received);
+    let ends = received
+        .iter()
+        .enumerate()
+        .skip(start)
+        .filter(|(_, byte)| **byte == b'\n');
+    ends.map(|(at, _)| at + 1)
+        .find_map(|next| match received[next..] {
+            [b'\n', ..] => Some(next + 1),
+            [b'\r', b'\n', ..] => Some(next + 2),
+            _ => None,
+        })
+}
+
+/// Joins folded lines in a whole head: a line end before a space or tab becomes spaces (RFC 9112 section 5.2), and so
+/// does a carriage return that ends no line (section 2.2).
+pub fn unfold(head: &mut [u8]) {
+    for at in 0..head.len() {
+        if head[at] == b'\r' && head.get(at + 1) != Some(&b'\n') {
+            head[at] = b' ';
+        }
+    }
+    for at in 1..head.len() {
+        if head[at - 1] == b'\n' && matches!(head[at], b' ' | b'\t') {
+            head[at - 1] = b' ';
+            if at >= 2 && head[at - 2] == b'\r' {
+                head[at - 2] = b' ';
+            }
+        }
+    }
+}
+
+fn without_cr(line: &[u8]) -> &[u8] {
+    line.strip_suffix(b"\r").unwrap_or(line)
 }
 
 /// Status code, and whether the server speaks HTTP/1.0 and so closes by default.
-fn status_line(line: &str) -> Option<(u16, bool)> {
-    let (version, rest) = line.split_once(' ')?;
-    let minor = version.strip_prefix("HTTP/1.")?;
-    let code = rest.get(..3)?;
-    if !code.bytes().all(|byte| byte.is_ascii_digit()) || !matches!(rest.as_bytes().get(3), None | Some(b' '))
-    {
+fn status_line(line: &[u8]) -> Option<(u16, bool)> {
+    let [minor, b' ', a, b, c, ref rest @ ..] = *line.strip_prefix(b"HTTP/1.")? else {
+        return None;
+    };
+    if ![minor, a, b, c].iter().all(u8::is_ascii_digit) || !matches!(rest.first(), None | Some(b' ')) {
         return None;
     }
-    Some((
-        code.parse().ok().filter(|code| (100..600).contains(code))?,
-        minor == "0",
-    ))
+    let code = [a, b, c]
+        .iter()
+        .fold(0, |code, digit| code * 10 + u16::from(digit - b'0'));
+    (100..600).contains(&code).then_some((code, minor == b'0'))
 }
 
-/// A response that has arrived in full.
+/// A final response that has arrived in full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Received {
     /// Length of the head in bytes; the body starts here.
@@ -159,203 +329,191 @@ pub struct Received {
     pub close: bool,
 }
 
-impl Received {
-    /// Looks whether the bytes so far are a whole response, and unpacks a chunked body in place if so.
+/// A response on its way: the bytes so far, in a buffer that bounds it.
+pub struct Incoming<'b> {
+    buffer: &'b mut [u8],
+    len: usize,
+    interims: u8,
+    defects: Defects,
+}
+
+impl<'b> Incoming<'b> {
+    /// Nothing has arrived yet.
+    pub fn new(buffer: &'b mut [u8], defects: Defects) -> Self {
+        Self {
+            buffer,
+            len: 0,
+            interims: 0,
+            defects,
+        }
+    }
+
+    /// Whether nothing at all has arrived.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0 && self.interims == 0
+    }
+
+    /// Where the next bytes belong.
+    pub fn room(&mut self) -> &mut [u8] {
+        &mut self.buffer[self.len..]
+    }
+
+    /// Takes `count` more bytes, which lie in [`Self::room`]; 0 when the connection has ended.
     ///
-    /// `ended` tells that no more will come; `max` is the size of the buffer, in bytes.
-    pub fn of(response: &mut [u8], ended: bool, max: usize) -> Result<Option<Self>, BadResponse> {
-        let Some(Head {
-            framing,
-            close,
-            len: head_len,
-            ..
-        }) = Head::parse(response)?
-        else {
-            return Ok(None);
-        };
-        let have = response.len() - head_len;
-        let body_len = match framing {
-            Framing::Length(wanted) if head_len.saturating_add(wanted) > max => {
-                return Err(BadResponse::TooLarge);
+    /// `Ok(None)` asks for more. When the response is whole, interim responses before it are gone from the buffer,
+    /// its head is unfolded and its body is not chunked any more.
+    pub fn take(&mut self, count: usize) -> Result<Option<Received>, BadResponse> {
+        self.len = (self.len + count).min(self.buffer.len());
+        match self.read(count == 0)? {
+            Some(received) => Ok(Some(received)),
+            None if count == 0 => Err(BadResponse::Truncated),
+            None if self.len == self.buffer.len() => Err(BadResponse::TooLarge),
+            None => Ok(None),
+        }
+    }
+
+    fn read(&mut self, ended: bool) -> Result<Option<Received>, BadResponse> {
+        loop {
+            let response = &mut self.buffer[..self.len];
+            if let (Some(len), false) = (head_len(response), self.defects.has(Defect::NoFoldedHeaders)) {
+                unfold(&mut response[..len]);
             }
-            Framing::Length(wanted) => (have >= wanted).then_some(wanted),
-            Framing::Chunked => dechunk(&mut response[head_len..])?,
-            Framing::UntilClose => ended.then_some(have),
+            let Some(head) = Head::parse(response, self.defects)? else {
+                return Ok(None);
+            };
+            if !head.is_interim() || self.defects.has(Defect::InterimIsFinal) {
+                let (framing, close, len) = (head.framing, head.close, head.len);
+                return self.body(framing, close, len, ended);
+            }
+            if self.interims == INTERIM_MAX {
+                return Err(BadResponse::Interim);
+            }
+            self.interims += 1;
+            let len = head.len;
+            self.buffer.copy_within(len..self.len, 0);
+            self.len -= len;
+        }
+    }
+
+    fn body(
+        &mut self,
+        framing: Framing,
+        close: bool,
+        head_len: usize,
+        ended: bool,
+    ) -> Result<Option<Received>, BadResponse> {
+        let room = self.buffer.len() - head_len;
+        let body = &mut self.buffer[head_len..self.len];
+        let have = body.len();
+        // Length of the body, and how many of the received bytes it took.
+        let whole = match framing {
+            Framing::Length(wanted) if wanted > room => return Err(BadResponse::TooLarge),
+            Framing::Length(wanted) => (have >= wanted).then_some((wanted, wanted)),
+            Framing::Chunked => dechunk(body, room, self.defects)?,
+            Framing::UntilClose => ended.then_some((have, have)),
         };
-        Ok(body_len.map(|body_len| Self {
+        Ok(whole.map(|(len, taken)| Received {
             head_len,
-            body_end: head_len + body_len,
-            close,
+            body_end: head_len + len,
+            // Bytes behind the response belong to no request of ours.
+            close: close || taken < have,
         }))
     }
 }
 
-/// Unpacks a chunked body in place. `Ok(None)` while it is not complete; else the body's length.
-pub fn dechunk(body: &mut [u8]) -> Result<Option<usize>, BadResponse> {
-    if !chunks_complete(body)? {
+/// Unpacks a chunked body in place, of which not more than `max` bytes are kept.
+///
+/// `Ok(None)` while it is not complete; else the body's length, and the length of its coding with the trailer section.
+fn dechunk(body: &mut [u8], max: usize, defects: Defects) -> Result<Option<(usize, usize)>, BadResponse> {
+    let Some(taken) = coding_len(body, max, defects)? else {
         return Ok(None);
-    }
+    };
     let (mut from, mut to) = (0, 0);
     while let Some((len, start)) = chunk_header(&body[from..])? {
         if len == 0 {
             break;
         }
-        body.copy_within(from + start..from + start + len, to);
+        let data = from + start..from + start + len;
+        from = data.end + line_end(&body[data.end..])?.unwrap_or_default();
+        body.copy_within(data, to);
         to += len;
-        from += start + len + 2;
     }
-    Ok(Some(to))
+    Ok(Some((to, taken)))
 }
 
-fn chunks_complete(body: &[u8]) -> Result<bool, BadResponse> {
-    let mut at = 0;
+/// Length of the chunks and the trailer section, if they are complete.
+fn coding_len(body: &[u8], max: usize, defects: Defects) -> Result<Option<usize>, BadResponse> {
+    let (mut at, mut total) = (0, 0usize);
     loop {
         let Some((len, start)) = chunk_header(&body[at..])? else {
-            return Ok(false);
+            return Ok(None);
         };
-        let end = at + start + len;
-        match body.get(end..end + 2) {
-            None => return Ok(false),
-            Some(b"\r\n") if len == 0 => return Ok(true),
-            Some(b"\r\n") => at = end + 2,
-            // Trailer fields are not something this service sends.
-            Some(_) => return Err(BadResponse::Chunk),
+        at += start;
+        if len == 0 {
+            return Ok(trailer_len(&body[at..], defects)?.map(|trailer| at + trailer));
         }
+        total = total.saturating_add(len);
+        if total > max {
+            return Err(BadResponse::TooLarge);
+        }
+        let Some(end) = body.get(at + len..).map(line_end).transpose()?.flatten() else {
+            return Ok(None);
+        };
+        at += len + end;
     }
 }
 
 /// Length of the chunk that starts here, and where its data starts.
+///
+/// Extensions (RFC 9112 section 7.1.1) and white space round the number are skipped.
 fn chunk_header(bytes: &[u8]) -> Result<Option<(usize, usize)>, BadResponse> {
-    let Some(end) = bytes.windows(2).position(|two| two == b"\r\n") else {
-        return if bytes.len() > 32 {
-            Err(BadResponse::Chunk)
-        } else {
-            Ok(None)
+    let is_blank = |byte: &&u8| matches!(byte, b' ' | b'\t');
+    let blanks = bytes.iter().take_while(is_blank).count();
+    let digits = bytes[blanks..]
+        .iter()
+        .map_while(|byte| char::from(*byte).to_digit(16));
+    let (count, len) = digits.fold((0, 0usize), |(count, len), digit| {
+        (count + 1, len.saturating_mul(16).saturating_add(digit as usize))
+    });
+    let rest = &bytes[blanks + count..];
+    let behind = rest.iter().find(|byte| !is_blank(byte));
+    match (count, behind) {
+        (0, Some(_)) => return Err(BadResponse::Chunk),
+        (_, None | Some(b';' | b'\r' | b'\n')) => {}
+        (_, Some(_)) => return Err(BadResponse::Chunk),
+    }
+    let end = rest.iter().position(|byte| *byte == b'\n');
+    Ok(end.map(|end| (len, blanks + count + end + 1)))
+}
+
+/// Length of the line end that must be here; `None` if it has not arrived.
+fn line_end(bytes: &[u8]) -> Result<Option<usize>, BadResponse> {
+    match bytes {
+        [] | [b'\r'] => Ok(None),
+        [b'\n', ..] => Ok(Some(1)),
+        [b'\r', b'\n', ..] => Ok(Some(2)),
+        _ => Err(BadResponse::Chunk),
+    }
+}
+
+/// Length of the trailer section with its empty line (RFC 9112 section 7.1.2). Its fields are discarded.
+fn trailer_len(bytes: &[u8], defects: Defects) -> Result<Option<usize>, BadResponse> {
+    let mut at = 0;
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        let Some(text) = line.strip_suffix(b"\n").map(without_cr) else {
+            break;
         };
-    };
-    let line = core::str::from_utf8(&bytes[..end]).map_err(|_| BadResponse::Chunk)?;
-    let digits = line.split(';').next().unwrap_or_default().trim();
-    let len = u16::from_str_radix(digits, 16).map_err(|_| BadResponse::Chunk)?;
-    Ok(Some((usize::from(len), end + 2)))
+        at += line.len();
+        if text.is_empty() {
+            return Ok(Some(at));
+        }
+        let is_field = text.contains(&b':') || matches!(text[0], b' ' | b'\t');
+        if !is_field || defects.has(Defect::NoChunkTrailers) {
+            return Err(BadResponse::Chunk);
+        }
+    }
+    Ok(None)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_plain_head() {
-        let bytes = b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 5\r\nretry-after:  30 \r\n\r\nhello";
-        let head = Head::parse(bytes).unwrap().unwrap();
-        assert_eq!(
-            (head.status, head.framing, head.close),
-            (429, Framing::Length(5), false)
-        );
-        assert_eq!(head.retry_after, Some("30"));
-        assert_eq!(&bytes[head.len..], b"hello");
-    }
-
-    #[test]
-    fn every_prefix_of_a_head_asks_for_more() {
-        let bytes = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
-        for len in 0..bytes.len() {
-            assert_eq!(Head::parse(&bytes[..len]), Ok(None), "{len}");
-        }
-        assert!(Head::parse(bytes).unwrap().is_some());
-    }
-
-    #[test]
-    fn framings() {
-        let framing = |bytes| Head::parse(bytes).map(|head| head.map(|head| (head.framing, head.close)));
-        assert_eq!(
-            framing(b"HTTP/1.0 200 OK\r\n\r\n"),
-            Ok(Some((Framing::UntilClose, true)))
-        );
-        assert_eq!(
-            framing(b"HTTP/1.1 204 No\r\n\r\n"),
-            Ok(Some((Framing::Length(0), false)))
-        );
-        let both = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n";
-        assert_eq!(framing(both), Ok(Some((Framing::Chunked, false))));
-        let close = b"HTTP/1.1 200 OK\r\nConnection: Close\r\nContent-Length: 3\r\n\r\n";
-        assert_eq!(framing(close), Ok(Some((Framing::Length(3), true))));
-    }
-
-    #[test]
-    fn what_is_not_http_is_refused_at_once() {
-        assert_eq!(Head::parse(b"<html>"), Err(BadResponse::StatusLine));
-        assert_eq!(
-            Head::parse(b"HTTP/1.1 2000 OK\r\n\r\n"),
-            Err(BadResponse::StatusLine)
-        );
-        assert_eq!(Head::parse(b"HTTP/2 200\r\n\r\n"), Err(BadResponse::StatusLine));
-        assert_eq!(
-            Head::parse(b"HTTP/1.1 200 OK\r\nnonsense\r\n\r\n"),
-            Err(BadResponse::Header)
-        );
-        let negative = b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n";
-        assert_eq!(Head::parse(negative), Err(BadResponse::ContentLength));
-        assert_eq!(
-            Head::parse(b"HTTP/1.1 200 OK\r\nX: \xFF\r\n\r\n"),
-            Err(BadResponse::Header)
-        );
-    }
-
-    #[test]
-    fn compression_and_redirects_are_noticed() {
-        let gzip = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 1\r\n\r\n";
-        assert!(Head::parse(gzip).unwrap().unwrap().encoded);
-        let moved = b"HTTP/1.1 301 Moved\r\nLocation: https://x/\r\nContent-Length: 0\r\n\r\n";
-        assert_eq!(Head::parse(moved).unwrap().unwrap().location, Some("https://x/"));
-    }
-
-    #[test]
-    fn a_response_is_whole_when_its_body_is() {
-        let whole = *b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
-        for len in 0..whole.len() {
-            assert_eq!(Received::of(&mut { whole }[..len], false, 100), Ok(None), "{len}");
-        }
-        let received = Received {
-            head_len: 38,
-            body_end: 40,
-            close: false,
-        };
-        assert_eq!(Received::of(&mut { whole }, false, 100), Ok(Some(received)));
-        assert_eq!(
-            Received::of(&mut { whole }, false, 39),
-            Err(BadResponse::TooLarge)
-        );
-        let mut huge = *b"HTTP/1.1 200 OK\r\nContent-Length: 18446744073709551615\r\n\r\n";
-        assert_eq!(Received::of(&mut huge, false, 100), Err(BadResponse::TooLarge));
-    }
-
-    #[test]
-    fn without_a_length_the_end_of_the_connection_ends_the_body() {
-        let whole = *b"HTTP/1.1 200 OK\r\n\r\nhi";
-        assert_eq!(Received::of(&mut { whole }, false, 100), Ok(None));
-        let received = Received {
-            head_len: 19,
-            body_end: 21,
-            close: true,
-        };
-        assert_eq!(Received::of(&mut { whole }, true, 100), Ok(Some(received)));
-    }
-
-    #[test]
-    fn chunks_are_joined() {
-        let mut body = *b"4\r\nWiki\r\n5;x=y\r\npedia\r\n0\r\n\r\n";
-        let len = dechunk(&mut body).unwrap().unwrap();
-        assert_eq!(&body[..len], b"Wikipedia");
-    }
-
-    #[test]
-    fn incomplete_and_broken_chunks() {
-        let whole = *b"4\r\nWiki\r\n0\r\n\r\n";
-        for len in 0..whole.len() {
-            assert_eq!(dechunk(&mut { whole }[..len]), Ok(None), "{len}");
-        }
-        assert_eq!(dechunk(&mut { *b"zz\r\n" }), Err(BadResponse::Chunk));
-        assert_eq!(dechunk(&mut { *b"1\r\nabc\r\n" }), Err(BadResponse::Chunk));
-        assert_eq!(dechunk(&mut [b'0'; 40]), Err(BadResponse::Chunk));
-    }
-}
+mod tests;

@@ -1,31 +1,28 @@
-//! A whole run, from power-on to the verdict.
+//! A run as a value: it is stepped from power-on to the verdict, and can be left and gone on with at any moment.
+//!
+//! Nothing of what happens is kept here: events and frames go to the caller's [`Progress`] as they come. Three limits
+//! end every run: its duration, its instruction budget, and its event budget. Besides, a device that does things
+//! without end and takes no time for them ends it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use dut::{Dut, DutError, Emulator, EmulatorConfig, Image};
+use dut::{Dut, DutError};
 use expect::{Checker, Command, LineAssembler, StepRunner};
 use netsim::CapturedFrame;
-use oceanremote::Cloud;
 use scenario::Scenario;
 use sim::Instant;
 use vocabulary::{Event, Kind, SCHEMA_VERSION, StepState, Verdict};
 
-use crate::bench::Bench;
-use crate::faults::FaultPlan;
-use crate::hub::{Hub, SharedHub};
 use crate::setup::{self, SetupError};
 
-/// How much virtual time passes at most between two looks at the caller's wishes.
-const SLICE: Duration = Duration::from_secs(10);
-
-/// The firmware of a run.
-#[derive(Clone, Debug)]
-pub struct Firmware {
-    /// The loaded image.
-    pub image: Image,
-    /// SHA-256 of the ELF, hexadecimal.
-    pub sha256: String,
-}
+/// How much time passes at most between two looks at the caller's wishes. A device that never sleeps executes 160
+/// million instructions in it, about a second of this machine's time.
+const SLICE: Duration = Duration::from_secs(1);
+/// Turns of the bench at one moment after which the device counts as one that takes no time for what it does.
+const MOST_TURNS_AT_A_MOMENT: u32 = 100_000;
+/// Console output after which a run ends, bytes.
+const MOST_SERIAL_BYTES: u64 = 200 << 20;
 
 /// What the command line changes about a scenario.
 #[derive(Clone, Copy, Debug, Default)]
@@ -46,9 +43,6 @@ pub enum RunError {
     /// The bench could not be put together.
     #[error(transparent)]
     Setup(#[from] SetupError),
-    /// The device could not be made.
-    #[error(transparent)]
-    Device(#[from] dut::EmulatorError),
     /// The device failed.
     #[error(transparent)]
     Dut(#[from] DutError),
@@ -60,309 +54,384 @@ pub enum RunError {
     Stopped,
 }
 
-/// A run that has ended.
-#[derive(Clone, Debug)]
-pub struct RunRecord {
-    /// What happened, in order; the last event carries the verdict.
-    pub events: Vec<Event>,
-    /// The frames, when they were asked for.
-    pub frames: Vec<CapturedFrame>,
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunEnd {
+    /// The moment of its end.
+    pub at: Instant,
     /// The verdict.
     pub verdict: Verdict,
-    /// Why it failed, apart from expectations: steps, the instruction budget, faults that never fired, strictness.
+    /// Why it failed, apart from expectations: steps, a budget, faults that never fired, strictness.
     pub reasons: Vec<String>,
+    /// Instructions that the guest executed, 0 where the backend cannot count them.
+    pub instructions: u64,
+    /// How many events there were.
+    pub events: u64,
 }
 
-/// What a caller learns while a run goes on, and may decide.
+/// Takes what happens in a run as it happens, and may stop the run.
 pub trait Progress {
     /// The run has come this far; false stops it.
     fn at(&mut self, now: Instant) -> bool;
 
     /// Something happened.
-    fn event(&mut self, event: &Event);
+    fn event(&mut self, event: Event);
+
+    /// A frame was captured; only where [`Limits::capture`] asks for it.
+    fn frame(&mut self, frame: CapturedFrame);
 
     /// The device is being prepared, by flashing for instance, and has come this far; false gives it up.
     fn preparing(&mut self, what: &str, percent: u8) -> bool {
         let _ = (what, percent);
         true
     }
+
+    /// A remark of the device's backend for the person at the terminal.
+    fn remark(&mut self, text: &str) {
+        let _ = text;
+    }
 }
 
-/// Runs `scenario` on the emulator.
-///
-/// # Errors
-/// When the bench cannot be put together or fails, or the caller stops it. What the firmware does wrong is
-/// never an error but part of the record.
-pub fn run(
-    scenario: &Scenario,
-    firmware: &Firmware,
-    limits: Limits,
-    progress: &mut dyn Progress,
-) -> Result<RunRecord, RunError> {
-    let seed = limits.seed.unwrap_or(scenario.bench.seed);
-    let strict = limits.strict || scenario.bench.strict;
-    let hub = Hub::shared(FaultPlan::new(&scenario.faults, seed), scenario.bench.device_id());
-    let emulator = Emulator::new(
-        EmulatorConfig {
-            mac: scenario.bench.device.mac.0,
-            flash: setup::flash_image(&scenario.bench, seed)?,
-            crystal_ppm: scenario.bench.device.crystal_ppm.value,
-            seed,
-        },
-        &firmware.image,
-    )?;
-    let bench = Bench::new(
-        Box::new(emulator),
-        setup::net_config(&scenario.bench, seed, limits.capture),
-        Cloud::new(setup::cloud_config(&scenario.bench, seed)).map_err(SetupError::from)?,
-        hub.clone(),
-        scenario.bench.device_id(),
-    )?;
-    let terms = Terms {
-        firmware_sha256: &firmware.sha256,
-        seed,
-        strict,
-        time_scale: 1,
-    };
-    judge_on(bench, hub, scenario, &terms, progress)
+/// The terms of a run beside its scenario.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// SHA-256 of the firmware ELF, hexadecimal.
+    pub firmware_sha256: String,
+    /// Seed of all randomness.
+    pub seed: u64,
+    /// Unmodelled accesses fail the run.
+    pub strict: bool,
+    /// By how much the contract's intervals were divided; 1 is real time.
+    pub time_scale: u32,
 }
 
-/// What a run is carried out with beside its scenario.
-pub(crate) struct Terms<'a> {
-    pub(crate) firmware_sha256: &'a str,
-    pub(crate) seed: u64,
-    pub(crate) strict: bool,
-    pub(crate) time_scale: u32,
-}
-
-/// What a run needs of a bench, whatever its time.
-pub(crate) trait Stage {
+/// A device, its network and the services, wired together, in virtual time or in wall time.
+pub trait Bench {
     /// Lets time pass until `until` at most; afterwards the time is the one returned.
+    ///
+    /// # Errors
+    /// When the bench fails.
     fn turn(&mut self, until: Instant) -> Result<Instant, RunError>;
 
     /// The device.
-    fn dut(&mut self) -> &mut dyn Dut;
+    fn device(&mut self) -> &mut dyn Dut;
+
+    /// Adds an event of the run itself, in order with those of the bench.
+    fn tell(&mut self, at: Instant, kind: Kind);
+
+    /// Takes what happened since the last call, in order.
+    fn take_events(&mut self) -> Vec<Event>;
 
     /// Takes the frames captured since the last call.
     fn take_frames(&mut self) -> Vec<CapturedFrame>;
+
+    /// The faults that never fired and were not declared optional, each with the reason why it had no effect, if it
+    /// came.
+    fn unfired(&self) -> Vec<(String, Option<String>)>;
 }
 
-/// Runs `scenario` on a bench that stands, from its time zero to the verdict.
-pub(crate) fn judge_on(
-    mut bench: impl Stage,
-    hub: SharedHub,
-    scenario: &Scenario,
-    terms: &Terms<'_>,
-    progress: &mut dyn Progress,
-) -> Result<RunRecord, RunError> {
-    hub.borrow_mut().tell(
-        Instant::ZERO,
-        Kind::ScenarioStarted {
-            schema: SCHEMA_VERSION,
-            name: scenario.name.clone(),
-            seed: terms.seed,
-            firmware_sha256: terms.firmware_sha256.to_owned(),
-            backend: bench.dut().backend().to_owned(),
-            epoch_unix_s: scenario.bench.start.unix_s,
-            time_scale: terms.time_scale,
-        },
-    );
-    let mut run = Run {
-        checker: Checker::new(scenario),
-        steps: StepRunner::new(scenario),
-        lines: LineAssembler::default(),
-        record: RunRecord {
-            events: Vec::new(),
-            frames: Vec::new(),
-            verdict: Verdict::Pass,
-            reasons: Vec::new(),
-        },
-        bench,
-        hub,
-        progress,
-    };
-    run.until_the_end(scenario, terms.strict)?;
-    Ok(run.record)
+/// How far a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunState {
+    /// It can be stepped further.
+    Running,
+    /// Its end is reached: [`Run::finish`] has the verdict.
+    Over,
 }
 
-struct Run<'a, B> {
-    bench: B,
-    hub: SharedHub,
+/// A run that is under way.
+pub struct Run {
+    bench: Box<dyn Bench>,
+    scenario: Scenario,
+    terms: Terms,
     checker: Checker,
     steps: StepRunner,
     lines: LineAssembler,
-    record: RunRecord,
-    progress: &'a mut dyn Progress,
+    now: Instant,
+    state: RunState,
+    started: bool,
+    reasons: Vec<String>,
+    /// Turns at the present moment.
+    turns: u32,
+    events: u64,
+    serial_bytes: u64,
+    /// Events by kind, for the message about too many of them.
+    counts: BTreeMap<&'static str, u64>,
 }
 
-impl<B: Stage> Run<'_, B> {
-    fn until_the_end(&mut self, scenario: &Scenario, strict: bool) -> Result<(), RunError> {
-        let end = Instant::ZERO + setup::duration(&scenario.bench);
-        let budget = scenario.bench.instruction_budget.value.0;
-        let mut now = Instant::ZERO;
-        while now < end {
-            let slice = [
-                Some(end),
-                Some(now + SLICE),
-                self.checker.next_deadline(),
-                self.steps.next_deadline(),
-            ];
-            let until = slice.into_iter().flatten().min().unwrap_or(end);
-            now = self.bench.turn(until)?;
-            self.judge(now)?;
-            if !self.progress.at(now) {
-                return Err(RunError::Stopped);
-            }
-            let spent = self.bench.dut().instructions();
-            if spent > budget {
-                self.record.reasons.push(format!(
-                    "the firmware executed {spent} instructions by {now}, more than the budget of {budget}: it never \
-                     sleeps, or the budget (bench.instruction-budget) is too small for {}",
-                    scenario.bench.duration.value
-                ));
-                break;
-            }
-            if self.steps.failed() || (scenario.ends_with_steps() && self.steps.is_done()) {
-                break;
-            }
+impl Run {
+    /// A run of `scenario` on a bench that stands at its time zero.
+    pub fn new(scenario: &Scenario, bench: Box<dyn Bench>, terms: Terms) -> Run {
+        Run {
+            bench,
+            checker: Checker::new(scenario),
+            steps: StepRunner::new(scenario),
+            lines: LineAssembler::default(),
+            scenario: scenario.clone(),
+            terms,
+            now: Instant::ZERO,
+            state: RunState::Running,
+            started: false,
+            reasons: Vec::new(),
+            turns: 0,
+            events: 0,
+            serial_bytes: 0,
+            counts: BTreeMap::new(),
         }
-        self.finish(now, strict);
+    }
+
+    /// The present moment.
+    pub fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// The device.
+    pub fn device(&mut self) -> &mut dyn Dut {
+        self.bench.device()
+    }
+
+    /// Goes on until the verdict.
+    ///
+    /// # Errors
+    /// When the bench fails, or `progress` stops the run.
+    pub fn to_the_end(mut self, progress: &mut dyn Progress) -> Result<RunEnd, RunError> {
+        let end = self.end();
+        while self.step(end, progress)? == RunState::Running {}
+        Ok(self.finish(progress))
+    }
+
+    /// Goes on until `until`, or the end of the run if that comes first. Events and frames go to `progress`.
+    ///
+    /// # Errors
+    /// When the bench fails. [`RunError::Stopped`] when `progress` stops the run, which may be gone on with.
+    pub fn step(&mut self, until: Instant, progress: &mut dyn Progress) -> Result<RunState, RunError> {
+        self.start();
+        let end = self.end();
+        let until = until.min(end);
+        while self.state == RunState::Running && self.now < until {
+            self.turn(until, progress)?;
+        }
+        if self.now >= end {
+            self.state = RunState::Over;
+        }
+        Ok(self.state)
+    }
+
+    fn end(&self) -> Instant {
+        Instant::ZERO + setup::duration(&self.scenario.bench)
+    }
+
+    fn start(&mut self) {
+        if std::mem::replace(&mut self.started, true) {
+            return;
+        }
+        let kind = Kind::ScenarioStarted {
+            schema: SCHEMA_VERSION,
+            name: self.scenario.name.clone(),
+            seed: self.terms.seed,
+            firmware_sha256: self.terms.firmware_sha256.clone(),
+            backend: self.bench.device().backend().to_owned(),
+            epoch_unix_s: self.scenario.bench.start.unix_s,
+            time_scale: self.terms.time_scale,
+        };
+        self.bench.tell(Instant::ZERO, kind);
+    }
+
+    /// One turn of the bench, judged.
+    fn turn(&mut self, until: Instant, progress: &mut dyn Progress) -> Result<(), RunError> {
+        let slice = [
+            Some(self.now + SLICE),
+            self.checker.next_deadline(),
+            self.steps.next_deadline(),
+        ];
+        let slice = slice.into_iter().flatten().fold(until, Instant::min);
+        let before = self.now;
+        self.now = self.bench.turn(slice)?;
+        self.turns = if self.now > before { 0 } else { self.turns + 1 };
+        self.judge(progress)?;
+        self.look_at_budgets();
+        if self.steps.failed() || (self.scenario.ends_with_steps() && self.steps.is_done()) {
+            self.state = RunState::Over;
+        }
+        if !progress.at(self.now) {
+            return Err(RunError::Stopped);
+        }
         Ok(())
     }
 
+    /// Ends the run when one of its budgets is spent.
+    fn look_at_budgets(&mut self) {
+        let now = self.now;
+        let bench = &self.scenario.bench;
+        let (budget, spent) = (
+            bench.instruction_budget.value.0,
+            self.bench.device().instructions(),
+        );
+        let reason = if spent > budget {
+            format!(
+                "the firmware executed {spent} instructions by {now}, more than the budget of {budget}: it never \
+                 sleeps, or the budget (bench.instruction-budget) is too small for {}",
+                bench.duration.value
+            )
+        } else if self.events > bench.event_budget.value.0 {
+            let most = self.counts.iter().max_by_key(|(_, count)| **count);
+            let (what, count) = most.map_or(("", 0), |(what, count)| (*what, *count));
+            format!(
+                "{} events by {now}, {count} of them `{what}`, are more than the budget of {} (bench.event-budget): the \
+                 device does the same thing without end, or the budget is too small for {}",
+                self.events, bench.event_budget.value.0, bench.duration.value
+            )
+        } else if self.serial_bytes > MOST_SERIAL_BYTES {
+            format!(
+                "the device printed {} MB by {now}, more than the {} MB that a run may print: it prints without end",
+                self.serial_bytes >> 20,
+                MOST_SERIAL_BYTES >> 20
+            )
+        } else if self.turns > MOST_TURNS_AT_A_MOMENT {
+            format!(
+                "time stands still at {now}: the device did {} things one after the other and took no time for them",
+                self.turns
+            )
+        } else {
+            return;
+        };
+        self.reasons.push(reason);
+        self.state = RunState::Over;
+    }
+
     /// Shows what happened to steps and expectations, and does what the steps want.
-    fn judge(&mut self, now: Instant) -> Result<(), RunError> {
+    fn judge(&mut self, progress: &mut dyn Progress) -> Result<(), RunError> {
+        let now = self.now;
         loop {
-            let events = self.hub.borrow_mut().take_events();
-            for event in &events {
-                self.keep(event.clone());
+            let events = self.bench.take_events();
+            let quiet = events.is_empty();
+            for event in events {
+                self.keep(event, progress);
             }
             let commands = self.steps.poll(now);
             for (index, state) in self.steps.take_states() {
-                self.keep(Event {
-                    at: now,
-                    kind: Kind::Step { index, state },
-                });
+                self.keep(
+                    Event {
+                        at: now,
+                        kind: Kind::Step { index, state },
+                    },
+                    progress,
+                );
             }
-            if events.is_empty() && commands.is_empty() {
+            if quiet && commands.is_empty() {
                 break;
             }
             for command in commands {
                 match command {
                     Command::WriteSerial(bytes) => {
-                        self.bench.dut().serial_input(&bytes)?;
+                        self.bench.device().serial_input(&bytes)?;
                         let text = String::from_utf8_lossy(&bytes).into_owned();
-                        self.keep(Event {
-                            at: now,
-                            kind: Kind::SerialInput { text },
-                        });
+                        let kind = Kind::SerialInput { text };
+                        self.keep(Event { at: now, kind }, progress);
                     }
-                    Command::SetPin { gpio, level } => self.bench.dut().set_pin(gpio, Some(level))?,
+                    Command::SetPin { gpio, level } => self.bench.device().set_pin(gpio, Some(level))?,
                 }
             }
         }
         self.checker.advance(now);
-        self.record.frames.extend(self.bench.take_frames());
+        for frame in self.bench.take_frames() {
+            progress.frame(frame);
+        }
         Ok(())
     }
 
-    /// Keeps an event, with the serial lines that it completes.
-    fn keep(&mut self, event: Event) {
+    /// Shows an event, with the serial lines that it completes.
+    fn keep(&mut self, event: Event, progress: &mut dyn Progress) {
         let lines = match &event.kind {
-            Kind::SerialChunk { port, bytes } => self.lines.push(*port, bytes),
+            Kind::SerialChunk { port, bytes } => {
+                self.serial_bytes += bytes.len() as u64;
+                self.lines.push(*port, bytes)
+            }
             // What the device did not finish it will not finish any more.
             Kind::Reset { .. } | Kind::Power { on: false } => self.lines.flush(),
             _ => Vec::new(),
         };
         let at = event.at;
-        self.show(event);
+        self.show(event, progress);
         for (port, text) in lines {
-            self.show(Event {
-                at,
-                kind: Kind::SerialLine { port, text },
-            });
+            let kind = Kind::SerialLine { port, text };
+            self.show(Event { at, kind }, progress);
         }
     }
 
-    fn show(&mut self, event: Event) {
+    fn show(&mut self, event: Event, progress: &mut dyn Progress) {
         if let Kind::Step {
             index,
             state: StepState::Failed { message },
         } = &event.kind
         {
-            self.record.reasons.push(format!("step {}: {message}", index + 1));
+            self.reasons.push(format!("step {}: {message}", index + 1));
         }
+        self.events += 1;
+        *self.counts.entry(event.kind.name()).or_default() += 1;
         self.checker.observe(&event);
         self.steps.observe(&event);
-        self.progress.event(&event);
-        self.record.events.push(event);
+        progress.event(event);
     }
 
-    fn finish(&mut self, now: Instant, strict: bool) {
+    /// Judges what is still open and gives the verdict.
+    pub fn finish(mut self, progress: &mut dyn Progress) -> RunEnd {
+        self.start();
+        let now = self.now;
         for (port, text) in self.lines.flush() {
-            self.show(Event {
-                at: now,
-                kind: Kind::SerialLine { port, text },
-            });
+            let kind = Kind::SerialLine { port, text };
+            self.show(Event { at: now, kind }, progress);
         }
-        let never: Vec<String> = self
-            .hub
-            .borrow()
-            .faults
-            .never_fired()
-            .map(str::to_owned)
-            .collect();
-        for name in never {
+        for (name, why) in self.bench.unfired() {
+            if let Some(why) = why {
+                self.reasons
+                    .push(format!("the fault `{name}` had no effect: {why}"));
+                continue;
+            }
             let state = vocabulary::FaultState::NeverFired;
-            self.record
-                .reasons
+            self.reasons
                 .push(format!("the fault `{name}` was planned and never fired"));
-            self.show(Event {
-                at: now,
-                kind: Kind::Fault { name, state },
-            });
+            let kind = Kind::Fault { name, state };
+            self.show(Event { at: now, kind }, progress);
         }
-        let unmodelled = self.bench.dut().unmodelled();
-        if strict && unmodelled > 0 {
-            self.record.reasons.push(format!(
+        let unmodelled = self.bench.device().unmodelled();
+        if self.terms.strict && unmodelled > 0 {
+            self.reasons.push(format!(
                 "strict: the firmware touched what the chip model does not implement, {unmodelled} times"
             ));
         }
-        if let Some(endless) = self.bench.dut().endless() {
-            self.record
-                .reasons
+        if let Some(endless) = self.bench.device().endless() {
+            self.reasons
                 .push(format!("the firmware makes no progress: {endless}"));
         }
         for (index, state) in self.steps.finish(now) {
-            self.show(Event {
-                at: now,
-                kind: Kind::Step { index, state },
-            });
+            let kind = Kind::Step { index, state };
+            self.show(Event { at: now, kind }, progress);
         }
-        let mut failed = !self.record.reasons.is_empty();
+        let mut failed = !self.reasons.is_empty();
         for result in self.checker.finish(now) {
             failed |= !result.held;
-            self.show(Event {
-                at: now,
-                kind: Kind::Expectation(result),
-            });
+            let kind = Kind::Expectation(result);
+            self.show(Event { at: now, kind }, progress);
         }
-        for text in self.record.reasons.clone() {
-            self.show(Event {
-                at: now,
-                kind: Kind::Note { text },
-            });
+        for text in self.reasons.clone() {
+            let kind = Kind::Note { text };
+            self.show(Event { at: now, kind }, progress);
         }
-        self.record.verdict = if failed { Verdict::Fail } else { Verdict::Pass };
-        let verdict = self.record.verdict.clone();
-        let instructions = self.bench.dut().instructions();
-        self.show(Event {
+        let verdict = if failed { Verdict::Fail } else { Verdict::Pass };
+        let instructions = self.bench.device().instructions();
+        let kind = Kind::ScenarioFinished {
+            verdict: verdict.clone(),
+            instructions,
+            unmodelled,
+        };
+        self.show(Event { at: now, kind }, progress);
+        RunEnd {
             at: now,
-            kind: Kind::ScenarioFinished {
-                verdict,
-                instructions,
-                unmodelled,
-            },
-        });
+            verdict,
+            reasons: self.reasons,
+            instructions,
+            events: self.events,
+        }
     }
 }

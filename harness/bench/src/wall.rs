@@ -5,35 +5,33 @@
 //!
 //! | file | what |
 //! |---|---|
+//! | `effector` | actions on this bench |
 //! | `impossible` | what a scenario needs and this bench cannot do |
 //! | `names_and_time` | DNS and SNTP on UDP |
-//! | `servers` | the cloud on TCP, with its door |
+//! | `servers` | the cloud on TCP |
 
+mod effector;
 mod impossible;
 mod names_and_time;
 mod servers;
 
-use std::net::Ipv4Addr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use dut::{Dut, FlashImage, Observation};
+use dut::{Dut, FlashImage, Observation, Site};
+use faults::{Effector as _, FaultPlan, NewConnections, Recorder, SharedRecorder, cloud_config};
 use netsim::CapturedFrame;
 use oceanremote::{Cloud, Origin, Shared};
-use scenario::action::NtpFault;
-use scenario::{Action, Scenario};
+use scenario::Scenario;
 use sim::Instant;
 use sim::air::Mac;
 use tokio::runtime::Runtime;
 use tokio::task::LocalSet;
-use vocabulary::Kind;
+use vocabulary::{Event, Kind};
 
-pub use impossible::{Abilities, impossible};
+pub(crate) use impossible::{Abilities, impossible};
 
-use crate::door::Doorkeeper;
-use crate::faults::{self, Do, FaultPlan};
-use crate::hub::{Hub, SharedHub};
-use crate::run::{Limits, Progress, RunError, RunRecord, Stage, Terms, judge_on};
+use crate::run::{Bench, Limits, Run, RunError, Terms};
 use crate::setup::{self, SetupError};
 use crate::translate;
 use names_and_time::{NamesAndTime, Settings};
@@ -43,42 +41,6 @@ use servers::Servers;
 const TICK: Duration = Duration::from_millis(5);
 /// Rounds in which one fault may be the trigger of the next before the rest waits for its turn.
 const MOST_ROUNDS: usize = 64;
-
-/// An access point that the bench controls.
-pub trait AccessPoint {
-    /// Switches it.
-    ///
-    /// # Errors
-    /// Why it could not be, and what to do.
-    fn set_on(&mut self, on: bool) -> Result<(), String>;
-
-    /// Ends the association of `station` with a reason code (IEEE 802.11-2020, table 9-49).
-    ///
-    /// # Errors
-    /// Why it could not be, and what to do.
-    fn deauthenticate(&mut self, station: Mac, reason: u8) -> Result<(), String>;
-}
-
-/// Where a bench in wall time stands.
-pub struct Site {
-    /// The address of this machine that its servers listen on.
-    pub listen: Ipv4Addr,
-    /// The address of this machine as the device sees it.
-    pub host: Ipv4Addr,
-    /// Port of the cloud; 0 takes a free one.
-    pub cloud_port: u16,
-    /// Port of the SNTP server; 0 takes a free one.
-    pub ntp_port: u16,
-    /// Port of the DNS server, where the access point hands out this machine as one.
-    pub dns_port: Option<u16>,
-    /// The network that the device joins, and its password.
-    pub network: Option<(String, String)>,
-    /// The access point, where the bench controls one.
-    pub access_point: Option<Box<dyn AccessPoint>>,
-}
-
-/// Starts the device, whose time counts from the moment given.
-pub type Start<'a> = &'a mut dyn FnMut(std::time::Instant) -> Result<Box<dyn Dut>, RunError>;
 
 /// A bench whose servers listen and whose device has not been started.
 pub struct WallBench {
@@ -114,6 +76,11 @@ impl WallBench {
         })
     }
 
+    /// The scenario, with the bench that stands here.
+    pub fn scenario(&self) -> &Scenario {
+        &self.scenario
+    }
+
     /// The flash before the first start: its partitions `provision` and `token` belong on the device.
     ///
     /// # Errors
@@ -123,19 +90,17 @@ impl WallBench {
         Ok(setup::flash_image(bench, limits.seed.unwrap_or(bench.seed))?)
     }
 
-    /// Starts the device, which is time zero, and runs the scenario to its verdict. `mac` is the device's.
+    /// Starts the device, which is time zero, and gives the run of the scenario. `mac` is the device's.
     ///
     /// # Errors
-    /// When the bench fails: a port that vanished, a device that does not boot, a command that fails; or the caller
-    /// stops the run.
-    pub fn run(
+    /// When the device or a server cannot be started.
+    pub fn start(
         self,
         mac: Mac,
-        start: Start<'_>,
+        start: impl FnOnce(std::time::Instant) -> Result<Box<dyn Dut>, RunError>,
         firmware_sha256: &str,
         limits: Limits,
-        progress: &mut dyn Progress,
-    ) -> Result<RunRecord, RunError> {
+    ) -> Result<Run, RunError> {
         let WallBench {
             mut scenario,
             site,
@@ -146,28 +111,36 @@ impl WallBench {
         scenario.bench.device.mac.0 = mac;
         let seed = limits.seed.unwrap_or(scenario.bench.seed);
         let device = scenario.bench.device_id();
-        let hub = Hub::shared(FaultPlan::new(&scenario.faults, seed), device.clone());
-        let cloud = Cloud::new(setup::cloud_config(&scenario.bench, seed)).map_err(SetupError::from)?;
-        let keeper = Rc::new(Doorkeeper::default());
-        let origin = Origin::shared(cloud, servers::AtTheServer::new(hub.clone(), keeper.clone()));
+        let recorder = Recorder::shared(FaultPlan::new(&scenario.faults, seed), device.clone());
+        let cloud = Cloud::new(cloud_config(&scenario.bench, seed)).map_err(SetupError::from)?;
+        let connections = Rc::new(NewConnections::default());
+        let origin = Origin::shared(
+            cloud,
+            servers::AtTheServer::new(recorder.clone(), connections.clone()),
+        );
         let settings = Rc::new(Settings::new(&scenario.bench, &site));
         let server = runtime.block_on(servers.open())?;
         let started = tokio::time::Instant::now();
         let dut = start(started.into_std())?;
         let clock = move || Instant::ZERO + started.elapsed();
         let sockets = LocalSet::new();
-        let for_cloud = (keeper.clone(), origin.clone());
+        let for_cloud = (connections.clone(), origin.clone());
         sockets.spawn_local(async move { server.serve(for_cloud.0, for_cloud.1, clock).await });
-        let for_names = (settings.clone(), hub.clone());
+        let for_names = (settings.clone(), recorder.clone());
         sockets.spawn_local(async move { names_and_time.serve(for_names.0, for_names.1, clock).await });
         let bench = Running {
             dut,
+            abilities: Abilities::of(&site),
+            cloud_at: (
+                scenario.bench.cloud.host.value.clone(),
+                scenario.bench.cloud.port.value,
+            ),
             site,
             mac,
             device,
-            hub: hub.clone(),
+            recorder,
             origin,
-            keeper,
+            connections,
             settings,
             sockets,
             runtime,
@@ -178,12 +151,12 @@ impl WallBench {
             power_is_off: false,
         };
         let terms = Terms {
-            firmware_sha256,
+            firmware_sha256: firmware_sha256.to_owned(),
             seed,
             strict: limits.strict,
             time_scale: limits.time_scale.max(1),
         };
-        judge_on(bench, hub, &scenario, &terms, progress)
+        Ok(Run::new(&scenario, Box::new(bench), terms))
     }
 }
 
@@ -214,11 +187,14 @@ fn adapt(scenario: &mut Scenario, site: &Site) {
 struct Running {
     dut: Box<dyn Dut>,
     site: Site,
+    abilities: Abilities,
+    /// The cloud's host and port in the scenario.
+    cloud_at: (String, u16),
     mac: Mac,
     device: String,
-    hub: SharedHub,
+    recorder: SharedRecorder,
     origin: Shared,
-    keeper: Rc<Doorkeeper>,
+    connections: Rc<NewConnections>,
     settings: Rc<Settings>,
     sockets: LocalSet,
     runtime: Runtime,
@@ -239,7 +215,7 @@ impl Running {
         self.dut.take_observations(&mut seen);
         for (at, observation) in seen.drain(..) {
             if let Some(kind) = translate::observation(observation) {
-                self.hub.borrow_mut().tell(at.min(self.now), kind);
+                self.recorder.borrow_mut().tell(at.min(self.now), kind);
             }
         }
         self.seen = seen;
@@ -251,93 +227,24 @@ impl Running {
             {
                 let mut origin = self.origin.borrow_mut();
                 origin.cloud.advance(self.now);
-                let mut hub = self.hub.borrow_mut();
-                hub.take_journal(&mut origin.cloud);
-                hub.advance(self.now);
+                let mut recorder = self.recorder.borrow_mut();
+                recorder.take_journal(&mut origin.cloud);
+                recorder.advance(self.now);
             }
-            let wanted = self.hub.borrow_mut().take_wanted();
-            if wanted.is_empty() {
+            let orders = self.recorder.borrow_mut().take_orders();
+            if orders.is_empty() {
                 return Ok(());
             }
-            for action in wanted {
-                self.act(&action)?;
+            for order in orders {
+                let done = self.act(self.now, &order)?;
+                self.recorder.borrow_mut().confirm(&order, done, self.now);
             }
         }
         Ok(())
-    }
-
-    fn act(&mut self, wanted: &Do) -> Result<(), RunError> {
-        let now = self.now;
-        let done = if wanted.is_for_the_cloud() {
-            wanted.at_the_cloud(now, &mut self.origin.borrow_mut().cloud, &self.device)
-        } else if self.keeper.act(wanted) {
-            Ok(())
-        } else {
-            self.act_on_bench(wanted)?
-        };
-        let mut hub = self.hub.borrow_mut();
-        match done {
-            Ok(()) => hub.confirm(wanted, now),
-            Err(text) => hub.tell(now, Kind::Note { text }),
-        }
-        Ok(())
-    }
-
-    fn act_on_bench(&mut self, wanted: &Do) -> Result<Result<(), String>, RunError> {
-        let on = wanted.on();
-        match &wanted.action {
-            Action::AccessPointGone => {
-                self.access_point()?.set_on(!on).map_err(RunError::Site)?;
-                self.access_point_is_off = on;
-            }
-            Action::Deauthenticate(d) => {
-                let mac = self.mac;
-                let reason = d.reason.value;
-                self.access_point()?
-                    .deauthenticate(mac, reason)
-                    .map_err(RunError::Site)?;
-            }
-            Action::Dns(fault) => self
-                .settings
-                .dns
-                .set(wanted.value(faults::dns(fault)).unwrap_or_default()),
-            Action::NtpClock(error) => self.sntp_clock(wanted.value(error.offset.0)),
-            Action::Ntp(NtpFault::Offset(offset)) => self.sntp_clock(wanted.value(offset.0)),
-            Action::Ntp(fault) => {
-                let mode = faults::sntp(fault).and_then(|mode| wanted.value(mode));
-                self.settings.sntp.set(mode.unwrap_or_default());
-            }
-            Action::PowerCut(_) => {
-                self.dut.set_power(!on)?;
-                self.power_is_off = on;
-                self.hub.borrow_mut().tell(self.now, Kind::Power { on: !on });
-            }
-            Action::Reset(_) => self.dut.reset()?,
-            other => {
-                return Ok(Err(format!("`{}` cannot be done on this bench", other.name())));
-            }
-        }
-        Ok(Ok(()))
-    }
-
-    fn access_point(&mut self) -> Result<&mut Box<dyn AccessPoint>, RunError> {
-        self.site
-            .access_point
-            .as_mut()
-            .ok_or_else(|| RunError::Site("the bench controls no access point".to_owned()))
-    }
-
-    fn sntp_clock(&mut self, offset_ns: Option<i64>) {
-        let offset_ns = self.settings.set_sntp_offset(offset_ns);
-        let kind = Kind::ClockOffset {
-            clock: "sntp".to_owned(),
-            offset_ns,
-        };
-        self.hub.borrow_mut().tell(self.now, kind);
     }
 }
 
-impl Stage for Running {
+impl Bench for Running {
     /// Serves the sockets for a moment, then hears the device.
     fn turn(&mut self, until: Instant) -> Result<Instant, RunError> {
         // What is due at time zero comes before the first datagram.
@@ -355,8 +262,20 @@ impl Stage for Running {
         Ok(self.now)
     }
 
-    fn dut(&mut self) -> &mut dyn Dut {
+    fn device(&mut self) -> &mut dyn Dut {
         self.dut.as_mut()
+    }
+
+    fn tell(&mut self, at: Instant, kind: Kind) {
+        self.recorder.borrow_mut().tell(at, kind);
+    }
+
+    fn take_events(&mut self) -> Vec<Event> {
+        self.recorder.borrow_mut().take_events()
+    }
+
+    fn unfired(&self) -> Vec<(String, Option<String>)> {
+        self.recorder.borrow().unfired()
     }
 
     fn take_frames(&mut self) -> Vec<CapturedFrame> {

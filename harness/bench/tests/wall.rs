@@ -9,8 +9,9 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use bench::{AccessPoint, Limits, Progress, RunError, RunRecord, Site, WallBench};
-use dut::{Capabilities, Dut, DutError, Observation};
+use bench::{Limits, Progress, RunError, WallBench};
+use dut::{AccessPoint, Dut, DutError, Observation, Site};
+use netsim::CapturedFrame;
 use scenario::Scenario;
 use sim::Instant;
 use sim::air::FromAir;
@@ -150,16 +151,6 @@ impl Dut for Board {
         "board:test"
     }
 
-    fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            virtual_time: false,
-            air: false,
-            pins: false,
-            power: false,
-            flash: false,
-        }
-    }
-
     fn now(&self) -> Instant {
         Instant::ZERO + self.zero.elapsed()
     }
@@ -209,7 +200,7 @@ impl Dut for Board {
 
     fn not_running(&mut self, waited: Duration) -> Option<DutError> {
         let silent = self.bytes == 0 && waited > Duration::from_secs(1);
-        silent.then(|| DutError::Backend("not one byte".into()))
+        silent.then(|| DutError::backend("not one byte"))
     }
 
     fn instructions(&self) -> u64 {
@@ -221,14 +212,28 @@ impl Dut for Board {
     }
 }
 
-struct Unwatched;
+/// Keeps the events of a run.
+#[derive(Default)]
+struct Kept(Vec<Event>);
 
-impl Progress for Unwatched {
+impl Progress for Kept {
     fn at(&mut self, _: Instant) -> bool {
         true
     }
 
-    fn event(&mut self, _: &Event) {}
+    fn event(&mut self, event: Event) {
+        self.0.push(event);
+    }
+
+    fn frame(&mut self, _: CapturedFrame) {}
+}
+
+/// A run that has ended, with its events.
+#[derive(Debug)]
+struct RunRecord {
+    events: Vec<Event>,
+    verdict: Verdict,
+    reasons: Vec<String>,
 }
 
 fn site() -> Site {
@@ -240,6 +245,8 @@ fn site() -> Site {
         dns_port: None,
         network: None,
         access_point: None,
+        power: true,
+        fixtures: Vec::new(),
     }
 }
 
@@ -254,12 +261,19 @@ fn run_at(site: Site, text: &str, life: Life) -> Result<RunRecord, RunError> {
     let flash = bench.flash_image(Limits::default()).unwrap();
     let (at, len) = flash.partition("provision").unwrap();
     let provisioning = &flash.into_bytes()[at..at + len];
-    let mut start = |zero| -> Result<Box<dyn Dut>, RunError> {
+    let start = |zero| -> Result<Box<dyn Dut>, RunError> {
         let mut board = Board::new(life, provisioning, zero);
         board.reset()?;
         Ok(Box::new(board))
     };
-    bench.run(MAC, &mut start, "", Limits::default(), &mut Unwatched)
+    let mut kept = Kept::default();
+    let run = bench.start(MAC, start, "", Limits::default())?;
+    let end = run.to_the_end(&mut kept)?;
+    Ok(RunRecord {
+        events: kept.0,
+        verdict: end.verdict,
+        reasons: end.reasons,
+    })
 }
 
 const RENEWS: &str = "
@@ -336,6 +350,14 @@ expect:
 struct Switch(Arc<Mutex<Vec<bool>>>);
 
 impl AccessPoint for Switch {
+    fn can_switch(&self) -> bool {
+        true
+    }
+
+    fn can_deauthenticate(&self) -> bool {
+        false
+    }
+
     fn set_on(&mut self, on: bool) -> Result<(), String> {
         self.0.lock().unwrap().push(on);
         Ok(())
@@ -371,7 +393,10 @@ fn what_a_fault_switched_off_is_switched_on_again_and_the_rest_is_left_alone() {
 #[test]
 fn a_device_that_says_nothing_does_not_boot() {
     let error = run(&format!("expect:{RENEWS}"), |_| {}).unwrap_err();
-    assert!(matches!(error, RunError::Dut(DutError::Backend(_))), "{error}");
+    assert!(
+        matches!(error, RunError::Dut(DutError::Backend { .. })),
+        "{error}"
+    );
     assert_eq!(error.to_string(), "not one byte");
 }
 

@@ -13,7 +13,7 @@ pub(crate) const IMAGE_HEADER: usize = 24;
 pub(crate) const SEGMENT_HEADER: usize = 8;
 pub(crate) const MAX_SEGMENTS: usize = 16;
 pub(crate) const CHECKSUM_SEED: u8 = 0xEF;
-/// `hash_appended` in the header.
+/// Offset of `hash_appended` in the header.
 const HASH_APPENDED: usize = 23;
 const HASH: usize = 32;
 
@@ -46,7 +46,7 @@ impl ImageSegment {
     }
 }
 
-/// An image whose parts lie inside the flash.
+/// An image that lies completely inside the flash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AppImage {
     /// Where it lies in flash.

@@ -1,11 +1,11 @@
-//! Which application the second-stage bootloader starts, and what it says when there is none.
+//! The bootloader's choice of an application, and its log lines when there is none.
 
 use crate::app_image::AppImage;
 use crate::chip::Chip;
 use crate::error::BootError;
 use crate::partitions::{AppKind, app_place, boot_order};
 
-/// No application boots.
+/// Reason why no application boots.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// What is wrong with the partition that should have booted.

@@ -18,13 +18,13 @@ const APP_DESCRIPTION_MAGIC: u32 = 0xABCD_5432;
 /// First byte of an ESP application image (ESP-IDF `esp_app_format.h`, `ESP_IMAGE_HEADER_MAGIC`).
 const ESP_IMAGE_MAGIC: u8 = 0xE9;
 
-/// Why a file is not a firmware for this chip.
+/// Reason why a file is not a firmware for this chip.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ElfError {
     /// Neither ELF nor gzip.
     #[error("not an ELF file")]
     NotElf,
-    /// An application image as it is flashed; it has no symbols.
+    /// An application image (.bin), as it is written to flash; it has no symbols.
     #[error(
         "this is an application image (.bin), which has no symbols: give the ELF file that it was made from"
     )]
@@ -40,9 +40,9 @@ pub enum ElfError {
     Truncated {
         /// The part that is missing.
         what: &'static str,
-        /// Where it ends.
+        /// Length that the file needs to contain it, bytes.
         needs: u64,
-        /// Length of the file.
+        /// Length of the file, bytes.
         has: u64,
     },
     /// The ELF structures contradict each other.
@@ -57,7 +57,7 @@ pub enum ElfError {
     /// Another instruction set.
     #[error("built for {machine}, not for the {wanted}")]
     OtherMachine {
-        /// The machine by name.
+        /// Name of the instruction set.
         machine: String,
         /// The chip that was wanted, with its instruction set.
         wanted: String,
@@ -72,10 +72,10 @@ pub enum ElfError {
         /// Address of the segment.
         addr: u32,
     },
-    /// An object file or a shared library.
+    /// An ELF without loadable segments: an object file or a shared library.
     #[error("not an executable: it has no segments to load")]
     NothingToLoad,
-    /// No symbol table.
+    /// An ELF without a symbol table.
     #[error(
         "stripped: without its symbol table the WiFi driver's functions cannot be found; build without \
          `strip` (`debug = 0` is fine)"
@@ -83,25 +83,25 @@ pub enum ElfError {
     Stripped,
 }
 
-/// Bytes to put into the guest's memory.
+/// Bytes to be loaded into the guest's memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Segment {
-    /// Guest address.
+    /// Guest address of the first byte.
     pub addr: u32,
     /// Contents from the file.
     pub data: Vec<u8>,
-    /// Size in memory, bytes; what `data` does not fill is zero.
+    /// Size in memory, bytes; the part after `data` is zero.
     pub mem_size: u32,
 }
 
-/// What a firmware says about itself (ESP-IDF's `esp_app_desc_t`).
+/// Application descriptor of a firmware (ESP-IDF's `esp_app_desc_t`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AppDescription {
-    /// Project name.
+    /// Name of the project.
     pub project: String,
-    /// Version.
+    /// Version of the firmware.
     pub version: String,
-    /// Version of ESP-IDF, or the tool that stands in for it.
+    /// Version of ESP-IDF, or name of the tool that made the image.
     pub idf_version: String,
     /// Build date and time as text.
     pub built: String,
@@ -109,14 +109,14 @@ pub struct AppDescription {
     pub elf_sha256: [u8; 32],
 }
 
-/// A firmware, ready to be put into a chip. Cheap to clone.
+/// A firmware that can be loaded into a chip. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Firmware {
-    /// First instruction.
+    /// Guest address of the first instruction.
     pub entry: u32,
     /// Segments with contents in file order, those without contents too.
     pub segments: Arc<[Segment]>,
-    /// Names.
+    /// Functions and objects by address and by name.
     pub symbols: Arc<SymbolTable>,
     /// The application descriptor, if there is one.
     pub app: Option<AppDescription>,
@@ -164,7 +164,7 @@ impl Firmware {
         }
     }
 
-    /// Whether the vendor's WiFi driver is linked in.
+    /// True if the vendor's WiFi driver is linked in.
     pub fn has_wifi_driver(&self) -> bool {
         self.symbols.find("esp_wifi_init_internal").is_some()
     }
@@ -246,7 +246,7 @@ fn need(what: &'static str, needs: u64, data: &[u8]) -> Result<(), ElfError> {
     }
 }
 
-/// Both header tables and what they point to lie inside the file.
+/// Checks that both header tables and the ranges they refer to lie inside the file.
 fn check_extent(header: &elf::FileHeader32<LittleEndian>, data: &[u8]) -> Result<(), ElfError> {
     let le = LittleEndian;
     let table = |offset: u32, count: u16, size: u16| u64::from(offset) + u64::from(count) * u64::from(size);
@@ -353,7 +353,7 @@ fn read_symbols(
             continue;
         }
         let name = table.symbol_name(le, symbol).map_err(damaged)?;
-        // Mapping symbols ($x, $d) and compiler-local labels say nothing to a reader.
+        // Mapping symbols ($x, $d) and compiler-local labels are of no use in a backtrace.
         if name.is_empty() || name.starts_with(b"$") || name.starts_with(b".L") {
             continue;
         }

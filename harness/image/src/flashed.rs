@@ -1,4 +1,4 @@
-//! What lies in flash, seen from outside: which application, and whether an ELF belongs to it.
+//! Examination of the flash's contents: the application that would boot, and whether an ELF belongs to it.
 
 use crate::app_image::AppImage;
 use crate::bootloader;
@@ -9,15 +9,15 @@ use crate::error::BootError;
 /// Size of `esp_app_desc_t`, which tools fill in when they make an image.
 const DESCRIPTION: usize = 256;
 
-/// The application that would boot.
+/// The application in flash that would boot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FlashedApp {
-    /// Where its image lies in flash.
+    /// Offset of its image in flash.
     pub offset: u32,
-    /// First instruction.
+    /// Guest address of its first instruction.
     pub entry: u32,
-    /// What it says of itself; its hash is that of the ELF file if the tool that made the image filled it in, else
-    /// zeros.
+    /// Its application descriptor; the hash in it is that of the ELF file if the tool that made the image has
+    /// stored it, else zeros.
     pub description: Option<AppDescription>,
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::symbols::SymbolTable;
 
-/// Lines that a panic may have; afterwards it is taken as it is.
+/// Greatest number of lines of a panic; after it the panic is reported as it is.
 const MOST_LINES: usize = 80;
 
 /// Names for the addresses of a firmware.
@@ -141,7 +141,7 @@ impl PanicReader {
     }
 
     fn begin(&mut self, line: &str) {
-        // esp-backtrace and ESP-IDF.
+        // First lines of a panic by esp-backtrace and by ESP-IDF.
         let guru = line.contains("Guru Meditation Error");
         if guru || line.contains("====================== PANIC ======================") {
             self.open = Some(Open {

@@ -6,13 +6,13 @@ use std::fmt;
 /// A function or object of the firmware.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Symbol {
-    /// Address.
+    /// Guest address of the symbol.
     pub addr: u32,
-    /// Size in bytes; 0 where the assembler gave none, then it reaches to the next symbol.
+    /// Size in bytes; 0 if the assembler gave none, then the symbol extends to the next one.
     pub size: u32,
     /// The linker's name, mangled.
     pub name: String,
-    /// Whether it is code.
+    /// True if it is code.
     pub is_function: bool,
 }
 
@@ -50,7 +50,7 @@ impl SymbolTable {
         SymbolTable { symbols, by_name }
     }
 
-    /// Whether there are none.
+    /// True if the table has no symbols.
     pub fn is_empty(&self) -> bool {
         self.symbols.is_empty()
     }
@@ -65,9 +65,9 @@ impl SymbolTable {
         self.by_name.get(name).map(|&i| &self.symbols[i])
     }
 
-    /// The symbol that `addr` lies in. A function wins over an object, a sized symbol over a label.
+    /// The symbol that contains `addr`. A function is preferred to an object, a sized symbol to a label.
     pub fn symbol_at(&self, addr: u32) -> Option<&Symbol> {
-        /// A label without a size is believed this far.
+        /// A label without a size extends at most this far, bytes.
         const REACH: u32 = 0x1_0000;
         let end = self.symbols.partition_point(|s| s.addr <= addr);
         let mut label = None;
@@ -82,7 +82,8 @@ impl SymbolTable {
                 (0, true) => label = label.or(Some(symbol)),
                 (size, true) if offset < size => return Some(symbol),
                 (size, false) if offset < size => object = object.or(Some(symbol)),
-                // A sized function that ends before `addr`: whatever lies further down cannot reach here.
+                // A function with a size that ends before `addr`: symbols before it cannot contain `addr`
+                // either.
                 (_, true) => break,
                 _ => {}
             }
@@ -98,7 +99,7 @@ impl SymbolTable {
         })
     }
 
-    /// Whether `addr` lies in a function of this table.
+    /// True if `addr` lies in a function of this table.
     pub fn is_code(&self, addr: u32) -> bool {
         self.symbol_at(addr).is_some_and(|s| s.is_function)
     }

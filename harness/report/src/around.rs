@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use sim::Instant;
+use vocabulary::text::printable;
 use vocabulary::{
     DeviceStatus, Event, Exchange, FaultState, Kind, LinkEvent, SessionChange, TcpChange, WifiEvent,
 };
@@ -61,7 +62,7 @@ pub fn moments(events: &[Event]) -> Vec<Moment> {
             out.push(Moment {
                 at: event.at,
                 kind,
-                text: printable(&text),
+                text: printable(&text).into_owned(),
             });
         }
     }
@@ -76,7 +77,7 @@ pub fn moments(events: &[Event]) -> Vec<Moment> {
         Moment {
             at: x.started,
             kind: "request",
-            text: printable(&text),
+            text: printable(&text).into_owned(),
         }
     }));
     out.sort_by_key(|m| m.at);
@@ -153,6 +154,7 @@ fn words(kind: &Kind) -> Option<(&'static str, String)> {
             match state {
                 FaultState::Fired => format!("{name} begins"),
                 FaultState::Ended => format!("{name} is over"),
+                FaultState::WithoutEffect => format!("{name} has no effect"),
                 FaultState::NeverFired => return None,
             },
         ),
@@ -163,6 +165,7 @@ fn words(kind: &Kind) -> Option<(&'static str, String)> {
         Kind::Reset { cause } => ("reset", format!("{cause:?}")),
         Kind::Power { on } => ("power", if *on { "on" } else { "off" }.to_owned()),
         Kind::GuestFault { message, .. } => ("guest", message.clone()),
+        Kind::Exited { code, signal } => ("exit", exit_text(*code, *signal)),
         Kind::Note { text } => ("note", text.clone()),
         Kind::ScenarioStarted { .. }
         | Kind::SerialChunk { .. }
@@ -175,21 +178,13 @@ fn words(kind: &Kind) -> Option<(&'static str, String)> {
     })
 }
 
-/// `text` without escape sequences and control characters: what a device prints must not steer the terminal
-/// of who reads about it.
-pub fn printable(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        if c == '\u{1b}' && chars.peek() == Some(&'[') {
-            chars.next();
-            // ECMA-48, section 5.4: a control sequence ends with a character from @ to ~.
-            while chars.next().is_some_and(|c| !('@'..='~').contains(&c)) {}
-        } else if !c.is_control() || c == '\t' {
-            out.push(c);
-        }
+/// How a program ended.
+pub(crate) fn exit_text(code: Option<i32>, signal: Option<i32>) -> String {
+    match (code, signal) {
+        (Some(code), _) => format!("the program ended with exit status {code}"),
+        (None, Some(signal)) => format!("the program was ended by signal {signal}"),
+        (None, None) => "the program ended".to_owned(),
     }
-    out
 }
 
 #[cfg(test)]
@@ -217,10 +212,5 @@ mod tests {
         let (before, _) = around(&run.events, Instant::from_secs(3_600), 12, 0);
         assert_eq!(before.len(), MAX_BEFORE);
         assert!(around(&[], Instant::ZERO, 12, 3).0.is_empty());
-    }
-
-    #[test]
-    fn a_device_cannot_steer_the_terminal() {
-        assert_eq!(printable("\u{1b}[31mred\u{1b}[0m\u{7}\tx\u{1b}"), "red\tx");
     }
 }

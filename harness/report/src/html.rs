@@ -4,9 +4,11 @@
 mod data;
 
 use std::fmt::Write as _;
+use std::io;
 
 use vocabulary::Kind;
 
+use crate::spool::Spool;
 use crate::{Outcome, Run};
 
 const STYLE: &str = include_str!("html/page.css");
@@ -25,7 +27,7 @@ const BODY: &str = include_str!("html/body.html");
 #[derive(Debug, Default)]
 pub struct Page {
     list: String,
-    data: String,
+    data: Spool,
     passed: usize,
     failed: usize,
     skipped: usize,
@@ -36,13 +38,28 @@ pub struct Page {
 /// The page about `runs` at once, whose events should be redacted. `title` stands in the window's title.
 pub fn render(runs: &[&Run], title: &str) -> String {
     let mut page = Page::default();
-    runs.iter().for_each(|run| page.add(run));
-    page.finish(title)
+    let mut out = Vec::new();
+    for run in runs {
+        page.add(run).expect("memory takes every run");
+    }
+    page.write(title, &mut out).expect("memory takes every page");
+    String::from_utf8_lossy(&out).into_owned()
 }
 
 impl Page {
+    /// A page whose data wait in `data`.
+    pub fn kept_in(data: Spool) -> Page {
+        Page {
+            data,
+            ..Page::default()
+        }
+    }
+
     /// Adds a run, whose events should be redacted.
-    pub fn add(&mut self, run: &Run) {
+    ///
+    /// # Errors
+    /// Those of the file that the data wait in.
+    pub fn add(&mut self, run: &Run) -> io::Result<()> {
         let i = self.all;
         self.all += 1;
         match run.outcome {
@@ -69,18 +86,21 @@ impl Page {
             escape(&sub),
             run.ended(),
         );
-        let _ = writeln!(
-            self.data,
-            "<script type=\"application/json\" id=\"run-{i}\">{}</script>",
+        let element = format!(
+            "<script type=\"application/json\" id=\"run-{i}\">{}</script>\n",
             json(&data::of(run))
         );
+        self.data.add(element.as_bytes())
     }
 
-    /// The page. `title` stands in the window's title.
-    pub fn finish(self, title: &str) -> String {
+    /// Writes the page. `title` stands in the window's title.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write(self, title: &str, out: &mut dyn io::Write) -> io::Result<()> {
         let Page {
             list,
-            data,
+            mut data,
             passed,
             failed,
             skipped,
@@ -102,8 +122,8 @@ impl Page {
         if skipped > 0 {
             let _ = write!(summary, ", {skipped} skipped");
         }
-        let body = BODY.replace("@LIST@", &list).replace("@SUMMARY@", &summary);
-        format!(
+        write!(
+            out,
             "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n\
@@ -111,11 +131,35 @@ impl Page {
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; \
          style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:\">\n\
          <link rel=\"icon\" href=\"data:,\">\n<title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n\
-         <body>\n{body}\n{data}<script>\n'use strict';\n(() => {{\n{scripts}}})();\n</script>\n</body>\n</html>\n",
+         <body>\n",
             version = env!("CARGO_PKG_VERSION"),
             title = escape(title),
+        )?;
+        fill(BODY, &[("@LIST@", &list), ("@SUMMARY@", &summary)], out)?;
+        out.write_all(b"\n")?;
+        data.copy_to(out)?;
+        write!(
+            out,
+            "<script>\n'use strict';\n(() => {{\n{scripts}}})();\n</script>\n</body>\n</html>\n",
             scripts = SCRIPTS.concat(),
         )
+    }
+}
+
+/// Writes `template` with a value in place of each mark. Values are written as they are: a mark in one of them is text.
+fn fill(template: &str, values: &[(&str, &str)], out: &mut dyn io::Write) -> io::Result<()> {
+    let mut rest = template;
+    loop {
+        let next = values
+            .iter()
+            .filter_map(|(mark, value)| Some((rest.find(mark)?, *mark, *value)))
+            .min();
+        let Some((at, mark, value)) = next else {
+            return out.write_all(rest.as_bytes());
+        };
+        out.write_all(rest[..at].as_bytes())?;
+        out.write_all(value.as_bytes())?;
+        rest = &rest[at + mark.len()..];
     }
 }
 
@@ -197,5 +241,14 @@ mod tests {
         );
         assert!(page.contains("\\u003c/script>"));
         assert!(page.contains("<title>&lt;title&gt;</title>"));
+    }
+
+    #[test]
+    fn a_mark_of_the_template_in_a_name_is_text() {
+        let mut run = synthetic::run(&Shape::short());
+        run.name = "@SUMMARY@ and @LIST@".into();
+        let page = render(&[&run], "@SUMMARY@");
+        assert_eq!(page.matches("1 passed, 0 failed").count(), 1);
+        assert!(page.contains("<span class=\"name\">@SUMMARY@ and @LIST@</span>"));
     }
 }

@@ -1,58 +1,153 @@
 //! The verdicts of a run as JUnit XML, in the form that Jenkins, GitLab and the like read.
 
 use std::fmt::Write as _;
+use std::io;
 use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestRerun, TestSuite};
 use vocabulary::Kind;
+use vocabulary::text::{one_line, without_escapes};
 
+use crate::spool::Spool;
 use crate::{Outcome, Quarantine, ReportError, Run, serial, terminal};
 
-/// A report in the making: a run can be forgotten once it is added.
+/// A report in the making. Of a run that was added only its verdict stays in memory.
 #[derive(Debug)]
-pub struct Junit(TestSuite);
+pub struct Junit {
+    /// One empty case for each run, with its verdict: for the counts.
+    suite: TestSuite,
+    /// The cases as XML.
+    cases: Spool,
+}
 
 impl Default for Junit {
     fn default() -> Junit {
-        Junit(TestSuite::new("oceanrig"))
+        Junit::kept_in(Spool::default())
     }
 }
 
+/// What the XML of the cases stands between.
+const CASES_BEGIN: &str = "<testcase ";
+const CASES_END: &str = "</testsuite>";
+
 impl Junit {
+    /// A report whose cases wait in `cases`.
+    pub fn kept_in(cases: Spool) -> Junit {
+        Junit {
+            suite: TestSuite::new("oceanrig"),
+            cases,
+        }
+    }
+
     /// Adds a run, whose events should be redacted. A failed expectation is a `<failure>`; a bench that broke is
     /// an `<error>` whose type is the kind of the trouble, because it says nothing about the firmware; a scenario
     /// that the backend cannot run is `<skipped>`, and so is a failure that is quarantined. Earlier attempts are
     /// `<flakyError>` or `<rerunError>`, and properties.
-    pub fn add(&mut self, run: &Run) {
-        self.0.add_test_case(case(run));
-    }
-
-    /// The XML; `wall` is the time of the whole run.
     ///
     /// # Errors
-    /// [`ReportError::Junit`] when the XML cannot be written.
-    pub fn finish(mut self, wall: Duration) -> Result<String, ReportError> {
-        self.0.set_time(wall);
-        let mut report = Report::new("oceanrig");
-        report.set_time(wall);
-        report.add_test_suite(self.0);
-        Ok(report.to_string()?)
+    /// [`ReportError`] when the XML cannot be made or kept.
+    pub fn add(&mut self, run: &Run) -> Result<(), ReportError> {
+        let mut alone = TestSuite::new("oceanrig");
+        alone.add_test_case(case(run));
+        let xml = in_a_report(alone, Duration::ZERO)?;
+        if let Some((from, to)) = cases_in(&xml) {
+            self.cases
+                .add(&xml.as_bytes()[from..to])
+                .map_err(ReportError::io("write", "the cases of junit.xml"))?;
+        }
+        self.suite.add_test_case(TestCase::new("", verdict_alone(run)));
+        Ok(())
     }
+
+    /// Writes the XML; `wall` is the time of the whole run.
+    ///
+    /// # Errors
+    /// [`ReportError::Junit`] when the XML cannot be made.
+    pub fn finish(self, wall: Duration) -> Result<Finished, ReportError> {
+        let Junit { mut suite, cases } = self;
+        suite.set_time(wall);
+        let xml = in_a_report(suite, wall)?;
+        let (head, tail) = match cases_in(&xml) {
+            Some((from, to)) => (xml[..from].to_owned(), xml[to..].to_owned()),
+            None => (xml, String::new()),
+        };
+        Ok(Finished { head, cases, tail })
+    }
+}
+
+/// A report that is ready to be written.
+#[derive(Debug)]
+pub struct Finished {
+    head: String,
+    cases: Spool,
+    tail: String,
+}
+
+impl Finished {
+    /// Writes it.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write(&mut self, out: &mut dyn io::Write) -> io::Result<()> {
+        out.write_all(self.head.as_bytes())?;
+        self.cases.copy_to(out)?;
+        out.write_all(self.tail.as_bytes())
+    }
+}
+
+fn in_a_report(suite: TestSuite, wall: Duration) -> Result<String, ReportError> {
+    let mut report = Report::new("oceanrig");
+    report.set_time(wall);
+    report.add_test_suite(suite);
+    Ok(report.to_string()?)
+}
+
+/// Where the cases stand in a report of ours; text in them cannot hold the marks, because it is escaped.
+fn cases_in(xml: &str) -> Option<(usize, usize)> {
+    let from = xml.find(CASES_BEGIN)?;
+    let line = xml[..from].rfind('\n').map_or(from, |i| i + 1);
+    let to = xml.rfind(CASES_END)?;
+    let to = xml[..to].rfind('\n').map_or(to, |i| i + 1);
+    Some((line, to))
 }
 
 /// The report of `runs` at once.
 ///
 /// # Errors
-/// [`ReportError::Junit`] when the XML cannot be written.
+/// [`ReportError::Junit`] when the XML cannot be made.
 pub fn render(runs: &[&Run], wall: Duration) -> Result<String, ReportError> {
     let mut junit = Junit::default();
-    runs.iter().for_each(|run| junit.add(run));
-    junit.finish(wall)
+    for run in runs {
+        junit.add(run)?;
+    }
+    let mut out = Vec::new();
+    junit
+        .finish(wall)?
+        .write(&mut out)
+        .map_err(ReportError::io("write", "junit.xml"))?;
+    Ok(String::from_utf8_lossy(&out).into_owned())
+}
+
+/// `text` as XML 1.0 can hold it (section 2.2, `Char`): without terminal escape sequences, and with U+FFFD for what
+/// no document may contain.
+fn xml(text: &str) -> String {
+    let allowed = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..='\u{10ffff}');
+    let plain = without_escapes(text);
+    plain
+        .chars()
+        .map(|c| {
+            if allowed(c) {
+                c
+            } else {
+                char::REPLACEMENT_CHARACTER
+            }
+        })
+        .collect()
 }
 
 fn case(run: &Run) -> TestCase {
-    let mut case = TestCase::new(run.name.as_str(), status(run));
-    case.set_classname(run.path.as_str());
+    let mut case = TestCase::new(xml(&one_line(&run.name)), status(run));
+    case.set_classname(xml(&one_line(&run.path)));
     case.set_time(run.wall);
     case.set_assertions(run.expectations().count());
     if let Some(Kind::ScenarioStarted {
@@ -64,24 +159,24 @@ fn case(run: &Run) -> TestCase {
         case.add_property(("seed", seed.to_string().as_str()));
         case.add_property(("firmware-sha256", firmware_sha256.as_str()));
     }
-    case.add_property(("backend", run.backend.as_str()));
+    case.add_property(("backend", xml(&run.backend).as_str()));
     case.add_property(("time-scale", run.time_scale.to_string().as_str()));
     case.add_property(("virtual-time", run.ended().to_string().as_str()));
-    case.add_property(("repeat", run.repeat.as_str()));
+    case.add_property(("repeat", xml(&run.repeat).as_str()));
     let mut out = String::new();
     for (i, attempt) in run.attempts.iter().enumerate() {
         // Also here: what is skipped has no place for attempts, and not every reader shows those of others.
         let text = format!("{}: {}", attempt.kind.phrase(), attempt.message);
-        case.add_property((format!("attempt-{}", i + 1).as_str(), text.as_str()));
+        case.add_property((format!("attempt-{}", i + 1).as_str(), xml(&text).as_str()));
     }
     if let Some(quarantine) = &run.quarantine {
-        case.add_property(("quarantine", quarantine.text().as_str()));
+        case.add_property(("quarantine", xml(&quarantine.text()).as_str()));
         if let Some(note) = run.quarantine_note() {
-            case.add_property(("quarantine-note", note.as_str()));
+            case.add_property(("quarantine-note", xml(&note).as_str()));
         }
     }
     if let Some(name) = &run.must_fail {
-        case.add_property(("must-fail", name.as_str()));
+        case.add_property(("must-fail", xml(&name).as_str()));
         let _ = writeln!(out, "{}\n", negative_control(run, name));
     }
     let mut log = Vec::new();
@@ -89,7 +184,7 @@ fn case(run: &Run) -> TestCase {
         serial::write_timed(&mut log, event).expect("memory takes every line");
     }
     out.push_str(&String::from_utf8_lossy(&log));
-    case.set_system_out(out);
+    case.set_system_out(xml(&out));
     case
 }
 
@@ -112,11 +207,22 @@ fn status(run: &Run) -> TestCaseStatus {
         let mut rerun = TestRerun::new(NonSuccessKind::Error);
         rerun
             .set_type(attempt.kind.name())
-            .set_message(attempt.message.as_str())
+            .set_message(xml(&attempt.message))
             .set_time(Duration::from_millis(attempt.wall_ms));
         status.add_rerun(rerun);
     }
     status
+}
+
+/// The kind of the verdict, for the counts of the report.
+fn verdict_alone(run: &Run) -> TestCaseStatus {
+    match &run.outcome {
+        Outcome::Passed => TestCaseStatus::success(),
+        Outcome::Skipped { .. } => TestCaseStatus::skipped(),
+        Outcome::Failed { .. } if run.is_quarantined() => TestCaseStatus::skipped(),
+        Outcome::Failed { .. } => TestCaseStatus::non_success(NonSuccessKind::Failure),
+        Outcome::Infrastructure { .. } => TestCaseStatus::non_success(NonSuccessKind::Error),
+    }
 }
 
 fn verdict(run: &Run) -> TestCaseStatus {
@@ -124,16 +230,19 @@ fn verdict(run: &Run) -> TestCaseStatus {
         Outcome::Passed => return TestCaseStatus::success(),
         Outcome::Skipped { reason } => {
             let mut status = TestCaseStatus::skipped();
-            status.set_message(reason.as_str());
+            status.set_message(xml(reason));
             return status;
         }
         Outcome::Failed { reasons } if run.is_quarantined() => {
             let known = run.quarantine.as_ref().map_or_else(String::new, Quarantine::text);
             let mut status = TestCaseStatus::skipped();
             status
-                .set_message(format!("quarantined: {known}; it failed: {}", reasons.join("; ")))
+                .set_message(xml(&format!(
+                    "quarantined: {known}; it failed: {}",
+                    reasons.join("; ")
+                )))
                 .set_type("quarantined")
-                .set_description(terminal::failure(run));
+                .set_description(xml(&terminal::failure(run)));
             return status;
         }
         Outcome::Failed { reasons } => (NonSuccessKind::Failure, reasons.join("; "), "expectation"),
@@ -143,9 +252,9 @@ fn verdict(run: &Run) -> TestCaseStatus {
     };
     let mut status = TestCaseStatus::non_success(kind);
     status
-        .set_message(message)
+        .set_message(xml(&message))
         .set_type(ty)
-        .set_description(terminal::failure(run));
+        .set_description(xml(&terminal::failure(run)));
     status
 }
 
@@ -205,7 +314,7 @@ mod tests {
             "{xml}"
         );
         assert!(
-            xml.contains(r#"<error message="no flash " type="flashing">"#),
+            xml.contains(r#"<error message="no flash �" type="flashing">"#),
             "{xml}"
         );
         assert!(xml.contains("next step: hold BOOT"), "{xml}");
@@ -227,6 +336,56 @@ mod tests {
         );
         assert!(!xml.contains('\u{1b}'), "no terminal colours");
         assert!(xml.contains("OceanicRemote v5.0 - ESP32"), "the log is attached");
+    }
+
+    #[test]
+    fn what_xml_cannot_hold_is_replaced_everywhere() {
+        let odd = "a\u{fffe}b\u{ffff}c\u{1}d\u{0}e\u{7f}f\u{1b}[31mg\u{1b}]0;t\u{7}h\u{1fffe}";
+        let mut run = run(
+            Outcome::Failed {
+                reasons: vec![odd.into()],
+            },
+            None,
+        );
+        run.name = odd.into();
+        run.path = odd.into();
+        run.repeat = odd.into();
+        run.must_fail = Some(odd.into());
+        run.backend = odd.into();
+        run.quarantine = Some(Quarantine {
+            reason: odd.into(),
+            until: None,
+            expired: true,
+        });
+        run.attempts.push(crate::Attempt {
+            kind: Trouble::PortLost,
+            message: odd.into(),
+            next_step: None,
+            wall_ms: 1,
+        });
+        for event in &mut run.events {
+            if let Kind::SerialLine { text, .. } = &mut event.kind {
+                *text = odd.into();
+            }
+        }
+        let mut skipped = run.clone();
+        skipped.outcome = Outcome::Skipped { reason: odd.into() };
+        let mut broken = run.clone();
+        broken.outcome = Outcome::broken(odd);
+        let mut known = run.clone();
+        known.quarantine.as_mut().unwrap().expired = false;
+        let xml = render(&[&run, &skipped, &broken, &known], Duration::ZERO).unwrap();
+        let allowed =
+            |c: char| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{fffd}' | '\u{10000}'..='\u{10ffff}');
+        assert_eq!(xml.chars().find(|c| !allowed(*c)), None);
+        let (_, log) = xml.split_once("<system-out>").unwrap();
+        let (log, _) = log.split_once("</system-out>").unwrap();
+        let (_, log) = log.split_once("0:00:").unwrap();
+        assert!(
+            !log.contains("[31m") && !log.contains("]0;t"),
+            "escape sequences go whole"
+        );
+        assert!(xml.contains("c\u{fffd}d"), "{xml}");
     }
 
     #[test]

@@ -7,8 +7,10 @@ pub mod around;
 pub mod capture;
 mod error;
 pub mod files;
+mod forms;
 pub mod history;
 pub mod html;
+pub mod input;
 pub mod junit;
 pub mod lines;
 pub mod load;
@@ -16,7 +18,9 @@ mod outcome;
 pub mod project;
 pub mod redact;
 mod redact_events;
+mod secrets;
 pub mod serial;
+pub mod spool;
 #[cfg(any(test, feature = "synthetic"))]
 pub mod synthetic;
 pub mod terminal;
@@ -58,6 +62,8 @@ pub struct Run {
     pub attempts: Vec<Attempt>,
     /// What is known of a failure of this scenario.
     pub quarantine: Option<Quarantine>,
+    /// What of its files could not be written: the verdict stands, and the trouble is reported too.
+    pub troubles: Vec<String>,
     /// SHA-256 of the scenario file, hexadecimal; empty where nobody knows.
     pub scenario_sha256: String,
     /// When it ended, milliseconds since 1970; 0 where nobody knows.
@@ -143,6 +149,7 @@ impl Run {
                 })
                 .collect(),
             quarantine: self.quarantine.clone(),
+            troubles: self.troubles.clone(),
             scenario_sha256: self.scenario_sha256.clone(),
             finished_unix_ms: self.finished_unix_ms,
         }

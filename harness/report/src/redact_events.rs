@@ -10,6 +10,17 @@ impl Redactor {
     pub fn event(&mut self, event: &Event) -> Event {
         let mut event = event.clone();
         if self.is_active() {
+            // What the service issues is hidden from here on, whatever its form.
+            if let Kind::Session {
+                change:
+                    SessionChange::Issued { session }
+                    | SessionChange::Renewed { session }
+                    | SessionChange::Recovered { session },
+                ..
+            } = &event.kind
+            {
+                self.learn("session", session);
+            }
             self.kind(&mut event.kind);
         }
         event
@@ -74,18 +85,25 @@ impl Redactor {
                 ..
             } => self.swap(reason),
             Kind::Link(LinkEvent::Dropped { why, .. }) => self.swap(why),
-            Kind::ScenarioStarted { .. }
-            | Kind::SerialChunk { .. }
+            // The device makes up the names that it asks for.
+            Kind::Link(LinkEvent::Dns { name, .. }) => self.swap(name),
+            Kind::ScenarioStarted { name, .. } | Kind::Fault { name, .. } => self.swap(name),
+            Kind::SerialChunk { .. }
             | Kind::Pin { .. }
             | Kind::Reset { .. }
             | Kind::Power { .. }
+            | Kind::Exited { .. }
             | Kind::Unmodelled(_)
             | Kind::Wifi(_)
             | Kind::Frame { .. }
-            | Kind::Link(_)
+            | Kind::Link(
+                LinkEvent::Dhcp { .. }
+                | LinkEvent::SntpAsked
+                | LinkEvent::Sntp { .. }
+                | LinkEvent::Tcp { .. },
+            )
             | Kind::Status { .. }
             | Kind::ClockOffset { .. }
-            | Kind::Fault { .. }
             | Kind::Step { .. }
             | Kind::ScenarioFinished { .. } => {}
         }

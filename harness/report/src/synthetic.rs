@@ -116,6 +116,7 @@ pub fn run(shape: &Shape) -> Run {
         time_scale: 1,
         attempts: Vec::new(),
         quarantine: None,
+        troubles: Vec::new(),
         scenario_sha256: String::new(),
         finished_unix_ms: 0,
         name: shape.name.clone(),

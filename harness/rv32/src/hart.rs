@@ -9,16 +9,16 @@ use crate::op::{CsrChange, CsrSource, Op, Reg};
 use crate::poll::Poller;
 use crate::trap::{Exception, Log, UnknownCsr};
 
-/// Why [`Hart::run`] came back.
+/// Reason why [`Hart::run`] returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// The cycle count reached the limit, exactly.
     Limit,
-    /// A `wfi` was executed and no enabled interrupt is pending; pc stands behind it.
+    /// A `wfi` was executed and no enabled interrupt is pending; pc is the address after it.
     Wfi,
     /// The next instruction is at a hooked address, which is in pc; it was not executed.
     Hook,
-    /// A write asked for a pause; the instruction has been completed.
+    /// The bus requested a pause after a write; the instruction has been completed.
     Break,
     /// The first instruction of the trap handler raises the exception that has led to it: the hart takes traps and
     /// nothing else until a reset or a change of memory, and its state no longer changes. [`Hart::trap_loop`] says
@@ -51,13 +51,13 @@ struct Chain {
 /// A clone is a checkpoint: it has the same state and decodes its code anew.
 #[derive(Clone, Debug)]
 pub struct Hart {
-    /// x0 to x31. `regs[0]` is 0, whatever is stored there between runs.
+    /// Registers x0 to x31. `regs[0]` is 0; a value stored there between runs is ignored.
     pub regs: [u32; 32],
     /// Address of the next instruction.
     pub pc: u32,
-    /// Time in cycles: one per instruction, one per exception, and the jumps of [`Hart::skip_to`].
+    /// Time in cycles: one per instruction, one per exception, and the cycles of [`Hart::skip_to`].
     pub cycle: u64,
-    /// Cycles in which no instruction retired: `cycle - idle` is `instret`.
+    /// Cycles in which no instruction retired: `instret` is `cycle - idle`.
     idle: u64,
     privilege: Privilege,
     interrupt: Option<u32>,
@@ -68,7 +68,7 @@ pub struct Hart {
     /// The exceptions since the last retired instruction.
     chain: Option<Chain>,
     cache: Cache,
-    /// Decoded code that is used once.
+    /// Buffer for decoded code that is used once.
     pub(crate) scratch: Vec<Slot>,
     pub(crate) poller: Poller,
 }
@@ -94,7 +94,7 @@ impl Hart {
         }
     }
 
-    /// Resets the hart. Time goes on; what was recorded is kept.
+    /// Resets the hart. The cycle count continues; records are kept.
     pub fn reset(&mut self) {
         self.regs = [0; 32];
         self.pc = self.config.reset_pc;
@@ -105,8 +105,8 @@ impl Hart {
         self.forget_code();
     }
 
-    /// The highest pending and enabled interrupt of the external controller, 1 to 31, as a level: it stays
-    /// until this is called again. `None`: nothing is pending.
+    /// Sets the highest pending and enabled interrupt of the external controller, 1 to 31, as a level: it
+    /// stays until the next call. `None`: no interrupt is pending.
     pub fn set_interrupt(&mut self, line: Option<u32>) {
         assert!(
             line.is_none_or(|n| (1..32).contains(&n)),
@@ -115,7 +115,7 @@ impl Hart {
         self.interrupt = line;
     }
 
-    /// Runs until something of [`Exit`] happens. `limit` is a value of [`Hart::cycle`].
+    /// Runs until one of the events of [`Exit`]. `limit` is a value of [`Hart::cycle`].
     ///
     /// A pending interrupt is taken at the start, and after each instruction that enables interrupts.
     pub fn run<B: Bus>(&mut self, bus: &mut B, limit: u64) -> Exit {
@@ -163,15 +163,15 @@ impl Hart {
         }
     }
 
-    /// Executes the instruction at pc although it is hooked, and nothing else. `None`: it was done, or
-    /// trapped; otherwise what [`Hart::run`] would have returned because of it.
+    /// Executes only the instruction at pc although it is hooked. `None`: it was executed, or trapped;
+    /// otherwise the exit that [`Hart::run`] would have returned because of it.
     pub fn run_one_ignoring_hook<B: Bus>(&mut self, bus: &mut B) -> Option<Exit> {
         self.regs[0] = 0;
         self.pc &= !1;
         self.run_part(bus, 1, false)
     }
 
-    /// Runs at most `max` instructions that are decoded for this once.
+    /// Executes at most `max` instructions, which are decoded for this call only.
     fn run_part<B: Bus>(&mut self, bus: &mut B, max: u64, hooks: bool) -> Option<Exit> {
         if max == 0 {
             return None;
@@ -198,7 +198,7 @@ impl Hart {
         }
     }
 
-    /// Executes an instruction that needs more than registers.
+    /// Executes an instruction that needs more than registers and memory.
     fn system<B: Bus>(&mut self, bus: &mut B, op: Op) -> Option<Exit> {
         let mut exit = None;
         match op {
@@ -297,7 +297,7 @@ impl Hart {
         }
     }
 
-    /// An exception at pc, which the bus may avert. `Some` if the owner wants to know at once.
+    /// Raises an exception at pc, which the bus may prevent. `Some` if the run must end.
     fn raise<B: Bus>(&mut self, bus: &mut B, cause: u32, tval: u32) -> Option<Exit> {
         let then = bus.on_exception(cause, self.pc, tval);
         if then == OnException::Retry {
@@ -370,7 +370,8 @@ impl Hart {
         std::mem::take(&mut self.unknown_csrs)
     }
 
-    /// Moves time forward to `cycle` without executing anything: the hart waits. An earlier cycle does nothing.
+    /// Advances time to `cycle` without executing anything: the hart waits. No effect if `cycle` is in the
+    /// past.
     pub fn skip_to(&mut self, cycle: u64) {
         let gap = cycle.saturating_sub(self.cycle);
         self.cycle += gap;
@@ -382,13 +383,13 @@ impl Hart {
         self.cycle - self.idle
     }
 
-    /// Whether loops that only wait are jumped over. They are unless this says otherwise; the result is the
-    /// same either way, as far as [`Bus::poll_read`] and [`Bus::poll_write`] tell the truth.
+    /// Enables or disables skipping of loops that only wait (enabled by default). The result is the same,
+    /// provided that [`Bus::poll_read`] and [`Bus::poll_write`] are correct.
     pub fn set_skip_polling(&mut self, enabled: bool) {
         self.poller.enabled = enabled;
     }
 
-    /// How many iterations of polling loops were jumped over so far.
+    /// Number of iterations of polling loops that were skipped so far.
     pub fn skipped_iterations(&self) -> u64 {
         self.poller.skipped
     }
@@ -405,7 +406,7 @@ impl Hart {
         self.privilege
     }
 
-    /// Whether an interrupt would be taken now if one were pending.
+    /// True if an interrupt would be taken now if one were pending.
     pub fn interrupts_enabled(&self) -> bool {
         self.csrs.interrupts_enabled(self.privilege)
     }
@@ -421,7 +422,7 @@ impl Hart {
         self.csrs.write(csr, value, &self.config, counts, 0)
     }
 
-    /// Drops all decoded code. To be called after code changed.
+    /// Drops all decoded code. To be called after code has changed.
     pub fn forget_code(&mut self) {
         self.cache.clear();
         self.poller.forget();

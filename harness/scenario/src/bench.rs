@@ -30,6 +30,9 @@ pub struct Bench {
     /// How many instructions the firmware may execute before the run is given up as one that never sleeps.
     #[schemars(example = &"5G")]
     pub instruction_budget: Located<Amount>,
+    /// How many events a run may have before it is given up as one that does the same thing without end.
+    #[schemars(example = &"500k")]
+    pub event_budget: Located<Amount>,
     /// Whether an access that the chip model does not implement fails the run.
     #[schemars(example = true)]
     pub strict: bool,
@@ -61,6 +64,7 @@ impl Default for Bench {
                 unix_s: 1_767_225_600,
             },
             instruction_budget: Located::unwritten(Amount(5_000_000_000)),
+            event_budget: Located::unwritten(Amount(2_000_000)),
             strict: false,
             requires: Vec::new(),
             device: Device::default(),

@@ -8,6 +8,7 @@
 pub mod action;
 pub mod bench;
 mod count;
+mod describe;
 mod diagnostics;
 pub mod expectation;
 pub mod fault;
@@ -32,9 +33,10 @@ mod wall_time;
 
 mod model;
 
-pub use action::{Action, Nature};
+pub use action::{Action, DeviceAction, Nature, NetworkAction, RadioAction, RequestAction, ServiceAction};
 pub use bench::Bench;
 pub use count::Count;
+pub use describe::RequestFilter;
 pub use diagnostics::{Diagnostics, Problem};
 pub use expectation::{Expectation, ExpectationKind, Secret, SerialPattern, Window};
 pub use fault::{Fault, Repeat};

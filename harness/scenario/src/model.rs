@@ -183,8 +183,9 @@ impl Scenario {
 impl Expectation {
     /// Its name, or a description made from what it demands.
     pub fn title(&self) -> String {
-        self.name
-            .as_ref()
-            .map_or_else(|| self.kind.describe(), |name| name.value.clone())
+        self.name.as_ref().map_or_else(
+            || self.kind.describe(),
+            |name| vocabulary::text::one_line(&name.value).into_owned(),
+        )
     }
 }

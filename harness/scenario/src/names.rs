@@ -19,6 +19,16 @@ const PHASES: [(&str, Phase); 4] = [
     ("after-reply", Phase::AfterReply),
 ];
 
+/// The name of a phase in scenario files.
+pub(crate) const fn phase_name(phase: Phase) -> &'static str {
+    match phase {
+        Phase::FirstByte => "first-byte",
+        Phase::BeforeEffect => "before-effect",
+        Phase::AfterEffect => "after-effect",
+        Phase::AfterReply => "after-reply",
+    }
+}
+
 const FAULT_STATES: [(&str, FaultState); 2] = [("fired", FaultState::Fired), ("ended", FaultState::Ended)];
 
 /// Reset causes of the chip.

@@ -188,6 +188,9 @@ fn bench(bench: &Bench, context: &mut Context<'_, '_>) {
             "",
         );
     }
+    if bench.event_budget.value.0 == 0 {
+        context.problem(bench.event_budget.span, "no run has 0 events", "this budget", "");
+    }
     for (value, allowed, what) in [
         (
             bench.cloud.spent_registration_token,

@@ -5,7 +5,8 @@ use std::net::Ipv4Addr;
 use vocabulary::ResetCause;
 
 use crate::action::{
-    Action, CorruptFlash, DhcpFault, DnsFault, LinkFault, Message, NtpFault, Only, Respond, ServerClockFault,
+    Action, CorruptFlash, DeviceAction, DhcpFault, DnsFault, LinkFault, Message, NetworkAction, NtpFault,
+    Only, RadioAction, RequestAction, Respond, ServerClockFault, ServiceAction,
 };
 use crate::bench::Bench;
 use crate::fault::Fault;
@@ -22,105 +23,181 @@ const RELAYS: u8 = 8;
 const NO_RESET: [ResetCause; 2] = [ResetCause::DeepSleep, ResetCause::Usb];
 
 pub(crate) fn action(entry: &Located<Fault>, bench: &Bench, context: &mut Context<'_, '_>) {
-    let span = entry.action.span;
     match &entry.action.value {
-        Action::Rssi(dbm) => range(*dbm, -127, 0, "signal strength", context),
-        Action::Channel(channel) => range(*channel, 1, 14, "channel", context),
-        Action::WrongPassword(text) => password(text, bench, context),
-        Action::Deauthenticate(frame) if frame.reason.value == 0 => {
-            let help = "8 is what an access point sends that leaves";
-            context.problem(frame.reason.span, "reason 0 is reserved", "this reason", help);
+        Action::Radio(action) => radio(action, bench, context),
+        Action::Network(action) => network(action, entry, bench, context),
+        Action::Tls(_) => {}
+        Action::Request(action) => request(action, entry.action.span, context),
+        Action::Service(action) => service(action, entry.action.span, context),
+        Action::Device(action) => device(action, entry.action.span, context),
+    }
+}
+
+fn radio(action: &RadioAction, bench: &Bench, context: &mut Context<'_, '_>) {
+    match action {
+        RadioAction::Rssi(dbm) => range(*dbm, -127, 0, "signal strength", context),
+        RadioAction::Channel(channel) => range(*channel, 1, 14, "channel", context),
+        RadioAction::WrongPassword(text) => password(text, bench, context),
+        RadioAction::Deauthenticate(frame) => {
+            if frame.reason.value == 0 {
+                let help = "8 is what an access point sends that leaves";
+                context.problem(frame.reason.span, "reason 0 is reserved", "this reason", help);
+            }
         }
-        Action::Link(fault) => link(fault, span, bench, context),
-        Action::Dhcp(DhcpFault::Lease(time)) => {
+        RadioAction::AccessPointGone | RadioAction::Hidden => {}
+    }
+}
+
+fn network(action: &NetworkAction, entry: &Located<Fault>, bench: &Bench, context: &mut Context<'_, '_>) {
+    let span = entry.action.span;
+    match action {
+        NetworkAction::Link(fault) => link(fault, span, bench, context),
+        NetworkAction::Dhcp(DhcpFault::Lease(time)) => {
             positive(*time, "a DHCP lease", context);
             if !time.nanos().is_multiple_of(1_000_000_000) {
                 context.problem(time.span, "a DHCP lease has whole seconds", "this time", "");
             }
         }
-        Action::Dns(DnsFault::Slow(time)) => at_most_a_minute(*time, context),
-        Action::Dns(DnsFault::Address(ip))
-            if ip.is_unspecified() || ip.is_multicast() || ip.is_broadcast() =>
-        {
-            context.problem(
-                ip.span,
-                format!("no host can have the address {}", ip.value),
-                "this address",
-                "",
-            );
+        NetworkAction::Dns(DnsFault::Slow(time)) => at_most_a_minute(*time, context),
+        NetworkAction::Dns(DnsFault::Address(ip)) => {
+            if ip.is_unspecified() || ip.is_multicast() || ip.is_broadcast() {
+                context.problem(
+                    ip.span,
+                    format!("no host can have the address {}", ip.value),
+                    "this address",
+                    "",
+                );
+            }
         }
-        Action::Refuse(which) | Action::Blackhole(which) => {
+        NetworkAction::Refuse(which) | NetworkAction::Blackhole(which) => {
             only(which, bench, context);
             if entry.endpoint.is_some() && *which != Only::default() {
                 let help = "keep one of them";
                 context.problem(span, "`endpoint` says already what is meant", "this action", help);
             }
         }
-        Action::ResetConnection(reset)
-            if reset.after_byte.is_none() && reset.of.value == Message::Request =>
-        {
-            let help = "add `after-byte: 40`, or leave `of` out";
-            let message = "after how many bytes of the request is missing";
-            context.problem(reset.of.span, message, "this direction", help);
+        NetworkAction::Ntp(NtpFault::KissOfDeath(code)) => {
+            if code.len() != 4 || !code.bytes().all(|b| b.is_ascii_uppercase()) {
+                let message = format!("`{}` is no kiss code", code.value);
+                context.problem(
+                    code.span,
+                    message,
+                    "this code",
+                    "four letters such as `RATE`, `DENY` or `RSTR`",
+                );
+            }
         }
-        Action::Dribble(d) => pace(d.bytes, d.every, context),
-        Action::SlowBody(d) => pace(d.bytes, d.every, context),
-        Action::Respond(reply) => respond(reply, span, context),
-        Action::Delay(time) => positive(*time, "a delay", context),
-        Action::WrongContentLength(by) if by.value == 0 => {
-            context.problem(
-                by.span,
-                "a length that is off by 0 is right",
-                "this number",
-                "write `10` or `-10`",
-            );
+        NetworkAction::Dhcp(DhcpFault::Silent | DhcpFault::Nak | DhcpFault::AddressConflict)
+        | NetworkAction::Dns(DnsFault::Silent | DnsFault::Nxdomain | DnsFault::Servfail)
+        | NetworkAction::Ntp(
+            NtpFault::Silent
+            | NtpFault::Offset(_)
+            | NtpFault::Stratum16
+            | NtpFault::Zero
+            | NtpFault::WrongOriginate
+            | NtpFault::Leap(_),
+        )
+        | NetworkAction::CaptivePortal
+        | NetworkAction::NtpClock(_) => {}
+    }
+}
+
+fn request(action: &RequestAction, span: Span, context: &mut Context<'_, '_>) {
+    match action {
+        RequestAction::ResetConnection(reset) => {
+            if reset.after_byte.is_none() && reset.of.value == Message::Request {
+                let help = "add `after-byte: 40`, or leave `of` out";
+                let message = "after how many bytes of the request is missing";
+                context.problem(reset.of.span, message, "this direction", help);
+            }
         }
-        Action::MissingField(name) if name.is_empty() => {
-            context.problem(name.span, "the name is empty", "this name", "");
+        RequestAction::Dribble(d) => pace(d.bytes, d.every, context),
+        RequestAction::SlowBody(d) => pace(d.bytes, d.every, context),
+        RequestAction::Respond(reply) => respond(reply, span, context),
+        RequestAction::Delay(time) => positive(*time, "a delay", context),
+        RequestAction::WrongContentLength(by) => {
+            if by.value == 0 {
+                context.problem(
+                    by.span,
+                    "a length that is off by 0 is right",
+                    "this number",
+                    "write `10` or `-10`",
+                );
+            }
         }
-        Action::RawReply(text) if text.is_empty() => {
-            context.problem(
-                text.span,
-                "no bytes are no reply",
-                "this text",
-                "write `lose-reply`",
-            );
+        RequestAction::MissingField(name) => {
+            if name.is_empty() {
+                context.problem(name.span, "the name is empty", "this name", "");
+            }
         }
-        Action::CommandRelay(command) => range(command.relay, 1, RELAYS, "relay", context),
-        Action::Limits(limits) if *limits == crate::action::LimitsFault::default() => {
-            context.problem(
-                span,
-                "no limit is named",
-                "this action",
-                "write `limits: {requests: 1}`",
-            );
+        RequestAction::RawReply(text) => {
+            if text.is_empty() {
+                context.problem(
+                    text.span,
+                    "no bytes are no reply",
+                    "this text",
+                    "write `lose-reply`",
+                );
+            }
         }
-        Action::ServerClock(ServerClockFault::DriftPpm(ppm)) => {
-            range(*ppm, -100_000, 100_000, "drift", context)
+        RequestAction::Blackhole
+        | RequestAction::CloseConnection
+        | RequestAction::HalfOpen
+        | RequestAction::Truncate(_)
+        | RequestAction::MalformedJson
+        | RequestAction::Html
+        | RequestAction::Gzip
+        | RequestAction::RedirectToHttps
+        | RequestAction::DuplicateReply
+        | RequestAction::LoseReply(_) => {}
+    }
+}
+
+fn service(action: &ServiceAction, span: Span, context: &mut Context<'_, '_>) {
+    match action {
+        ServiceAction::CommandRelay(command) => range(command.relay, 1, RELAYS, "relay", context),
+        ServiceAction::Limits(limits) => {
+            if *limits == crate::action::LimitsFault::default() {
+                context.problem(
+                    span,
+                    "no limit is named",
+                    "this action",
+                    "write `limits: {requests: 1}`",
+                );
+            }
         }
-        Action::Ntp(NtpFault::KissOfDeath(code))
-            if code.len() != 4 || !code.bytes().all(|b| b.is_ascii_uppercase()) =>
-        {
-            let message = format!("`{}` is no kiss code", code.value);
-            context.problem(
-                code.span,
-                message,
-                "this code",
-                "four letters such as `RATE`, `DENY` or `RSTR`",
-            );
+        ServiceAction::ServerClock(ServerClockFault::DriftPpm(ppm)) => {
+            range(*ppm, -100_000, 100_000, "drift", context);
         }
-        Action::Reset(reset) if NO_RESET.contains(&reset.cause) => {
-            let help = "`pin`, `power-on`, `brown-out`, `software` and the watchdogs can be";
-            context.problem(
-                span,
-                "this cause of a reset cannot come from outside",
-                "this action",
-                help,
-            );
+        ServiceAction::ServerClock(ServerClockFault::Offset(_) | ServerClockFault::Step(_))
+        | ServiceAction::RevokePermanentToken
+        | ServiceAction::ExpireSession
+        | ServiceAction::InvalidateSession
+        | ServiceAction::RenewSession
+        | ServiceAction::DeleteDevice
+        | ServiceAction::SpendRegistrationToken
+        | ServiceAction::RegenerateRegistrationToken
+        | ServiceAction::MacMismatch
+        | ServiceAction::Ban => {}
+    }
+}
+
+fn device(action: &DeviceAction, span: Span, context: &mut Context<'_, '_>) {
+    match action {
+        DeviceAction::Reset(reset) => {
+            if NO_RESET.contains(&reset.cause) {
+                let help = "`pin`, `power-on`, `brown-out`, `software` and the watchdogs can be";
+                context.problem(
+                    span,
+                    "this cause of a reset cannot come from outside",
+                    "this action",
+                    help,
+                );
+            }
         }
-        Action::DrivePin(pin) => context.gpio(pin.gpio),
-        Action::CorruptFlash(flash) => corrupt_flash(flash, context),
-        _ => {}
+        DeviceAction::DrivePin(pin) => context.gpio(pin.gpio),
+        DeviceAction::CorruptFlash(flash) => corrupt_flash(flash, context),
+        DeviceAction::PowerCut(_) => {}
     }
 }
 

@@ -1,5 +1,7 @@
 //! What the fault plan must fulfil beyond its form: faults that can fire, and that do not contradict each other.
 
+use std::time::Duration;
+
 use vocabulary::{FaultState, Phase};
 
 use crate::action::{Action, Nature};
@@ -76,7 +78,7 @@ fn time_of(trigger: &Trigger) -> Option<TimeSpan> {
 
 fn length(entry: &Located<Fault>, context: &mut Context<'_, '_>) {
     let by_request = matches!(entry.when.value, Trigger::Request(_));
-    let nature = entry.action.nature(entry.endpoint.is_some());
+    let nature = entry.action.nature();
     let name = entry.action.name();
     match (entry.lasts, nature) {
         (Some(lasts), Nature::Once) => {
@@ -101,7 +103,7 @@ fn length(entry: &Located<Fault>, context: &mut Context<'_, '_>) {
 }
 
 fn ends_by_itself(entry: &Fault) -> bool {
-    matches!(entry.action.value, Action::PowerCut(_))
+    entry.action.usual_length() == Some(Duration::ZERO)
 }
 
 fn repeat(entry: &Located<Fault>, context: &mut Context<'_, '_>) {
@@ -136,7 +138,7 @@ fn repeat(entry: &Located<Fault>, context: &mut Context<'_, '_>) {
 
 /// Actions on requests: which requests, and at which moment of theirs.
 fn requests(entry: &Located<Fault>, context: &mut Context<'_, '_>) {
-    let nature = entry.action.nature(entry.endpoint.is_some());
+    let nature = entry.action.nature();
     let name = entry.action.name();
     if nature != Nature::OnRequests {
         if entry.endpoint.is_some() {
@@ -167,19 +169,15 @@ fn requests(entry: &Located<Fault>, context: &mut Context<'_, '_>) {
         }
         return;
     }
-    let after_reply = match &entry.action.value {
-        Action::CloseConnection => true,
-        Action::ResetConnection(reset) => reset.after_byte.is_none(),
-        _ => false,
+    let Action::Request(action) = &entry.action.value else {
+        return;
     };
+    let after_reply = action.acts_after_the_reply();
     if request.at == Some(Phase::AfterReply) && entry.lasts.is_none() && !after_reply {
         let message = format!("`{name}` comes too late: the reply has left");
         context.problem(entry.when.span, message, "this moment", "use `at: after-effect`");
     }
-    let undone = matches!(
-        &entry.action.value,
-        Action::RedirectToHttps | Action::Blackhole(_)
-    );
+    let undone = action.keeps_the_request_from_its_effect();
     if request.at == Some(Phase::AfterEffect) && entry.lasts.is_none() && undone {
         let message = format!("`{name}` comes too late: the request has taken effect");
         context.problem(entry.when.span, message, "this moment", "use `at: before-effect`");

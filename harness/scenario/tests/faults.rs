@@ -1,6 +1,6 @@
 //! Fault plans that are right, and what is said about those that are not.
 
-use scenario::{Action, Scenario};
+use scenario::{Action, RequestAction, Scenario};
 
 fn plan(faults: &str) -> Result<Scenario, String> {
     let text =
@@ -50,7 +50,7 @@ fn a_lasting_fault_may_follow_another() {
     let endpoints = "  - {name: a, when: 1m, do: {respond: 503}, endpoint: update, for: 5m}\n  - {name: b, when: 2m, do: {respond: 500}, endpoint: commands, for: 1m}\n";
     assert!(matches!(
         plan(endpoints).unwrap().faults[0].action.value,
-        Action::Respond(_)
+        Action::Request(RequestAction::Respond(_))
     ));
 }
 

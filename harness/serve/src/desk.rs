@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use bench::{Door, FaultsAtTheServer, LiveFaults, Served, SharedFaults, Standing};
+use faults::{FaultsAtTheServer, LiveFaults, Served, SharedFaults, Standing};
 use oceanremote::server::Admission;
 use oceanremote::{Cloud, CloudConfig, Directive, Exchange, Interposer, Origin, Phase, Shared};
 use scenario::Fault;
@@ -139,13 +139,9 @@ impl Desk {
 
     /// What becomes of a new connection.
     pub(crate) fn admission(&self) -> Admission {
-        // A door that shuts by the clock shuts now, and not when somebody looks.
+        // A fault that begins or ends by the clock does so now, and not at the next look.
         self.settle();
-        match self.faults.door() {
-            Door::Open => Admission::Serve,
-            Door::Refuses => Admission::Refuse,
-            Door::Swallows => Admission::Swallow,
-        }
+        self.faults.admission()
     }
 
     /// Lets time pass, for ever.

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use bench::Served;
+use faults::Served;
 use oceanremote::CloudConfig;
 use oceanremote::server::Server;
 use tokio::sync::watch;

@@ -6,8 +6,11 @@
 //! carries [`SCHEMA_VERSION`]. The version grows when a reader of the old one would misread the new one.
 
 mod device;
+pub mod judge;
 mod network;
 mod service;
+pub mod spec;
+pub mod text;
 mod verdict;
 
 use serde::{Deserialize, Serialize};
@@ -104,6 +107,13 @@ pub enum Kind {
         /// Symbolised frames, innermost first.
         backtrace: Vec<String>,
     },
+    /// The program that is the device has ended.
+    Exited {
+        /// Its exit status; `None`: a signal ended it.
+        code: Option<i32>,
+        /// The signal that ended it.
+        signal: Option<i32>,
+    },
     /// An access that the chip model does not implement; reported once for each place, see `count` in
     /// [`Kind::ScenarioFinished`].
     Unmodelled(Access),
@@ -176,4 +186,34 @@ pub enum Kind {
         /// How often unmodelled accesses happened in all.
         unmodelled: u64,
     },
+}
+
+impl Kind {
+    /// Its name in JSON lines.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Kind::ScenarioStarted { .. } => "scenario-started",
+            Kind::SerialChunk { .. } => "serial-chunk",
+            Kind::SerialLine { .. } => "serial-line",
+            Kind::SerialInput { .. } => "serial-input",
+            Kind::Pin { .. } => "pin",
+            Kind::Reset { .. } => "reset",
+            Kind::Power { .. } => "power",
+            Kind::GuestFault { .. } => "guest-fault",
+            Kind::Exited { .. } => "exited",
+            Kind::Unmodelled(_) => "unmodelled",
+            Kind::Wifi(_) => "wifi",
+            Kind::Frame { .. } => "frame",
+            Kind::Link(_) => "link",
+            Kind::Request { .. } => "request",
+            Kind::Session { .. } => "session",
+            Kind::Status { .. } => "status",
+            Kind::ClockOffset { .. } => "clock-offset",
+            Kind::Fault { .. } => "fault",
+            Kind::Step { .. } => "step",
+            Kind::Expectation(_) => "expectation",
+            Kind::Note { .. } => "note",
+            Kind::ScenarioFinished { .. } => "scenario-finished",
+        }
+    }
 }

@@ -1,9 +1,9 @@
-//! The application in flash, and what the boot ROM and the second-stage bootloader do with it.
+//! The application in flash, and its start by the boot ROM and the second-stage bootloader.
 //!
-//! Neither is executed. An ELF is laid out in flash as the vendor's tools lay it out (ESP-IDF programming guide,
-//! "App Image Format"), and booting reads that image back: segments for RAM are copied, segments for the flash
-//! windows are mapped page by page. So what firmware reads of its own image is really there, and an image that was
-//! damaged in flash does not boot.
+//! Neither of them is executed. An ELF is laid out in flash as the vendor's tools do it (ESP-IDF programming
+//! guide, "App Image Format"). Booting reads that image back: segments for RAM are copied, segments for the
+//! flash windows are mapped page by page. So the firmware can read its own image in flash, and an image that
+//! was damaged in flash does not boot.
 
 use image::bootloader::choose;
 use image::chip::ESP32C3;
@@ -37,7 +37,8 @@ pub(crate) fn install(firmware: &Firmware, flash: &mut NorFlash) -> Result<(), B
 
 /// Copies and maps the application that the bootloader would choose. Returns its entry point.
 ///
-/// With `bare` a flash without a partition table has its application where the first one usually lies.
+/// With `bare`, if there is no partition table, the application is at the offset of the usual first
+/// partition.
 pub(crate) fn load(bus: &mut SystemBus, bare: bool) -> Result<u32, BootError> {
     let image = choose(bus.flash.cells(), &ESP32C3, bare).map_err(|failure| failure.error)?;
     start(bus, &image)

@@ -1,4 +1,5 @@
-//! The chip's address space (TRM chapter 3): memory at full speed, everything else behind it.
+//! The chip's address space (TRM chapter 3): memory on the fast path, peripherals and everything else on the
+//! slow one.
 
 mod csrs;
 
@@ -35,7 +36,7 @@ const PERIPHERALS_SIZE: u32 = 0xD_1000;
 const UDIVDI3: u32 = 0x4000_08AC;
 const MMU_TABLE: u32 = 0x600C_5000;
 /// Words of the ROM that tools and their programs read: the chip's `ESP_CHIP_ID`, the ROM's version, and the word by
-/// which tools tell chips apart.
+/// which tools distinguish chips.
 const ROM_CHIP_ID: u32 = 0x4000_0010;
 const CHIP_ID: u32 = 5;
 const ROM_ECO_VERSION: u32 = 0x4000_0014;
@@ -50,10 +51,10 @@ const MOST_MISSES: usize = 4096;
 const SLACK: usize = 4;
 const SRAM_LEN: usize = IRAM_SIZE as usize + SLACK;
 const RTC_FAST_LEN: usize = RTC_FAST_SIZE as usize + SLACK;
-/// One bit for each halfword of SRAM.
+/// Words of a bitmap with one bit for each halfword of SRAM.
 const CODE_WORDS: usize = (IRAM_SIZE as usize / 2).div_ceil(64);
 
-/// An access that the model did not answer.
+/// An access to an address or register that is not modelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Miss {
     pub(crate) kind: UnmodelledKind,
@@ -97,21 +98,21 @@ impl Misses {
     }
 }
 
-/// Memory and peripherals.
+/// Memories, flash and peripherals of the chip.
 #[derive(Clone, Debug)]
 pub(crate) struct SystemBus {
     /// SRAM0 and SRAM1, in the order of the instruction bus.
     sram: Box<[u8; SRAM_LEN]>,
     rtc_fast: Box<[u8; RTC_FAST_LEN]>,
-    /// Halfwords of SRAM that the hart has decoded.
+    /// Bitmap of the halfwords of SRAM that the hart has decoded.
     code: Box<[u64; CODE_WORDS]>,
     /// The hart has decoded code in RTC memory.
     rtc_fast_code: bool,
-    /// Decoded code is stale.
+    /// The hart's decoded code may be stale and must be dropped.
     pub(crate) stale_code: bool,
     mmu: [u32; MMU_ENTRIES],
     pub(crate) flash: NorFlash,
-    /// The flash's generation that decoded code was read from.
+    /// Generation of the flash from which the hart has decoded code.
     flash_generation: u64,
     pub(crate) peripherals: Peripherals,
     pub(crate) hooks: HookSet,
@@ -120,7 +121,8 @@ pub(crate) struct SystemBus {
     /// `_rom_eco_version` of the boot ROM.
     pub(crate) rom_version: u32,
     csrs: VendorCsrs,
-    /// Time of accesses that host code makes for the guest, and the place in the program that they are for.
+    /// Cycle of accesses that host code makes for the guest, and the program counter that reports give for
+    /// them.
     pub(crate) host_cycle: u64,
     pub(crate) host_pc: u32,
     /// What accesses of host code have cost, in units of the chip's account, since the owner last set it to 0.
@@ -128,14 +130,15 @@ pub(crate) struct SystemBus {
     locating: Locating,
 }
 
-/// Where in the program an access is made is only asked when the model has no answer: the access is refused,
-/// the hart says where it stands, and tries again.
+/// Search for the program counter of an access that is not modelled. The hart passes it only on demand: the
+/// first attempt of the access is refused, the hart's exception gives the program counter, and the access is
+/// repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Locating {
     Idle,
     /// The access at this address was refused.
     Asked(u32),
-    /// The next access without an answer is made here.
+    /// The next access that is not modelled has this program counter.
     At(u32),
 }
 
@@ -190,32 +193,32 @@ impl SystemBus {
         }
     }
 
-    /// Power was off: what RAM holds is lost. Zeros stand for the noise of a real one.
+    /// Power was off: RAM loses its contents. It reads as zeros, not as the noise of a real chip.
     pub(crate) fn lose_memory(&mut self) {
         self.sram.fill(0);
         self.rtc_fast.fill(0);
     }
 
-    /// Deep sleep: SRAM has no power, the RTC's memory has.
+    /// Deep sleep: SRAM loses its contents, the RTC's memory keeps them.
     pub(crate) fn lose_sram(&mut self) {
         self.sram.fill(0);
     }
 
-    /// A reset of the CPU's and the cache's own state. The boot chain starts the performance counter on cycles, from
-    /// zero; esp-hal counts on that.
+    /// Resets the state of CPU and cache in the bus. The boot chain starts the performance counter on cycles,
+    /// from zero; esp-hal relies on it.
     pub(crate) fn reset_core(&mut self, cycle: u64) {
         self.mmu = [MMU_INVALID; MMU_ENTRIES];
         self.csrs = VendorCsrs::after_boot(cycle);
         self.stale_code = true;
     }
 
-    /// Maps the 64 KiB page of guest address `addr` to that of flash offset `offset`.
+    /// Maps the 64 KiB page of guest address `addr` to the page of flash offset `offset`.
     pub(crate) fn map_page(&mut self, addr: u32, offset: u32) {
         self.mmu[(addr / MMU_PAGE) as usize % MMU_ENTRIES] = offset / MMU_PAGE;
         self.stale_code = true;
     }
 
-    /// Puts bytes into SRAM or RTC memory, as the bootloader does. False outside of them.
+    /// Stores bytes in SRAM or RTC memory, as the bootloader does. False for other addresses.
     pub(crate) fn load(&mut self, addr: u32, data: &[u8]) -> bool {
         let fits = |base: u32, size: u32| {
             addr >= base && u64::from(addr - base) + data.len() as u64 <= u64::from(size)
@@ -234,7 +237,7 @@ impl SystemBus {
         true
     }
 
-    /// Whether decoded code must be forgotten; asking clears it.
+    /// Returns true if the hart must drop its decoded code, and clears the flag.
     pub(crate) fn take_stale_code(&mut self) -> bool {
         if self.flash.generation() != self.flash_generation {
             self.flash_generation = self.flash.generation();
@@ -248,7 +251,7 @@ impl SystemBus {
         stale
     }
 
-    /// Offset in SRAM of a store that may hit decoded code.
+    /// True if a store of `size` bytes at this offset in SRAM may change decoded code.
     #[inline(always)]
     fn hits_code(&self, offset: u32, size: u32) -> bool {
         let halfword = offset as usize / 2;
@@ -266,7 +269,7 @@ impl SystemBus {
         Flow::Continue
     }
 
-    /// Flash offset behind a window's offset.
+    /// Flash offset of an offset in a flash window; `None` if the page is not mapped.
     #[inline(always)]
     fn translate(&self, window_offset: u32) -> Option<u32> {
         let entry = self.mmu[(window_offset / MMU_PAGE) as usize];
@@ -289,7 +292,7 @@ impl SystemBus {
         })
     }
 
-    /// Notes an access that the model does not answer, once its place is known.
+    /// Records an access that is not modelled, once its program counter is known.
     fn miss(&mut self, addr: u32, size: u32, write: Option<u32>) -> Result<(), AccessFault> {
         let Locating::At(pc) = self.locating else {
             self.locating = Locating::Asked(addr);
@@ -307,7 +310,7 @@ impl SystemBus {
         Ok(())
     }
 
-    /// An access by host code.
+    /// Makes an access for host code.
     fn for_host<T>(&mut self, access: impl FnOnce(&mut Self, u64) -> T) -> T {
         self.locating = Locating::At(self.host_pc);
         self.host_effort += ACCESS_EFFORT;
@@ -335,7 +338,7 @@ impl SystemBus {
             if word.is_none() {
                 self.miss(addr, size, None)?;
             }
-            // The bus carries words; a narrow read takes its lane.
+            // The bus carries words; a narrow read takes its bytes of the word.
             return Ok(word.unwrap_or(0) >> (8 * (addr & 3)) & (u32::MAX >> (32 - 8 * size)));
         }
         if ROM.contains(&addr) {
@@ -364,7 +367,7 @@ impl SystemBus {
         }
         if addr.wrapping_sub(RTC_FAST) < RTC_FAST_SIZE {
             store(&mut self.rtc_fast, addr - RTC_FAST, value, size);
-            // Code seldom runs from here: the whole of it is one piece.
+            // Code seldom runs in RTC memory, so a store to it makes all of it stale.
             self.stale_code |= self.rtc_fast_code;
             return Ok(if self.rtc_fast_code {
                 Flow::Break
@@ -378,7 +381,7 @@ impl SystemBus {
             return Ok(Flow::Break);
         }
         if addr.wrapping_sub(PERIPHERALS) < PERIPHERALS_SIZE {
-            // A narrow write changes its lane of the word and leaves the others as they read.
+            // A narrow write changes its bytes of the word and writes the others back as they read.
             let (addr, value) = match size {
                 4 => (addr, value),
                 _ => {

@@ -1,4 +1,4 @@
-//! A board that is claimed: found, locked, and ready to be flashed and started.
+//! A claimed board: found, locked, and ready to be flashed and started.
 
 use std::str::FromStr as _;
 
@@ -20,18 +20,18 @@ use crate::ports::{self, Port, PortKind};
 use crate::probe;
 use crate::serial_board::SerialBoard;
 
-/// A board that belongs to this process. Dropping it lets go of it.
+/// A board that this process has locked. Dropping it releases the lock.
 pub struct Board {
     config: BoardConfig,
     port: Port,
     lock: BoardLock,
-    /// The open port of a chip in download mode.
+    /// The open connection to a chip in download mode.
     in_download: Option<Connection>,
     names: Names,
 }
 
 impl Board {
-    /// Finds the board, takes its lock and checks that nobody else has the port.
+    /// Finds the board, takes its lock and checks that no other process has the port open.
     ///
     /// # Errors
     /// [`BoardError::NotConnected`], [`BoardError::NoPermission`], [`BoardError::Busy`], [`BoardError::PortInUse`],
@@ -49,26 +49,26 @@ impl Board {
         })
     }
 
-    /// Its declaration.
+    /// Configuration of the board.
     pub fn config(&self) -> &BoardConfig {
         &self.config
     }
 
-    /// Its port.
+    /// Port of the board.
     pub fn port(&self) -> &Port {
         &self.port
     }
 
-    /// The holder of a lock that was taken over because its process is gone.
+    /// The holder of a stale lock that was replaced, because its process is gone.
     pub fn took_over(&self) -> Option<&Holder> {
         self.lock.stale()
     }
 
-    /// Puts `plan` onto the chip where it differs. Afterwards the chip waits in download mode for
+    /// Writes the parts of `plan` that differ to the chip. After it the chip stays in download mode until
     /// [`Board::start`].
     ///
     /// # Errors
-    /// Those of flashing, of `commands.download`, and of the port.
+    /// The errors of flashing, of `commands.download`, and of the port.
     pub fn flash(&mut self, plan: &FlashPlan, progress: &mut dyn Progress) -> Result<Flashed, BoardError> {
         self.in_download = None;
         let parts = plan.build(&self.config.chip)?;
@@ -84,7 +84,7 @@ impl Board {
         Ok(flashed)
     }
 
-    /// Asks the chip what it is, and starts its firmware again. The chip is reset by it.
+    /// Reads the properties of the chip, which resets it, and starts its firmware again.
     ///
     /// # Errors
     /// As [`Board::flash`].
@@ -100,10 +100,10 @@ impl Board {
         Ok(info)
     }
 
-    /// Resets the chip and listens to its console from the first byte on; times count from the start of `clock`.
+    /// Resets the chip and reads its console from the first byte on; times count from the start of `clock`.
     ///
     /// # Errors
-    /// When the port cannot be opened, or there is no way to reset the chip.
+    /// If the port cannot be opened, or the chip cannot be reset.
     pub fn start(&mut self, clock: HostClock) -> Result<SerialBoard, BoardError> {
         let (lines, open_again) = if self.port.kind == PortKind::Probe {
             probe::lines(&self.config, &self.port, self.names.symbols())?
@@ -124,7 +124,7 @@ impl Board {
         Ok(board)
     }
 
-    /// Opens the port of the console; a chip without another way is started by its watchdog.
+    /// Opens the port of the console; a chip that cannot be reset in another way is started by its watchdog.
     fn open_console(&mut self) -> Result<(Lines, OpenAgain), BoardError> {
         let mut native = match self.in_download.take() {
             Some(mut connection) => {
@@ -155,15 +155,15 @@ impl Board {
         Ok((lines, Box::new(move || SerialLine::open_again(&place, baud))))
     }
 
-    /// Whether there is a way to reset the chip.
+    /// True if the chip can be reset while its firmware runs.
     fn has_reset(&self) -> bool {
         self.config.commands.reset.is_some() || self.port.can_reset(self.config.after)
     }
 
-    /// A USB device may have another number since the last time.
+    /// Finds the port again: a USB device may have another number since the last time.
     fn find_port_again(&mut self) -> Result<(), BoardError> {
         self.port = ports::find(&self.config).map_err(|error| match error {
-            // It was there when it was claimed.
+            // The port existed when the board was claimed.
             BoardError::NotConnected { .. } => BoardError::PortVanished {
                 port: self.port.name.clone(),
                 during: "nothing was done with it".to_owned(),
@@ -182,8 +182,8 @@ impl Board {
     }
 }
 
-/// Lets the loader start the RTC watchdog, which resets the chip with its straps sampled anew: after a software reset
-/// alone it would be in download mode again (ESP32-C3 TRM, chapter "Chip Boot Control").
+/// Makes the loader start the RTC watchdog, whose reset samples the straps again: after a software reset
+/// alone the chip would be in download mode again (ESP32-C3 TRM, chapter "Chip Boot Control").
 fn reset_by_watchdog(
     connection: &mut Connection,
     config: &BoardConfig,
@@ -200,7 +200,7 @@ fn reset_by_watchdog(
     })?;
     match done.map_err(|e| crate::error::with_causes(&e)) {
         Ok(()) => Ok(()),
-        // The chip was faster than its answer.
+        // The chip was reset before it sent its answer.
         Err(why) if why.contains("Timeout") => Ok(()),
         Err(why) => Err(refused(why)),
     }

@@ -1,4 +1,4 @@
-//! What goes onto the chip: bootloader, partition table, application, and the partitions of a scenario.
+//! Contents of the chip's flash: bootloader, partition table, application, and the partitions of a scenario.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -20,7 +20,7 @@ const SECTOR: u32 = 0x1000;
 /// What the partition table occupies in flash, whole sectors.
 const TABLE_PLACE: Range<usize> = TABLE..TABLE + TABLE_SIZE.next_multiple_of(SECTOR as usize);
 
-/// The kinds of chip that can be flashed, in the spelling of `boards.toml`.
+/// The kinds of chip that can be flashed, as written in `boards.toml`.
 pub(crate) fn chips() -> Vec<&'static str> {
     CHIPS.into_iter().map(|chip| chip.id).collect()
 }
@@ -29,18 +29,18 @@ pub(crate) fn is_chip(name: &str) -> bool {
     Chip::by_id(name).is_some() && Target::from_str(name).is_ok()
 }
 
-/// A piece of flash.
+/// A contiguous part of the flash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
-    /// What it is: `bootloader`, `partition table`, `application`, or a partition's name.
+    /// Name of the part: `bootloader`, `partition table`, `application`, or a partition's name.
     pub name: String,
-    /// Where it starts.
+    /// Offset in flash, bytes.
     pub offset: u32,
-    /// What it holds.
+    /// Contents of the part.
     pub bytes: Vec<u8>,
 }
 
-/// All that is to be on the chip.
+/// The complete contents to be flashed.
 #[derive(Clone, Debug)]
 pub struct FlashPlan {
     elf: Vec<u8>,
@@ -50,11 +50,11 @@ pub struct FlashPlan {
 }
 
 impl FlashPlan {
-    /// A plan to put the firmware `elf` (plain or gzip) onto a chip, and every other partition of `image` as it is
-    /// there: settings and token of a scenario, and erased bytes elsewhere, so that nothing is left of an earlier run.
+    /// A plan to flash the firmware `elf` (plain or gzip), and all other partitions as in `image`: settings
+    /// and token of a scenario, and erased bytes elsewhere, so that data of an earlier run is removed.
     ///
     /// # Errors
-    /// [`BoardError::Image`] when the file is damaged or the partition table has no application.
+    /// [`BoardError::Image`] if the file is damaged or the partition table has no application.
     pub fn new(elf: &[u8], image: &FlashImage) -> Result<FlashPlan, BoardError> {
         let elf = plain(elf)?;
         let bytes = image.bytes();
@@ -84,10 +84,10 @@ impl FlashPlan {
         Ok(plan)
     }
 
-    /// Adds bytes; a later part may lie over an earlier one of the same place, which it replaces.
+    /// Adds bytes; they replace the bytes of earlier parts at the same offset.
     ///
     /// # Errors
-    /// [`BoardError::Image`] when `offset` is not that of a sector (0x1000 bytes).
+    /// [`BoardError::Image`] if `offset` is not a multiple of the sector size (0x1000 bytes).
     pub fn write(&mut self, name: &str, offset: u32, bytes: Vec<u8>) -> Result<(), BoardError> {
         if !offset.is_multiple_of(SECTOR) || bytes.is_empty() {
             return Err(image_error(format!(
@@ -104,7 +104,7 @@ impl FlashPlan {
         Ok(())
     }
 
-    /// Adds `len` erased bytes.
+    /// Adds `len` erased bytes at `offset`.
     ///
     /// # Errors
     /// As [`FlashPlan::write`].
@@ -123,7 +123,7 @@ impl FlashPlan {
         }
     }
 
-    /// The firmware's ELF, not compressed.
+    /// The firmware's ELF, uncompressed.
     pub fn elf(&self) -> &[u8] {
         &self.elf
     }
@@ -131,7 +131,7 @@ impl FlashPlan {
     /// The parts in the order in which they are written.
     ///
     /// # Errors
-    /// [`BoardError::Image`] when the ELF does not make an image for `chip`, or a too large one.
+    /// [`BoardError::Image`] if no image for `chip` can be made from the ELF, or if it is too large.
     pub fn build(&self, chip: &str) -> Result<Vec<Part>, BoardError> {
         let chip = Target::from_str(chip).map_err(|e| image_error(e.to_string()))?;
         let (boot_offset, bootloader, app) = guarded("espflash", "making the image", || {
@@ -155,7 +155,7 @@ impl FlashPlan {
         ];
         parts.extend(self.parts.iter().cloned());
         for p in &mut parts {
-            // The protocol wants words.
+            // The flash protocol needs whole words.
             p.bytes.resize(p.bytes.len().next_multiple_of(4), 0xff);
         }
         parts.sort_by_key(|p| p.offset);
@@ -243,7 +243,8 @@ mod tests {
         let plan = FlashPlan::new(FIRMWARE, &flash).unwrap();
         let [one, other] = [plan.build("esp32c3").unwrap(), plan.build("esp32c3").unwrap()];
         assert_eq!(one, other);
-        // esp_app_desc_t lies behind the image's and the segment's header; app_elf_sha256 at 144 in it.
+        // esp_app_desc_t follows the header of the image and that of the segment; app_elf_sha256 is at 144 in
+        // it.
         let app = &one[4].bytes;
         assert_eq!(app[0x20..0x24], 0xabcd_5432_u32.to_le_bytes());
         assert_ne!(app[0x20 + 144..0x20 + 176], [0; 32]);

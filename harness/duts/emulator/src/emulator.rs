@@ -1,4 +1,4 @@
-//! The built-in emulator as a device under test: virtual time, every capability.
+//! The chip as a device under test.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use sim::Instant;
 use sim::air::FromAir;
 use vocabulary::{Access, AccessKind, ResetCause, SerialPort};
 
-use crate::{Capabilities, Dut, DutError, FlashImage, Observation};
+use dut::{Dut, DutError, FlashImage, Observation};
 
 /// Exceptions of a guest that is caught in a crash loop are shown up to this many times.
 const MOST_FAULTS: u32 = 32;
@@ -296,16 +296,6 @@ impl Dut for Emulator {
         "emulator"
     }
 
-    fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            virtual_time: true,
-            air: true,
-            pins: true,
-            power: true,
-            flash: true,
-        }
-    }
-
     fn now(&self) -> Instant {
         self.now
     }
@@ -373,7 +363,7 @@ impl Dut for Emulator {
         Ok(())
     }
 
-    fn write_flash(&mut self, partition: &str, offset: u32, bytes: &[u8]) -> Result<(), DutError> {
+    fn write_flash(&mut self, partition: &str, offset: u32, bytes: &[u8]) -> Result<bool, DutError> {
         let nowhere = || DutError::NoSuchFlash {
             partition: partition.to_owned(),
             offset,
@@ -385,10 +375,10 @@ impl Dut for Emulator {
             .filter(|end| *end <= size);
         end.ok_or_else(nowhere)?;
         let addr = u32::try_from(start).map_err(|_| nowhere())? + offset;
-        self.chip
-            .flash_mut()
-            .flash_image(addr, bytes)
-            .map_err(|_| nowhere())
+        let flash = self.chip.flash_mut();
+        let changes = flash.cells().get(addr as usize..addr as usize + bytes.len()) != Some(bytes);
+        flash.flash_image(addr, bytes).map_err(|_| nowhere())?;
+        Ok(changes)
     }
 
     fn set_power(&mut self, on: bool) -> Result<(), DutError> {
@@ -398,7 +388,7 @@ impl Dut for Emulator {
             self.chip.power_off();
         }
         self.collect();
-        // Who asked for it knows.
+        // The caller asked for the power cut, so `PowerLost` is not reported too.
         self.seen.retain(|(_, seen)| *seen != Observation::PowerLost);
         Ok(())
     }

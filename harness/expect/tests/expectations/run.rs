@@ -1,4 +1,4 @@
-//! Runs made of events, and the judging of one expectation.
+//! Runs made of events, and evaluation of one expectation.
 
 use expect::Checker;
 use scenario::Scenario;
@@ -90,7 +90,7 @@ pub(crate) fn lost(ns: u64, reason: u8) -> Event {
     )
 }
 
-/// Judges one expectation, written in YAML flow style, over a run of three hours.
+/// Evaluates one expectation, written in YAML flow style, over a run of three hours.
 pub(crate) fn judge(expectation: &str, events: &[Event]) -> ExpectationResult {
     let text = format!(
         "name: t\nversion: 1\nbench: {{duration: 3h}}\nfaults:\n  - {{name: drop, when: 1m, do: access-point-gone}}\n\

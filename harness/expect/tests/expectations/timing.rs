@@ -1,4 +1,4 @@
-//! Times between events.
+//! Tests of expectations on the time between events.
 
 use crate::run::{MIN, SEC, fails, holds, judge, lost, request, serial};
 use expect::Checker;
@@ -32,11 +32,12 @@ fn an_interval_is_exact_to_the_nanosecond() {
         e,
         &[renew(45 * MIN)],
         &format!(
-            "{awaited}; #1 request renew-session came at 0:45:00.000, #2 request renew-session never came"
+            "{awaited}; #1 request renew-session came at 0:45:00.000, #2 request renew-session never came (it came \
+             once, at 0:45:00.000)"
         ),
     );
     fails(e, &[], &format!("{awaited}; #1 request renew-session never came"));
-    // Without `nth` the second moment is the first one after the first.
+    // Without `nth` the second moment is the first such event after the first moment.
     let e = "interval: {from: {wifi: lost}, to: {serial: back}, max: 5s}";
     holds(
         e,

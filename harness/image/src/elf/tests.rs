@@ -156,7 +156,7 @@ fn other_machines_and_chips_are_named() {
         error(&build(0x8000_0000, &[0; 4], false)),
         ElfError::OtherChip { .. }
     ));
-    // The last bytes of SRAM are fine, one more is not.
+    // A segment may end with the last bytes of SRAM, and not one byte later.
     assert!(Firmware::parse(&build(0x3FCD_FFE0, &[0; 16], false)).is_ok());
     assert!(matches!(
         error(&build(0x3FCD_FFE4, &[0; 16], false)),

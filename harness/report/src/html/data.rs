@@ -180,7 +180,8 @@ pub(super) fn of(run: &Run) -> Data<'_> {
                 if *port == SerialPort::UsbSerialJtag {
                     data.usb.push(data.serial.len() / 2);
                 }
-                data.serial.extend([at - last_line, strings.put(text) as u64]);
+                data.serial
+                    .extend([at.saturating_sub(last_line), strings.put(text) as u64]);
                 last_line = at;
             }
             Kind::Frame { direction, .. } => {
@@ -202,7 +203,7 @@ pub(super) fn of(run: &Run) -> Data<'_> {
             }
             _ => {
                 if let Some((lane, a, b, text)) = mark(event, &mut data, &mut strings) {
-                    data.marks.push((at - last_mark, lane, a, b, text));
+                    data.marks.push((at.saturating_sub(last_mark), lane, a, b, text));
                     last_mark = at;
                 }
             }
@@ -239,7 +240,7 @@ fn bin_width(end_us: u64) -> u64 {
         if end_us / width < MAX_BINS {
             break;
         }
-        width = width * up / down;
+        width = width.saturating_mul(up) / down;
     }
     width
 }
@@ -270,7 +271,7 @@ fn request_row(
         .endpoint
         .and_then(|e| Endpoint::ALL.iter().position(|x| *x == e));
     vec![
-        (started - last) as i64,
+        started.saturating_sub(last) as i64,
         x.id as i64,
         x.connection as i64,
         endpoint.map_or(-1, |i| i as i64),
@@ -334,7 +335,7 @@ fn mark<'a>(event: &'a Event, data: &mut Data<'a>, strings: &mut Strings) -> Opt
             let kind = match state {
                 FaultState::Fired => 0,
                 FaultState::Ended => 1,
-                FaultState::NeverFired => 2,
+                FaultState::WithoutEffect | FaultState::NeverFired => 2,
             };
             ('f', kind, 0, text(name))
         }
@@ -363,6 +364,7 @@ fn mark<'a>(event: &'a Event, data: &mut Data<'a>, strings: &mut Strings) -> Opt
             ('g', 0, 0, text(&all))
         }
         Kind::Unmodelled(access) => ('u', 0, 0, text(&access_text(access))),
+        Kind::Exited { code, signal } => ('n', 0, 0, text(&crate::around::exit_text(*code, *signal))),
         Kind::Note { text: note } => ('n', 0, 0, text(note)),
         Kind::SerialInput { text: typed } => ('i', 0, 0, text(typed)),
         Kind::Step { index, state } => {

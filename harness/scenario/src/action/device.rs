@@ -1,12 +1,66 @@
 //! Actions on the device itself.
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 use vocabulary::ResetCause;
+use vocabulary::spec::Nature;
 
 use crate::located::Located;
 use crate::names;
 use crate::scalar::{ShortForm, or_scalar, short_form};
+
+/// An action on the device: on its supply, its reset pin, its pins and its flash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeviceAction {
+    /// The supply is cut; RAM is lost, flash stays. Bare, at once; or in the middle of a flash write, which is when it
+    /// counts as fired. Lasts; without `for` it comes back at once.
+    PowerCut(PowerCut),
+    /// The device is reset: bare by its reset pin, or with a cause. Happens once.
+    Reset(ResetFault),
+    /// A pin is driven from outside, as by an input that is stuck. Lasts; afterwards nothing drives it.
+    DrivePin(DrivePin),
+    /// Bytes of the flash are overwritten behind the firmware's back. Happens once.
+    CorruptFlash(CorruptFlash),
+}
+
+impl DeviceAction {
+    /// Its name in files.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            DeviceAction::PowerCut(_) => "power-cut",
+            DeviceAction::Reset(_) => "reset",
+            DeviceAction::DrivePin(_) => "drive-pin",
+            DeviceAction::CorruptFlash(_) => "corrupt-flash",
+        }
+    }
+
+    /// How long it acts.
+    pub const fn nature(&self) -> Nature {
+        match self {
+            DeviceAction::Reset(_) | DeviceAction::CorruptFlash(_) => Nature::Once,
+            DeviceAction::PowerCut(_) | DeviceAction::DrivePin(_) => Nature::Lasting,
+        }
+    }
+
+    /// See [`super::Action::sets`].
+    pub(super) fn sets(&self) -> Option<String> {
+        match self {
+            DeviceAction::PowerCut(_) => Some("the supply".to_owned()),
+            DeviceAction::DrivePin(pin) => Some(format!("GPIO{}", pin.gpio.value)),
+            DeviceAction::Reset(_) | DeviceAction::CorruptFlash(_) => None,
+        }
+    }
+
+    /// See [`super::Action::usual_length`]. After a power cut without a length the supply comes back at once.
+    pub(super) const fn usual_length(&self) -> Option<Duration> {
+        match self {
+            DeviceAction::PowerCut(_) => Some(Duration::ZERO),
+            DeviceAction::Reset(_) | DeviceAction::DrivePin(_) | DeviceAction::CorruptFlash(_) => None,
+        }
+    }
+}
 
 /// The supply is cut.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]

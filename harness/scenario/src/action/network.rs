@@ -5,8 +5,70 @@ use std::net::Ipv4Addr;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::clock::{ClockError, NtpFault};
+use super::wire::LinkFault;
 use crate::located::Located;
 use crate::quantity::TimeSpan;
+
+/// An action of the network behind the access point: on frames, DHCP, DNS, SNTP and new connections.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NetworkAction {
+    /// The link gets worse. Several add up. Lasts.
+    Link(Box<LinkFault>),
+    /// The DHCP server misbehaves. Lasts.
+    Dhcp(DhcpFault),
+    /// The DNS server misbehaves. Lasts.
+    Dns(DnsFault),
+    /// Every name has the gateway's address, and every connection ends at a page that wants a login: each HTTP request
+    /// is answered 302 by the portal. Connections that stand are reset. Lasts.
+    CaptivePortal,
+    /// New TCP connections are turned away by a reset, as by a closed port; what stands, stands. Bare, all of them.
+    /// Lasts.
+    Refuse(Only),
+    /// A silent firewall: what is meant is swallowed in both directions. Bare, all of TCP; with the fault's
+    /// `endpoint`, only requests to it, of which the cloud never learns more than the first byte. Lasts.
+    Blackhole(Only),
+    /// The SNTP servers misbehave. Lasts.
+    Ntp(NtpFault),
+    /// The clock that SNTP serves goes wrong; the same as `ntp` with `offset`. Lasts.
+    NtpClock(ClockError),
+}
+
+impl NetworkAction {
+    /// Its name in files.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            NetworkAction::Link(_) => "link",
+            NetworkAction::Dhcp(_) => "dhcp",
+            NetworkAction::Dns(_) => "dns",
+            NetworkAction::CaptivePortal => "captive-portal",
+            NetworkAction::Refuse(_) => "refuse",
+            NetworkAction::Blackhole(_) => "blackhole",
+            NetworkAction::Ntp(_) => "ntp",
+            NetworkAction::NtpClock(_) => "ntp-clock",
+        }
+    }
+
+    /// See [`super::Action::sets`].
+    pub(super) const fn sets(&self) -> Option<&'static str> {
+        match self {
+            NetworkAction::Dhcp(DhcpFault::Silent | DhcpFault::Nak) => Some("what DHCP answers"),
+            NetworkAction::Dhcp(DhcpFault::Lease(_)) => Some("the DHCP lease"),
+            NetworkAction::Dhcp(DhcpFault::AddressConflict) => Some("the address conflict"),
+            NetworkAction::Dns(_) | NetworkAction::CaptivePortal => Some("what DNS answers"),
+            NetworkAction::NtpClock(_) | NetworkAction::Ntp(NtpFault::Offset(_)) => Some("the clock of SNTP"),
+            NetworkAction::Ntp(
+                NtpFault::Silent
+                | NtpFault::KissOfDeath(_)
+                | NtpFault::Stratum16
+                | NtpFault::Zero
+                | NtpFault::WrongOriginate
+                | NtpFault::Leap(_),
+            ) => Some("what SNTP answers"),
+            NetworkAction::Link(_) | NetworkAction::Refuse(_) | NetworkAction::Blackhole(_) => None,
+        }
+    }
+}
 
 /// The access point ends the association.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]

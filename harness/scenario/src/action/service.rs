@@ -1,13 +1,129 @@
 //! Actions on the meaning of a reply, and on the cloud.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use vocabulary::spec::Nature;
 
+use super::clock::ServerClockFault;
 use crate::located::Located;
 use crate::quantity::TimeOffset;
 use crate::scalar::{ShortForm, or_scalar, short_form};
+
+/// A ban without a length lasts this long (docs/oceanremote-contract.md, "Limits").
+const BAN: Duration = Duration::from_secs(24 * 3600);
+
+/// An action of the service: an operation of its operator or a change of its limits or its clock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServiceAction {
+    /// An operator switches a relay on the dashboard. Happens once.
+    CommandRelay(CommandRelay),
+    /// An operator revokes the device's permanent token. Happens once.
+    RevokePermanentToken,
+    /// The device's session ends before its time: `Session expired`. Happens once.
+    ExpireSession,
+    /// The server forgets the device's session: `Invalid token`. Happens once.
+    InvalidateSession,
+    /// An operator presses "Renew Session" on the dashboard. Happens once.
+    RenewSession,
+    /// An operator deletes the device: its paths answer 404. Happens once.
+    DeleteDevice,
+    /// Somebody else uses the device's registration token up. Happens once.
+    SpendRegistrationToken,
+    /// An operator draws a new registration token; the device is not told. Happens once.
+    RegenerateRegistrationToken,
+    /// The permanent token is bound to another MAC address than the device's. Happens once.
+    MacMismatch,
+    /// The device's address is banned; without `for`, for the 24 h of the contract. Lasts.
+    Ban,
+    /// The limits per address are these; what is left out stays. Lasts.
+    Limits(LimitsFault),
+    /// The server's clock goes wrong. Lasts, but for a step.
+    ServerClock(ServerClockFault),
+}
+
+impl ServiceAction {
+    /// Its name in files.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            ServiceAction::CommandRelay(_) => "command-relay",
+            ServiceAction::RevokePermanentToken => "revoke-permanent-token",
+            ServiceAction::ExpireSession => "expire-session",
+            ServiceAction::InvalidateSession => "invalidate-session",
+            ServiceAction::RenewSession => "renew-session",
+            ServiceAction::DeleteDevice => "delete-device",
+            ServiceAction::SpendRegistrationToken => "spend-registration-token",
+            ServiceAction::RegenerateRegistrationToken => "regenerate-registration-token",
+            ServiceAction::MacMismatch => "mac-mismatch",
+            ServiceAction::Ban => "ban",
+            ServiceAction::Limits(_) => "limits",
+            ServiceAction::ServerClock(_) => "server-clock",
+        }
+    }
+
+    /// How long it acts.
+    pub const fn nature(&self) -> Nature {
+        match self {
+            ServiceAction::CommandRelay(_)
+            | ServiceAction::RevokePermanentToken
+            | ServiceAction::ExpireSession
+            | ServiceAction::InvalidateSession
+            | ServiceAction::RenewSession
+            | ServiceAction::DeleteDevice
+            | ServiceAction::SpendRegistrationToken
+            | ServiceAction::RegenerateRegistrationToken
+            | ServiceAction::MacMismatch
+            | ServiceAction::ServerClock(ServerClockFault::Step(_)) => Nature::Once,
+            ServiceAction::Ban
+            | ServiceAction::Limits(_)
+            | ServiceAction::ServerClock(ServerClockFault::Offset(_) | ServerClockFault::DriftPpm(_)) => {
+                Nature::Lasting
+            }
+        }
+    }
+
+    /// See [`super::Action::sets`].
+    pub(super) const fn sets(&self) -> Option<&'static str> {
+        match self {
+            ServiceAction::Ban => Some("the ban"),
+            ServiceAction::Limits(_) => Some("the limits"),
+            ServiceAction::ServerClock(ServerClockFault::Offset(_)) => Some("the server's clock"),
+            ServiceAction::ServerClock(ServerClockFault::DriftPpm(_)) => {
+                Some("the drift of the server's clock")
+            }
+            ServiceAction::ServerClock(ServerClockFault::Step(_))
+            | ServiceAction::CommandRelay(_)
+            | ServiceAction::RevokePermanentToken
+            | ServiceAction::ExpireSession
+            | ServiceAction::InvalidateSession
+            | ServiceAction::RenewSession
+            | ServiceAction::DeleteDevice
+            | ServiceAction::SpendRegistrationToken
+            | ServiceAction::RegenerateRegistrationToken
+            | ServiceAction::MacMismatch => None,
+        }
+    }
+
+    /// See [`super::Action::usual_length`].
+    pub(super) const fn usual_length(&self) -> Option<Duration> {
+        match self {
+            ServiceAction::Ban => Some(BAN),
+            ServiceAction::CommandRelay(_)
+            | ServiceAction::RevokePermanentToken
+            | ServiceAction::ExpireSession
+            | ServiceAction::InvalidateSession
+            | ServiceAction::RenewSession
+            | ServiceAction::DeleteDevice
+            | ServiceAction::SpendRegistrationToken
+            | ServiceAction::RegenerateRegistrationToken
+            | ServiceAction::MacMismatch
+            | ServiceAction::Limits(_)
+            | ServiceAction::ServerClock(_) => None,
+        }
+    }
+}
 
 /// A reply in place of the cloud's own. A bare number is the status.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]

@@ -23,11 +23,13 @@ mod framing;
 mod gate;
 pub mod http;
 mod journal;
+mod judges;
 mod message;
 mod operator;
 mod refusal;
 #[cfg(feature = "tcp")]
 pub mod server;
+mod spec;
 mod wire;
 
 pub use clock::ServerClock;
@@ -43,3 +45,4 @@ pub use fault::{Cut, Directive, Exchange, Interposer, NoFaults, Origin, Pace, Ph
 pub use journal::{Effect, Entry, Event, SessionEnd, SessionOrigin};
 pub use message::{ConnId, Ending, Reply, Request};
 pub use refusal::Refusal;
+pub use spec::{BAN, SPEC};

@@ -1,4 +1,4 @@
-//! The address space, access by access.
+//! Tests of the address space, access by access.
 
 use super::*;
 use crate::peripherals::efuse::Revision;

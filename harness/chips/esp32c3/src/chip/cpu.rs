@@ -1,4 +1,4 @@
-//! The hart as the services see it.
+//! The hart's registers, for the services.
 
 use rv32::Hart;
 
@@ -13,7 +13,7 @@ pub(super) mod csr {
     pub(in crate::chip) const MPP_MACHINE: u32 = 3 << 11;
 }
 
-/// The hart as calling conventions see it.
+/// The hart's registers as calling conventions use them.
 pub(super) struct HartCpu<'a>(pub(super) &'a mut Hart);
 
 impl GuestCpu for HartCpu<'_> {
@@ -44,7 +44,7 @@ impl GuestCpu for HartCpu<'_> {
     }
 }
 
-/// The hart at an exception: registers as they are, pc at the instruction.
+/// The hart at an exception: registers unchanged, pc at the instruction that caused it.
 pub(super) struct FaultingCpu<'a> {
     pub(super) hart: &'a mut Hart,
     pub(super) pc: u32,

@@ -1,4 +1,4 @@
-//! What the chip reports: outputs of the peripherals, events of the services, exceptions, unmodelled accesses.
+//! The chip's outputs: those of the peripherals, events of the services, exceptions, unmodelled accesses.
 
 use super::cpu::FaultingCpu;
 use super::{Chip, Endless, work};
@@ -10,7 +10,7 @@ use crate::rom;
 use crate::services::ServiceEvent;
 
 impl Chip {
-    /// Gathers what has left, in order of time.
+    /// Collects the outputs of all parts, in order of time.
     pub(super) fn collect(&mut self) {
         if !self.bus.misses.is_empty() {
             for miss in self.bus.misses.take() {
@@ -80,7 +80,8 @@ impl Chip {
         }
     }
 
-    /// The driver itself runs instead of its stand-in; once for each reset.
+    /// Reports, once per reset, that the firmware accesses the radio's registers itself: the driver runs
+    /// instead of the host's functions.
     fn touch_radio(&mut self, pc: u32, addr: u32) {
         if !self.has_symbols() && !std::mem::replace(&mut self.radio_touched, true) {
             self.push(Output::RadioWithoutSymbols { pc, addr });

@@ -20,7 +20,7 @@ pub(super) const CALL: u64 = 64;
 /// Price of a trap, beside its cycle.
 pub(super) const TRAP: u64 = 32;
 /// Price of a turn of the run loop in which the hart executes instructions.
-pub(super) const TURN: u64 = 8;
+pub(super) const TURN: u64 = 1;
 /// Price of a turn of the run loop in which the hart waits and a peripheral's deadline is served.
 pub(super) const IDLE_TURN: u64 = 64;
 /// Price of decoding the code anew after some of it has been overwritten.
@@ -182,6 +182,22 @@ impl fmt::Display for Endless {
 }
 
 impl Endless {
+    /// Whether a guest that does this gets nothing else done. Pins, timers and code that change often may be work.
+    pub(super) fn is_futile(&self) -> bool {
+        match self {
+            Endless::TrapLoop { .. }
+            | Endless::Traps { .. }
+            | Endless::Calls { .. }
+            | Endless::Resets { .. } => true,
+            Endless::Deadlines { .. } | Endless::Overwrites { .. } | Endless::Outputs { .. } => false,
+        }
+    }
+
+    /// Whether it is the loop of traps that only a reset ends.
+    pub(super) fn is_trap_loop(&self) -> bool {
+        matches!(self, Endless::TrapLoop { .. })
+    }
+
     /// Whether two are of the same kind.
     pub(super) fn is_like(&self, other: &Endless) -> bool {
         std::mem::discriminant(self) == std::mem::discriminant(other)

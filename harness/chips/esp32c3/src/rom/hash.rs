@@ -118,5 +118,5 @@ fn md5_tail(filled: usize, bits: u64) -> Vec<u8> {
     tail
 }
 
-/// RFC 1321, 3.3.
+/// Initial state (RFC 1321, 3.3).
 const MD5_START: [u32; 4] = [0x6745_2301, 0xEFCD_AB89, 0x98BA_DCFE, 0x1032_5476];

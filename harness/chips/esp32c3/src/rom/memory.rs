@@ -4,11 +4,11 @@ use std::cmp::Ordering;
 
 use crate::rom::call::{Call, Reply, Served};
 
-/// The function at `addr`, if it is one of these.
+/// Carries out the function at `addr` if it is one of these.
 pub(crate) fn serve(addr: u32, call: &mut Call<'_>) -> Option<Served> {
     let function = match addr & 0xFFF {
         0x354 => memset,
-        // The ROM's memcpy copies upwards; for overlapping ranges the C standard promises nothing.
+        // The ROM's memcpy copies upwards; the C standard leaves overlapping ranges undefined.
         0x358 | 0x35C => memmove,
         0x360 | 0x814 => memcmp,
         0x364 => strcpy,

@@ -15,7 +15,7 @@ struct Bench {
 }
 
 impl Bench {
-    /// A loader that has heard a host, over a flash of 64 KiB and RAM at 0x3FC8_0000.
+    /// A loader that has received a SYNC, with a flash of 64 KiB and RAM at 0x3FC8_0000.
     fn new() -> Bench {
         let mut bench = Bench {
             loader: Loader::new(0x1_0000),

@@ -83,10 +83,18 @@ pub(crate) fn dns(fault: &DnsFault) -> (DnsMode, Duration) {
     }
 }
 
-/// What SNTP answers; `None` if only its clock is off.
-pub(crate) fn sntp(fault: &NtpFault) -> Option<SntpMode> {
-    Some(match fault {
-        NtpFault::Offset(_) => return None,
+/// What becomes of the SNTP servers.
+pub(crate) enum Sntp {
+    /// Their clock is so far ahead of true time, nanoseconds.
+    Clock(i64),
+    /// They answer this.
+    Mode(SntpMode),
+}
+
+/// What becomes of the SNTP servers by a fault.
+pub(crate) fn sntp(fault: &NtpFault) -> Sntp {
+    Sntp::Mode(match fault {
+        NtpFault::Offset(offset) => return Sntp::Clock(offset.0),
         NtpFault::Silent => SntpMode::Silent,
         NtpFault::KissOfDeath(code) => {
             let mut letters = [b' '; 4];

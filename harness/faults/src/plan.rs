@@ -1,21 +1,11 @@
-//! The fault plan: triggers in, actions out.
+//! The plan: triggers, the order of actions, their end.
 //!
 //! A fault is armed until its trigger has come often enough; then it begins, lasts for its time if its action is one
-//! that lasts, and ends. It counts as fired when its effect is there and not before: when the bench has done what
-//! was wanted, when a request was struck, when power has failed in the middle of a write. One that never fired is
-//! told so at the end of the run.
-//!
-//! | file | what |
-//! |---|---|
-//! | `changes` | faults that come and go while the plan is carried out |
-//! | `done` | what is wanted of the bench, and what of it the cloud can do |
-//! | `network` | scenario's terms of the network → netsim's |
-//! | `requests` | actions on requests → directives to the cloud |
+//! that lasts, and ends. It counts as fired when its effect is there and not before: when the effector has carried its
+//! order out, when a request was struck, when power has failed in the middle of a write. One that never fired is told so
+//! at the end of the run.
 
 mod changes;
-mod done;
-mod network;
-mod requests;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -23,17 +13,12 @@ use std::time::Duration;
 use expect::Moments;
 use oceanremote::{Cloud, Directive};
 use scenario::quantity::Share;
-use scenario::{Action, Fault, Nature, Trigger};
+use scenario::{Action, DeviceAction, Fault, Nature, RequestAction, Trigger};
 use sim::{EventQueue, Instant, Rng};
 use vocabulary::{Endpoint, Event, FaultState, Phase};
 
-pub(crate) use done::{Do, Turn};
-pub(crate) use network::{dns, filter, impairment, sntp};
+use crate::{Done, Order, Turn, events, requests};
 
-use crate::translate;
-
-/// A ban without a length lasts this long (docs/oceanremote-contract.md, "Limits").
-const BAN: Duration = Duration::from_secs(24 * 3600);
 /// Requests that may be marked to be struck later; the oldest is forgotten.
 const MOST_MARKED: usize = 64;
 
@@ -69,6 +54,8 @@ struct Armed {
     struck: bool,
     /// It waits for a flash write in which power fails.
     waits_for_write: bool,
+    /// Why it had no effect when it came last.
+    idle: Option<String>,
 }
 
 /// What is due.
@@ -80,12 +67,12 @@ enum Due {
 
 /// The fault plan of a run.
 #[derive(Debug)]
-pub(crate) struct FaultPlan {
+pub struct FaultPlan {
     faults: Vec<Armed>,
     due: EventQueue<Due>,
     rng: Rng,
     states: Vec<(String, FaultState)>,
-    wanted: Vec<Do>,
+    orders: Vec<Order>,
     /// Faults that strike the request at hand.
     strikes: Vec<usize>,
     /// Requests, by number, whose reply will be struck.
@@ -96,17 +83,12 @@ pub(crate) struct FaultPlan {
 impl Armed {
     fn new(f: &Fault) -> Armed {
         let repeat = f.repeat.as_ref().map(|r| r.value);
-        let nature = f.action.nature(f.endpoint.is_some());
+        let nature = f.action.nature();
         let request = match &f.when.value {
             Trigger::Request(request) => Some(request),
             _ => None,
         };
-        let lasts = f.lasts.map(|l| l.duration()).or(match &f.action.value {
-            // A power cut without a length comes back at once.
-            Action::PowerCut(_) => Some(Duration::ZERO),
-            Action::Ban => Some(BAN),
-            _ => None,
-        });
+        let lasts = f.lasts.map(|l| l.duration()).or(f.action.usual_length());
         Armed {
             name: f.name.value.clone(),
             action: f.action.value.clone(),
@@ -116,7 +98,7 @@ impl Armed {
             phase: match request {
                 _ if f.action.is_on_the_way_in() => Phase::FirstByte,
                 Some(request) => request.at.unwrap_or(Phase::BeforeEffect),
-                None => requests::phase(&f.action.value),
+                None => on_requests(&f.action).map_or(Phase::BeforeEffect, requests::phase),
             },
             single: request.is_some() && f.lasts.is_none(),
             moments: Moments::new(&f.when.value, repeat.and_then(|r| r.interval)),
@@ -134,7 +116,12 @@ impl Armed {
             active: false,
             struck: false,
             waits_for_write: false,
+            idle: None,
         }
+    }
+
+    fn on_requests(&self) -> Option<&RequestAction> {
+        on_requests(&self.action)
     }
 
     fn may_begin(&self) -> bool {
@@ -142,14 +129,25 @@ impl Armed {
     }
 }
 
+/// The action on requests, if it is one.
+fn on_requests(action: &Action) -> Option<&RequestAction> {
+    match action {
+        Action::Request(action) => Some(action),
+        Action::Radio(_) | Action::Network(_) | Action::Tls(_) | Action::Service(_) | Action::Device(_) => {
+            None
+        }
+    }
+}
+
 impl FaultPlan {
-    pub(crate) fn new(faults: &[Fault], seed: u64) -> FaultPlan {
+    /// The plan of these faults; what probability decides comes from the seed.
+    pub fn new(faults: &[Fault], seed: u64) -> FaultPlan {
         FaultPlan {
             faults: faults.iter().map(Armed::new).collect(),
             due: EventQueue::new(),
             rng: Rng::stream(seed, "faults"),
             states: Vec::new(),
-            wanted: Vec::new(),
+            orders: Vec::new(),
             strikes: Vec::new(),
             marked: BTreeMap::new(),
             marks: VecDeque::new(),
@@ -157,7 +155,7 @@ impl FaultPlan {
     }
 
     /// Shows an event to the triggers.
-    pub(crate) fn observe(&mut self, event: &Event) {
+    pub fn observe(&mut self, event: &Event) {
         for i in 0..self.faults.len() {
             let occurred = self.faults[i].moments.observe(event);
             self.occurred(i, occurred, event.at);
@@ -165,7 +163,7 @@ impl FaultPlan {
     }
 
     /// Lets time pass: triggers by the clock, and ends.
-    pub(crate) fn advance(&mut self, now: Instant) {
+    pub fn advance(&mut self, now: Instant) {
         while let Some((_, Due::End(i))) = self.due.pop_due(now) {
             self.end(i);
         }
@@ -176,7 +174,7 @@ impl FaultPlan {
     }
 
     /// When [`advance`](Self::advance) has something to do next.
-    pub(crate) fn next_due(&self) -> Option<Instant> {
+    pub fn next_due(&self) -> Option<Instant> {
         let by_clock = self
             .faults
             .iter()
@@ -186,25 +184,32 @@ impl FaultPlan {
     }
 
     /// Takes what became of faults, and what is to be done to the bench, since the last call.
-    pub(crate) fn take(&mut self) -> (Vec<(String, FaultState)>, Vec<Do>) {
-        (std::mem::take(&mut self.states), std::mem::take(&mut self.wanted))
+    pub fn take(&mut self) -> (Vec<(String, FaultState)>, Vec<Order>) {
+        (std::mem::take(&mut self.states), std::mem::take(&mut self.orders))
     }
 
-    /// The faults that were planned, never fired, and were not declared optional.
-    pub(crate) fn never_fired(&self) -> impl Iterator<Item = &str> {
+    /// The faults that were planned, never fired, and were not declared optional, each with the reason why it had no
+    /// effect, if it came.
+    pub fn unfired(&self) -> Vec<(String, Option<String>)> {
         self.faults
             .iter()
             .filter(|f| f.fired == 0 && !f.optional)
-            .map(|f| f.name.as_str())
+            .map(|f| (f.name.clone(), f.idle.clone()))
+            .collect()
     }
 
-    /// What was wanted has been done: now the fault has fired.
-    pub(crate) fn confirm(&mut self, done: &Do, at: Instant) {
-        if done.turn != Turn::Begin {
+    /// An order was carried out, or not: a fault whose effect is there has fired.
+    pub fn confirm(&mut self, order: &Order, done: Done, at: Instant) {
+        if order.turn != Turn::Begin {
             return;
         }
-        let i = done.fault;
-        if matches!(&self.faults[i].action, Action::PowerCut(cut) if cut.flash_write_byte.is_some()) {
+        let i = order.fault;
+        match done {
+            Done::Changed => {}
+            Done::Nothing(why) | Done::Refused(why) => return self.without_effect(i, why),
+        }
+        if matches!(&self.faults[i].action, Action::Device(DeviceAction::PowerCut(cut)) if cut.flash_write_byte.is_some())
+        {
             self.faults[i].waits_for_write = true;
             return;
         }
@@ -212,7 +217,7 @@ impl FaultPlan {
     }
 
     /// Power has failed by itself, in the middle of a flash write.
-    pub(crate) fn power_lost(&mut self, at: Instant) {
+    pub fn power_lost(&mut self, at: Instant) {
         if let Some(i) = self.faults.iter().position(|f| f.waits_for_write) {
             self.faults[i].waits_for_write = false;
             self.fired(i, at);
@@ -220,15 +225,15 @@ impl FaultPlan {
     }
 
     /// Strikes a request that has reached a phase; to be called after the request was shown as an event.
-    pub(crate) fn strike(
+    pub fn strike(
         &mut self,
         now: Instant,
         phase: oceanremote::Phase,
         exchange: &oceanremote::Exchange,
         cloud: &Cloud,
     ) -> Vec<Directive> {
-        let phase = translate::phase(phase);
-        let endpoint = translate::endpoint(exchange.endpoint);
+        let phase = events::phase(phase);
+        let endpoint = events::endpoint(exchange.endpoint);
         let mut hits = self.marked_for(exchange.id, phase);
         hits.append(&mut self.strikes);
         for (i, f) in self.faults.iter().enumerate() {
@@ -242,14 +247,21 @@ impl FaultPlan {
         if phase < Phase::AfterEffect {
             let (later, now): (Vec<_>, Vec<_>) = hits
                 .into_iter()
-                .partition(|i| requests::is_late(&self.faults[*i].action));
+                .partition(|i| self.faults[*i].on_requests().is_some_and(requests::is_late));
             self.mark(exchange.id, later);
             hits = now;
         }
-        for i in &hits {
-            self.struck(*i);
+        let struck: Vec<(usize, RequestAction)> = hits
+            .into_iter()
+            .filter_map(|i| Some((i, self.faults[i].on_requests()?.clone())))
+            .collect();
+        for (i, action) in &struck {
+            match requests::changes(action, now, exchange, cloud) {
+                Ok(()) => self.struck(*i),
+                Err(why) => self.without_effect(*i, why),
+            }
         }
-        let actions: Vec<&Action> = hits.iter().map(|i| &self.faults[*i].action).collect();
+        let actions: Vec<&RequestAction> = struck.iter().map(|(_, action)| action).collect();
         requests::directives(&actions, now, exchange, cloud)
     }
 
@@ -272,6 +284,13 @@ impl FaultPlan {
         } else {
             self.marked.remove(&exchange).unwrap_or_default()
         }
+    }
+
+    /// A fault came and changed nothing.
+    fn without_effect(&mut self, i: usize, why: String) {
+        let fault = &mut self.faults[i];
+        fault.idle = Some(why);
+        self.states.push((fault.name.clone(), FaultState::WithoutEffect));
     }
 
     /// A request was struck.
@@ -312,7 +331,7 @@ impl FaultPlan {
             // What is in force already goes on; its end moves.
             fault.begun += 1;
             let action = fault.action.clone();
-            self.wanted.push(Do {
+            self.orders.push(Order {
                 fault: i,
                 action,
                 turn: Turn::Begin,
@@ -361,7 +380,7 @@ impl FaultPlan {
             return;
         }
         self.states.push((fault.name.clone(), FaultState::Ended));
-        self.wanted.push(Do {
+        self.orders.push(Order {
             fault: i,
             action: fault.action.clone(),
             turn: Turn::End,
@@ -377,7 +396,7 @@ impl FaultPlan {
             .filter(|(_, f)| f.active && f.nature == Nature::Lasting);
         let same = standing.rfind(|(_, f)| f.action.sets().as_ref() == Some(&what));
         if let Some((j, other)) = same {
-            self.wanted.push(Do {
+            self.orders.push(Order {
                 fault: j,
                 action: other.action.clone(),
                 turn: Turn::Again,
@@ -387,5 +406,5 @@ impl FaultPlan {
 }
 
 #[cfg(test)]
-#[path = "faults/tests.rs"]
+#[path = "plan/tests.rs"]
 mod tests;

@@ -85,7 +85,7 @@ fn a_request_that_is_named_is_struck_and_no_other() {
         reach(&mut plan, 3, oceanremote::Phase::BeforeEffect, &update(3)),
         []
     );
-    assert_eq!(plan.never_fired().count(), 0);
+    assert_eq!(plan.unfired().len(), 0);
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn a_window_without_a_request_has_not_fired() {
     plan.advance(Instant::from_secs(10));
     plan.advance(Instant::from_secs(30));
     assert_eq!(states(&mut plan), []);
-    assert_eq!(plan.never_fired().collect::<Vec<_>>(), ["f"]);
+    assert_eq!(plan.unfired(), [("f".to_owned(), None)]);
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn what_another_fault_set_is_set_again() {
         let (_, wanted) = plan.take();
         wanted
             .iter()
-            .for_each(|w| plan.confirm(w, Instant::from_secs(at)));
+            .for_each(|w| plan.confirm(w, Done::Changed, Instant::from_secs(at)));
         wanted.iter().map(|w| (w.fault, w.turn)).collect::<Vec<_>>()
     };
     assert_eq!(say(&mut plan, 1, "one"), [(0, Turn::Begin)]);
@@ -177,7 +177,7 @@ fn a_power_cut_in_a_write_fires_when_power_fails() {
     let mut plan = plan("  - {name: f, when: 1s, do: {power-cut: {flash-write-byte: 17}}, for: 2s}");
     plan.advance(Instant::from_secs(1));
     let (_, wanted) = plan.take();
-    plan.confirm(&wanted[0], Instant::from_secs(1));
+    plan.confirm(&wanted[0], Done::Changed, Instant::from_secs(1));
     assert_eq!((states(&mut plan), plan.next_due()), (vec![], None));
     plan.power_lost(Instant::from_secs(9));
     assert_eq!(states(&mut plan), [("f".to_owned(), FaultState::Fired)]);

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::time::{Duration, SystemTime};
 
 use oceanremote::{Cloud, Cut, Directive, Ending, Exchange, Pace, Reply};
-use scenario::Action;
+use scenario::RequestAction;
 use scenario::action::{LostReply, Message, Respond, RetryAfter};
 use sim::Instant;
 use vocabulary::Phase;
@@ -17,38 +17,112 @@ const HTML: &str = "<!DOCTYPE html>\n<html><head><title>502 Bad Gateway</title><
                     <body><h1>502 Bad Gateway</h1></body></html>\n";
 
 /// Whether an action changes the reply, which has to be there first.
-pub(super) fn is_late(action: &Action) -> bool {
+pub(crate) fn is_late(action: &RequestAction) -> bool {
     match action {
-        on_the_way_in if on_the_way_in.is_on_the_way_in() => false,
-        Action::ResetConnection(reset) => reset.after_byte.is_some(),
-        Action::Truncate(_)
-        | Action::Dribble(_)
-        | Action::WrongContentLength(_)
-        | Action::MalformedJson
-        | Action::MissingField(_)
-        | Action::Html
-        | Action::Gzip
-        | Action::SlowBody(_)
-        | Action::DuplicateReply
-        | Action::RawReply(_)
-        | Action::LoseReply(_) => true,
-        _ => false,
+        RequestAction::ResetConnection(reset) => reset.after_byte.is_some() && !action.is_on_the_way_in(),
+        RequestAction::Truncate(_) => !action.is_on_the_way_in(),
+        RequestAction::Dribble(_)
+        | RequestAction::WrongContentLength(_)
+        | RequestAction::MalformedJson
+        | RequestAction::MissingField(_)
+        | RequestAction::Html
+        | RequestAction::Gzip
+        | RequestAction::SlowBody(_)
+        | RequestAction::DuplicateReply
+        | RequestAction::RawReply(_)
+        | RequestAction::LoseReply(_) => true,
+        RequestAction::Blackhole
+        | RequestAction::CloseConnection
+        | RequestAction::HalfOpen
+        | RequestAction::Respond(_)
+        | RequestAction::Delay(_)
+        | RequestAction::RedirectToHttps => false,
     }
 }
 
 /// At which phase an action strikes that no request has triggered.
-pub(super) fn phase(action: &Action) -> Phase {
+pub(crate) fn phase(action: &RequestAction) -> Phase {
+    if action.is_on_the_way_in() || matches!(action, RequestAction::Blackhole) {
+        Phase::FirstByte
+    } else if is_late(action) {
+        Phase::AfterEffect
+    } else {
+        Phase::BeforeEffect
+    }
+}
+
+/// Whether an action changes anything of an exchange at this phase.
+///
+/// # Errors
+/// Why it does not.
+pub(crate) fn changes(
+    action: &RequestAction,
+    now: Instant,
+    exchange: &Exchange,
+    cloud: &Cloud,
+) -> Result<(), String> {
+    let reply = exchange.reply.as_ref();
+    let wire_len = || reply.map(|reply| with_wrong_length(reply, 0, now, cloud).len());
+    let cut = |after: u32| match wire_len() {
+        Some(len) if after as usize >= len => Err(format!(
+            "the reply has {len} bytes, and it was to break off after {after}"
+        )),
+        Some(_) | None => Ok(()),
+    };
+    let slow = |at_once: u32, len: Option<usize>| match len {
+        Some(len) if at_once as usize >= len => {
+            Err(format!("all {len} bytes go in the first piece of {at_once}"))
+        }
+        Some(_) | None => Ok(()),
+    };
+    let nothing = |nothing: bool, why: &str| if nothing { Err(why.to_owned()) } else { Ok(()) };
     match action {
-        Action::Blackhole(_) => Phase::FirstByte,
-        on_the_way_in if on_the_way_in.is_on_the_way_in() => Phase::FirstByte,
-        late if is_late(late) => Phase::AfterEffect,
-        _ => Phase::BeforeEffect,
+        RequestAction::Truncate(t) => match t.of.value {
+            Message::Reply => cut(t.after_byte),
+            Message::Request => Ok(()),
+        },
+        RequestAction::ResetConnection(r) => match (r.after_byte, r.of.value) {
+            (Some(after), Message::Reply) => cut(after),
+            (Some(_), Message::Request) | (None, Message::Reply | Message::Request) => Ok(()),
+        },
+        RequestAction::Dribble(d) => slow(d.bytes.value, wire_len()),
+        RequestAction::SlowBody(d) => slow(d.bytes.value, reply.map(|reply| reply.body.len())),
+        RequestAction::Delay(by) => nothing(by.duration().is_zero(), "it is a delay of no time"),
+        RequestAction::WrongContentLength(by) => nothing(by.value == 0, "the length is right"),
+        RequestAction::MalformedJson => nothing(
+            reply.is_some_and(|reply| reply.body.is_empty()),
+            "the reply has no body",
+        ),
+        RequestAction::MissingField(name) => {
+            let has = |reply: &Reply| {
+                let mut without = reply.clone();
+                without_member(&mut without, name);
+                without.body != reply.body
+            };
+            nothing(
+                reply.is_some_and(|reply| !has(reply)),
+                &format!("the reply has no member `{}`", name.value),
+            )
+        }
+        RequestAction::Respond(r) => nothing(
+            reply.is_some_and(|before| *before == respond(r, now, cloud)),
+            "this is the reply already",
+        ),
+        RequestAction::Html
+        | RequestAction::Gzip
+        | RequestAction::RedirectToHttps
+        | RequestAction::DuplicateReply
+        | RequestAction::RawReply(_)
+        | RequestAction::LoseReply(_)
+        | RequestAction::Blackhole
+        | RequestAction::CloseConnection
+        | RequestAction::HalfOpen => Ok(()),
     }
 }
 
 /// What several actions together do to an exchange: first what waits, then the reply, then how it leaves.
-pub(super) fn directives(
-    actions: &[&Action],
+pub(crate) fn directives(
+    actions: &[&RequestAction],
     now: Instant,
     exchange: &Exchange,
     cloud: &Cloud,
@@ -61,40 +135,38 @@ pub(super) fn directives(
     let mut reply = before.clone();
     for action in actions {
         match action {
-            Action::Delay(by) => delays.push(Directive::Delay(by.duration())),
-            Action::Respond(r) => reply = Some(respond(r, now, cloud)),
-            Action::RedirectToHttps => reply = Some(redirect(exchange, cloud)),
-            Action::MalformedJson => change(&mut reply, |r| r.body.truncate(r.body.len() / 2)),
-            Action::MissingField(name) => change(&mut reply, |r| without_member(r, name)),
-            Action::Html => change(&mut reply, |r| {
+            RequestAction::Delay(by) => delays.push(Directive::Delay(by.duration())),
+            RequestAction::Respond(r) => reply = Some(respond(r, now, cloud)),
+            RequestAction::RedirectToHttps => reply = Some(redirect(exchange, cloud)),
+            RequestAction::MalformedJson => change(&mut reply, |r| r.body.truncate(r.body.len() / 2)),
+            RequestAction::MissingField(name) => change(&mut reply, |r| without_member(r, name)),
+            RequestAction::Html => change(&mut reply, |r| {
                 set_header(r, "content-type", "text/html");
                 r.body = HTML.into();
             }),
-            Action::Gzip => change(&mut reply, |r| {
+            RequestAction::Gzip => change(&mut reply, |r| {
                 set_header(r, "content-encoding", "gzip");
                 r.body = gzip(&r.body);
             }),
-            Action::WrongContentLength(by) => length_off = Some(by.value),
-            Action::RawReply(text) => shapes.push(Directive::Raw(text.as_bytes().to_vec())),
-            Action::DuplicateReply => shapes.push(Directive::Duplicate),
-            Action::Dribble(d) => shapes.push(pace(d.bytes.value, d.every.duration(), false)),
-            Action::SlowBody(d) => shapes.push(pace(d.bytes.value, d.every.duration(), true)),
-            Action::Truncate(t) => shapes.push(cut(t.after_byte, t.of.value, Ending::Close)),
-            Action::ResetConnection(r) => match r.after_byte {
+            RequestAction::WrongContentLength(by) => length_off = Some(by.value),
+            RequestAction::RawReply(text) => shapes.push(Directive::Raw(text.as_bytes().to_vec())),
+            RequestAction::DuplicateReply => shapes.push(Directive::Duplicate),
+            RequestAction::Dribble(d) => shapes.push(pace(d.bytes.value, d.every.duration(), false)),
+            RequestAction::SlowBody(d) => shapes.push(pace(d.bytes.value, d.every.duration(), true)),
+            RequestAction::Truncate(t) => shapes.push(cut(t.after_byte, t.of.value, Ending::Close)),
+            RequestAction::ResetConnection(r) => match r.after_byte {
                 Some(byte) => shapes.push(cut(byte, r.of.value, Ending::Abort)),
                 None => end = Some(Directive::Abort),
             },
-            Action::CloseConnection => end = Some(Directive::Close),
-            Action::HalfOpen | Action::Blackhole(_) => end = Some(Directive::Silence),
-            Action::LoseReply(lose) => {
+            RequestAction::CloseConnection => end = Some(Directive::Close),
+            RequestAction::HalfOpen | RequestAction::Blackhole => end = Some(Directive::Silence),
+            RequestAction::LoseReply(lose) => {
                 end = Some(match lose.then {
                     LostReply::Silence => Directive::Silence,
                     LostReply::Reset => Directive::Abort,
                     LostReply::Close => Directive::Close,
                 });
             }
-            // Nothing that strikes requests.
-            _ => {}
         }
     }
     let mut out = delays;

@@ -6,7 +6,7 @@ use super::{Armed, Due, FaultPlan};
 
 impl FaultPlan {
     /// Adds a fault, at the place of one that was retired if one is given; its place.
-    pub(crate) fn put(&mut self, retired: Option<usize>, fault: &Fault) -> usize {
+    pub fn put(&mut self, retired: Option<usize>, fault: &Fault) -> usize {
         let armed = Armed::new(fault);
         match retired {
             Some(place) => {
@@ -22,7 +22,7 @@ impl FaultPlan {
 
     /// Ends a fault if it is in force, and for good. What its end wants done comes with [`FaultPlan::take`];
     /// afterwards its place is free.
-    pub(crate) fn retire(&mut self, place: usize) {
+    pub fn retire(&mut self, place: usize) {
         self.end(place);
         self.due.retain(|Due::End(other)| *other != place);
         self.strikes.retain(|other| *other != place);
@@ -36,7 +36,7 @@ impl FaultPlan {
     }
 
     /// How often a fault has fired, and whether it is in force.
-    pub(crate) fn standing(&self, place: usize) -> (u32, bool) {
+    pub fn standing(&self, place: usize) -> (u32, bool) {
         let fault = &self.faults[place];
         (fault.fired, fault.active)
     }
