@@ -238,9 +238,7 @@ fn compressed_data_are_unpacked_across_windows() {
         answer,
         b"\xC0\x01\x12\x04\x00\x00\x00\x00\x00\x00\x00\x00\x00\xC0"
     );
-    let mut digest = Md5::default();
-    digest.update(&data);
-    let hex: String = digest.finish().iter().map(|b| format!("{b:02x}")).collect();
+    let hex: String = Md5::digest(&data).iter().map(|b| format!("{b:02x}")).collect();
     let answer = bench.ask(0x13, 0, &words(&[0x2000, 0xA001, 0, 0]));
     assert_eq!(answer[..5], [0xC0, 1, 0x13, 36, 0]);
     assert_eq!(answer[9..41], *hex.as_bytes());

@@ -1,35 +1,32 @@
 //! Contents of the chip's flash: bootloader, partition table, application, and the partitions of a scenario.
 
 use std::borrow::Cow;
-use std::io::Read as _;
+use std::ops::Range;
 use std::str::FromStr as _;
 use std::sync::Arc;
 
-use dut::FlashImage;
-use esp32c3::symbols::SymbolTable;
 use espflash::flasher::{FlashData, FlashSettings};
 use espflash::image_format::idf::IdfBootloaderFormat;
-use espflash::target::Chip;
+use espflash::target::Chip as Target;
+use image::panics::Names;
+use image::partitions::{TABLE, TABLE_SIZE};
+use image::{CHIPS, Chip, FlashImage};
 
 use crate::error::BoardError;
 use crate::guard::guarded;
 
-/// Greatest size of a firmware file, bytes; larger ones are refused.
-const MAX_ELF: u64 = 64 << 20;
-/// Size of a flash sector, the smallest erasable unit, bytes.
+/// Flash is erased by sectors of this many bytes.
 const SECTOR: u32 = 0x1000;
-/// Range of the partition table in flash.
-const TABLE: std::ops::Range<usize> = 0x8000..0x9000;
+/// What the partition table occupies in flash, whole sectors.
+const TABLE_PLACE: Range<usize> = TABLE..TABLE + TABLE_SIZE.next_multiple_of(SECTOR as usize);
 
 /// The kinds of chip that can be flashed, as written in `boards.toml`.
 pub(crate) fn chips() -> Vec<&'static str> {
-    vec![
-        "esp32", "esp32c2", "esp32c3", "esp32c5", "esp32c6", "esp32h2", "esp32s2", "esp32s3",
-    ]
+    CHIPS.into_iter().map(|chip| chip.id).collect()
 }
 
 pub(crate) fn is_chip(name: &str) -> bool {
-    chips().contains(&name) && Chip::from_str(name).is_ok()
+    Chip::by_id(name).is_some() && Target::from_str(name).is_ok()
 }
 
 /// A contiguous part of the flash.
@@ -50,7 +47,6 @@ pub struct FlashPlan {
     app_offset: u32,
     app_size: u32,
     parts: Vec<Part>,
-    symbols: Option<Arc<SymbolTable>>,
 }
 
 impl FlashPlan {
@@ -61,7 +57,6 @@ impl FlashPlan {
     /// [`BoardError::Image`] if the file is damaged or the partition table has no application.
     pub fn new(elf: &[u8], image: &FlashImage) -> Result<FlashPlan, BoardError> {
         let elf = plain(elf)?;
-        let symbols = esp32c3::Firmware::parse(&elf).ok().map(|f| f.symbols);
         let bytes = image.bytes();
         let mut plan = FlashPlan {
             elf,
@@ -69,15 +64,14 @@ impl FlashPlan {
             app_size: 0,
             parts: vec![Part {
                 name: "partition table".to_owned(),
-                offset: TABLE.start as u32,
-                bytes: bytes[TABLE].to_vec(),
+                offset: TABLE as u32,
+                bytes: bytes[TABLE_PLACE].to_vec(),
             }],
-            symbols,
         };
         for p in image.partitions() {
-            if p.is_app && plan.app_size == 0 {
+            if p.is_app() && plan.app_size == 0 {
                 (plan.app_offset, plan.app_size) = (p.offset, p.size);
-            } else if !p.is_app {
+            } else if !p.is_app() {
                 let range = p.offset as usize..(p.offset + p.size) as usize;
                 plan.write(&p.name, p.offset, bytes[range].to_vec())?;
             }
@@ -118,9 +112,15 @@ impl FlashPlan {
         self.write(name, offset, vec![0xff; len as usize])
     }
 
-    /// The symbol table of the firmware, if its ELF has one.
-    pub fn symbols(&self) -> Option<Arc<SymbolTable>> {
-        self.symbols.clone()
+    /// Names for the addresses of the firmware, as it runs on the chip with this id.
+    pub fn names(&self, chip: &str) -> Names {
+        let Some(chip) = Chip::by_id(chip) else {
+            return Names::Unknown(format!("`{chip}` is not among the known chips"));
+        };
+        match image::symbols_for(&self.elf, chip) {
+            Ok(symbols) => Names::Known(Arc::new(symbols)),
+            Err(error) => Names::Unknown(error.to_string()),
+        }
     }
 
     /// The firmware's ELF, uncompressed.
@@ -133,9 +133,10 @@ impl FlashPlan {
     /// # Errors
     /// [`BoardError::Image`] if no image for `chip` can be made from the ELF, or if it is too large.
     pub fn build(&self, chip: &str) -> Result<Vec<Part>, BoardError> {
-        let chip = Chip::from_str(chip).map_err(|e| image_error(e.to_string()))?;
-        let (boot_offset, bootloader, app) =
-            guarded("espflash", "making the image", || image(&self.elf, chip))??;
+        let chip = Target::from_str(chip).map_err(|e| image_error(e.to_string()))?;
+        let (boot_offset, bootloader, app) = guarded("espflash", "making the image", || {
+            app_and_bootloader(&self.elf, chip)
+        })??;
         if app.len() > self.app_size as usize {
             return Err(image_error(format!(
                 "its {} bytes do not fit the application's partition of {}",
@@ -170,7 +171,7 @@ impl FlashPlan {
     }
 }
 
-fn image(elf: &[u8], chip: Chip) -> Result<(u32, Vec<u8>, Vec<u8>), BoardError> {
+fn app_and_bootloader(elf: &[u8], chip: Target) -> Result<(u32, Vec<u8>, Vec<u8>), BoardError> {
     let data = FlashData::new(
         FlashSettings::default(),
         0,
@@ -195,15 +196,10 @@ fn image_error(why: impl Into<String>) -> BoardError {
 }
 
 fn plain(file: &[u8]) -> Result<Vec<u8>, BoardError> {
-    if !file.starts_with(&[0x1f, 0x8b]) {
-        return Ok(file.to_vec());
+    match image::gunzip(file) {
+        Ok(elf) => Ok(elf.into_owned()),
+        Err(error) => Err(image_error(format!("the compressed file is damaged: {error}"))),
     }
-    let mut elf = Vec::new();
-    flate2::read::MultiGzDecoder::new(file)
-        .take(MAX_ELF)
-        .read_to_end(&mut elf)
-        .map_err(|e| image_error(format!("the compressed file is damaged: {e}")))?;
-    Ok(elf)
 }
 
 #[cfg(test)]
@@ -252,7 +248,11 @@ mod tests {
         let app = &one[4].bytes;
         assert_eq!(app[0x20..0x24], 0xabcd_5432_u32.to_le_bytes());
         assert_ne!(app[0x20 + 144..0x20 + 176], [0; 32]);
-        assert!(plan.symbols().unwrap().find("main").is_some() || !plan.symbols().unwrap().is_empty());
+        assert!(matches!(plan.names("esp32c3"), Names::Known(symbols) if !symbols.is_empty()));
+        let Names::Unknown(why) = plan.names("esp32s3") else {
+            panic!("names for another instruction set");
+        };
+        assert!(why.contains("built for RISC-V"), "{why}");
     }
 
     #[test]

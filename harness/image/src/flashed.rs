@@ -1,9 +1,10 @@
 //! Examination of the flash's contents: the application that would boot, and whether an ELF belongs to it.
 
-use crate::boot;
-use crate::boot::image::Image;
+use crate::app_image::AppImage;
+use crate::bootloader;
+use crate::chip::Chip;
 use crate::elf::{AppDescription, Firmware, describe};
-use crate::rom::nor::NorFlash;
+use crate::error::BootError;
 
 /// Size of `esp_app_desc_t`, which tools fill in when they make an image.
 const DESCRIPTION: usize = 256;
@@ -20,10 +21,13 @@ pub struct FlashedApp {
     pub description: Option<AppDescription>,
 }
 
-/// The application that would boot from this flash.
-pub fn flashed_app(flash: &NorFlash) -> Result<FlashedApp, crate::BootError> {
-    let image = app_image(flash)?;
-    let description = description_of(&image, flash.cells());
+/// The application that `chip` would boot from a flash with these contents.
+///
+/// # Errors
+/// When none would boot.
+pub fn flashed_app(cells: &[u8], chip: &Chip) -> Result<FlashedApp, BootError> {
+    let image = app_image(cells, chip)?;
+    let description = description_of(&image, cells, chip);
     Ok(FlashedApp {
         offset: image.offset,
         entry: image.entry,
@@ -31,29 +35,28 @@ pub fn flashed_app(flash: &NorFlash) -> Result<FlashedApp, crate::BootError> {
     })
 }
 
-fn app_image(flash: &NorFlash) -> Result<Image, crate::BootError> {
-    boot::choose(flash, true).map_err(|failure| failure.error)
+fn app_image(cells: &[u8], chip: &Chip) -> Result<AppImage, BootError> {
+    bootloader::choose(cells, chip, true).map_err(|failure| failure.error)
 }
 
-/// Guest address and bytes of the descriptor, which is at the start of the first segment for flash data.
-fn description_of<'a>(image: &Image, cells: &'a [u8]) -> Option<(u32, &'a [u8])> {
+/// The descriptor is the first thing in the first segment for flash data. Its guest address, and what is there.
+fn description_of<'a>(image: &AppImage, cells: &'a [u8], chip: &Chip) -> Option<(u32, &'a [u8])> {
     let segment = image
         .segments
         .iter()
-        .find(|s| (0x3C00_0000..0x3C80_0000).contains(&s.addr))?;
+        .find(|s| chip.flash_data.contains(&s.addr))?;
     Some((segment.addr, segment.bytes(cells)))
 }
 
 impl Firmware {
-    /// True if the application in flash was made from this ELF: every byte that the ELF loads is in the image
-    /// at the same guest address. Two differences are allowed: the application descriptor, which tools
-    /// modify, and bytes that an image has between the ELF's segments.
-    pub fn matches(&self, flash: &NorFlash) -> bool {
-        let Ok(image) = app_image(flash) else {
+    /// Whether the application in flash was made from this ELF: every byte that the ELF loads is in the image at the
+    /// same guest address. The application descriptor may differ, tools write to it; so may what an image puts between
+    /// the ELF's segments.
+    pub fn matches(&self, cells: &[u8], chip: &Chip) -> bool {
+        let Ok(image) = app_image(cells, chip) else {
             return false;
         };
-        let cells = flash.cells();
-        let patched = match description_of(&image, cells) {
+        let patched = match description_of(&image, cells, chip) {
             Some((addr, raw)) if describe(raw).is_some() => addr..addr + DESCRIPTION as u32,
             _ => 0..0,
         };
@@ -83,6 +86,8 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::build::build_app_image;
+    use crate::chip::ESP32C3;
     use crate::elf::Segment;
     use crate::symbols::SymbolTable;
 
@@ -100,6 +105,11 @@ mod tests {
         }
     }
 
+    fn install(firmware: &Firmware, flash: &mut [u8]) {
+        let image = build_app_image(firmware, &ESP32C3).unwrap();
+        flash[0x1_0000..0x1_0000 + image.len()].copy_from_slice(&image);
+    }
+
     fn description(hash: u8) -> Vec<u8> {
         let mut raw = 0xABCD_5432u32.to_le_bytes().to_vec();
         raw.resize(48, 0);
@@ -112,39 +122,39 @@ mod tests {
 
     #[test]
     fn an_elf_belongs_to_the_image_made_from_it() {
-        let mut flash = NorFlash::new(0x40_0000);
-        assert!(!firmware(description(0), vec![0x44; 64]).matches(&flash));
-        boot::install(&firmware(description(0xAB), vec![0x44; 64]), &mut flash).unwrap();
-        let app = flashed_app(&flash).unwrap();
+        let mut flash = vec![0xFF; 0x40_0000];
+        assert!(!firmware(description(0), vec![0x44; 64]).matches(&flash, &ESP32C3));
+        install(&firmware(description(0xAB), vec![0x44; 64]), &mut flash);
+        let app = flashed_app(&flash, &ESP32C3).unwrap();
         let description_there = app.description.unwrap();
         assert_eq!(
             (app.offset, description_there.project.as_str()),
             (0x1_0000, "thermostat")
         );
         assert_eq!(description_there.elf_sha256, [0xAB; 32]);
-        assert!(firmware(description(0xAB), vec![0x44; 64]).matches(&flash));
+        assert!(firmware(description(0xAB), vec![0x44; 64]).matches(&flash, &ESP32C3));
         assert!(
-            firmware(description(0), vec![0x44; 64]).matches(&flash),
+            firmware(description(0), vec![0x44; 64]).matches(&flash, &ESP32C3),
             "a hash that was filled in later"
         );
     }
 
     #[test]
     fn another_elf_does_not() {
-        let mut flash = NorFlash::new(0x40_0000);
-        boot::install(&firmware(description(0), vec![0x44; 64]), &mut flash).unwrap();
+        let mut flash = vec![0xFF; 0x40_0000];
+        install(&firmware(description(0), vec![0x44; 64]), &mut flash);
         let mut other_code = vec![0x44; 64];
         other_code[63] = 0x45;
-        assert!(!firmware(description(0), other_code).matches(&flash));
+        assert!(!firmware(description(0), other_code).matches(&flash, &ESP32C3));
         let mut other_data = description(0);
         other_data[299] = 0x12;
-        assert!(!firmware(other_data, vec![0x44; 64]).matches(&flash));
+        assert!(!firmware(other_data, vec![0x44; 64]).matches(&flash, &ESP32C3));
         assert!(
-            !firmware(description(0), vec![0x44; 0x2_0000]).matches(&flash),
+            !firmware(description(0), vec![0x44; 0x2_0000]).matches(&flash, &ESP32C3),
             "longer"
         );
         let mut other_entry = firmware(description(0), vec![0x44; 64]);
         other_entry.entry += 2;
-        assert!(!other_entry.matches(&flash));
+        assert!(!other_entry.matches(&flash, &ESP32C3));
     }
 }

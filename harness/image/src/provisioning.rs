@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::checksum::crc32;
+
 /// Magic of the partition.
 const MAGIC: &[u8; 4] = b"ORPV";
 /// Version of the format.
@@ -68,7 +70,7 @@ impl Provisioning {
         out.extend_from_slice(MAGIC);
         out.extend_from_slice(&VERSION.to_le_bytes());
         out.extend_from_slice(&(text.len() as u32).to_le_bytes());
-        out.extend_from_slice(&crc32fast::hash(text.as_bytes()).to_le_bytes());
+        out.extend_from_slice(&crc32(text.as_bytes()).to_le_bytes());
         out.extend_from_slice(text.as_bytes());
         Ok(out)
     }

@@ -1,24 +1,27 @@
 //! The bootloader's choice of an application, and its log lines when there is none.
 
-use super::BootError;
-use super::image::Image;
-use super::partitions::{AppKind, app_place, boot_order};
-use crate::rom::nor::NorFlash;
+use crate::app_image::AppImage;
+use crate::chip::Chip;
+use crate::error::BootError;
+use crate::partitions::{AppKind, app_place, boot_order};
 
 /// Reason why no application boots.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Failure {
-    /// The error of the partition that the bootloader tries first.
-    pub(crate) error: BootError,
-    /// Error lines in the log of ESP-IDF's bootloader: tag and text, without line ends.
-    pub(crate) log: Vec<String>,
+pub struct Failure {
+    /// What is wrong with the partition that should have booted.
+    pub error: BootError,
+    /// What the bootloader of ESP-IDF logs as errors: tag and text, without line ends.
+    pub log: Vec<String>,
 }
 
-/// Chooses the image that the bootloader starts. With `bare` the flash needs no partition table.
-pub(crate) fn choose(flash: &NorFlash, bare: bool) -> Result<Image, Failure> {
-    let order = match boot_order(flash) {
+/// The image that the bootloader starts. With `bare` a flash without a partition table is good enough.
+///
+/// # Errors
+/// When no image in `cells` boots on `chip`.
+pub fn choose(cells: &[u8], chip: &Chip, bare: bool) -> Result<AppImage, Failure> {
+    let order = match boot_order(cells) {
         Ok(order) => order,
-        Err(_) if bare => vec![app_place(flash)],
+        Err(_) if bare => vec![app_place(cells)],
         Err(error) => {
             let log = table_log(&error);
             return Err(Failure { error, log });
@@ -27,7 +30,7 @@ pub(crate) fn choose(flash: &NorFlash, bare: bool) -> Result<Image, Failure> {
     let mut log = Vec::new();
     let mut first = None;
     for place in order {
-        match Image::verify(flash.cells(), place.offset) {
+        match AppImage::verify(cells, place.offset, chip) {
             Ok(image) => return Ok(image),
             Err(error) => {
                 log.extend(image_log(&error));
@@ -54,7 +57,19 @@ fn table_log(error: &BootError) -> Vec<String> {
             "boot: Failed to verify partition table".to_owned(),
             "boot: load partition table error!".to_owned(),
         ],
-        _ => vec!["boot: No bootable app partitions in the partition table".to_owned()],
+        BootError::NoAppPartition
+        | BootError::TooLarge { .. }
+        | BootError::TooManySegments(_)
+        | BootError::Overlap { .. }
+        | BootError::FlashTooSmall
+        | BootError::NoImage { .. }
+        | BootError::OtherChip { .. }
+        | BootError::Truncated { .. }
+        | BootError::Checksum { .. }
+        | BootError::Hash { .. }
+        | BootError::NoMemory { .. } => {
+            vec!["boot: No bootable app partitions in the partition table".to_owned()]
+        }
     }
 }
 
@@ -63,8 +78,8 @@ fn image_log(error: &BootError) -> Option<String> {
         BootError::NoImage { offset } => {
             format!("esp_image: image at 0x{offset:x} has invalid magic byte (nothing flashed here?)")
         }
-        BootError::OtherChip { id } => {
-            format!("boot_comm: mismatch chip ID, expected 5, found {id}")
+        BootError::OtherChip { id, expected, .. } => {
+            format!("boot_comm: mismatch chip ID, expected {expected}, found {id}")
         }
         BootError::Checksum {
             calculated, stored, ..
@@ -75,17 +90,24 @@ fn image_log(error: &BootError) -> Option<String> {
         BootError::Truncated { offset } => {
             format!("esp_image: image at 0x{offset:x} ends outside the flash")
         }
-        _ => return None,
+        BootError::NoTable { .. }
+        | BootError::NoAppPartition
+        | BootError::TooLarge { .. }
+        | BootError::TooManySegments(_)
+        | BootError::Overlap { .. }
+        | BootError::FlashTooSmall
+        | BootError::NoMemory { .. } => return None,
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chip::ESP32C3;
 
     #[test]
     fn an_empty_flash_says_what_the_bootloader_says() {
-        let failure = choose(&NorFlash::new(0x40_0000), false).unwrap_err();
+        let failure = choose(&[0xFF; 0x2_0000], &ESP32C3, false).unwrap_err();
         assert_eq!(
             failure.log,
             [
@@ -94,7 +116,7 @@ mod tests {
                 "boot: load partition table error!",
             ]
         );
-        let bare = choose(&NorFlash::new(0x40_0000), true).unwrap_err();
+        let bare = choose(&[0xFF; 0x2_0000], &ESP32C3, true).unwrap_err();
         assert_eq!(bare.error, BootError::NoImage { offset: 0x1_0000 });
         assert_eq!(
             bare.log,

@@ -142,14 +142,14 @@ fn what_is_not_an_elf_is_told_apart() {
 fn other_machines_and_chips_are_named() {
     let mut file = build(0x4200_0020, &[0; 4], false);
     file[4] = 2;
-    assert_eq!(error(&file), ElfError::Is64Bit);
+    assert!(matches!(error(&file), ElfError::Is64Bit { .. }));
     let mut file = build(0x4200_0020, &[0; 4], false);
     put16(&mut file, 0x12, 94);
     assert!(error(&file).to_string().contains("Xtensa (ESP32"));
     let file = build(0x4080_0000, &[0; 4], false);
     assert_eq!(
         error(&file).to_string(),
-        "linked for an ESP32-C5, ESP32-C6, ESP32-C61 or ESP32-H2, not for the ESP32-C3: a segment lies at \
+        "linked for an ESP32-C5, ESP32-C6 or ESP32-H2, not for the ESP32-C3: a segment lies at \
          0x40800000"
     );
     assert!(matches!(
@@ -162,6 +162,27 @@ fn other_machines_and_chips_are_named() {
         error(&build(0x3FCD_FFE4, &[0; 16], false)),
         ElfError::OtherChip { .. }
     ));
+}
+
+#[test]
+fn a_firmware_of_another_chip_is_read_for_that_chip() {
+    let xtensa = Chip::by_id("esp32s3").unwrap();
+    let mut file = build(0x4200_0020, &[0; 4], false);
+    put16(&mut file, 0x12, 94);
+    assert!(Firmware::parse_for(&file, xtensa).is_ok());
+    let symbols = symbols_for(&file, xtensa).unwrap();
+    assert_eq!(
+        symbols.locate(0x4200_0021).unwrap().to_string(),
+        "esp_wifi_init_internal+0x1"
+    );
+    let riscv = build(0x4200_0020, &[0; 4], false);
+    assert_eq!(
+        symbols_for(&riscv, xtensa).unwrap_err().to_string(),
+        "built for RISC-V (ESP32-C and ESP32-H), not for the ESP32-S3 (Xtensa)"
+    );
+    // Linked for the ESP32-C6, it has names there and does not fit the ESP32-C3.
+    let c6 = build(0x4080_0000, &[0; 4], false);
+    assert!(symbols_for(&c6, Chip::by_id("esp32c6").unwrap()).is_ok());
 }
 
 #[test]

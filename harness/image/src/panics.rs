@@ -1,23 +1,53 @@
-//! Detection of panics in the console's output.
+//! Finds panics in what the console shows: those of `esp-backtrace` and of ESP-IDF, on RISC-V and Xtensa.
+//!
+//! Addresses are looked up in the symbols of the firmware. Where that is not possible the backtrace says why.
 
 use std::sync::Arc;
 
-use esp32c3::symbols::SymbolTable;
+use crate::symbols::SymbolTable;
 
 /// Greatest number of lines of a panic; after it the panic is reported as it is.
 const MOST_LINES: usize = 80;
 
-/// A panic in the console's output.
+/// Names for the addresses of a firmware.
+#[derive(Clone, Debug)]
+pub enum Names {
+    /// Its symbols.
+    Known(Arc<SymbolTable>),
+    /// There are none, for this reason.
+    Unknown(String),
+}
+
+impl Default for Names {
+    /// Those of a firmware of which nothing is known.
+    fn default() -> Names {
+        Names::Unknown("the firmware's ELF file is not known".to_owned())
+    }
+}
+
+impl Names {
+    /// The symbols, if there are some.
+    pub fn symbols(&self) -> Option<&SymbolTable> {
+        match self {
+            Names::Known(symbols) => Some(symbols),
+            Names::Unknown(_) => None,
+        }
+    }
+}
+
+/// A panic that was printed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Panic {
+pub struct Panic {
+    /// What the firmware said, one line.
     pub message: String,
+    /// The frames, innermost first; a last line in parentheses says what is missing and why.
     pub backtrace: Vec<String>,
 }
 
-/// Parses the console's output line by line.
+/// Reads the console line by line.
 #[derive(Default)]
-pub(crate) struct PanicReader {
-    symbols: Option<Arc<SymbolTable>>,
+pub struct PanicReader {
+    names: Names,
     open: Option<Open>,
 }
 
@@ -29,17 +59,18 @@ struct Open {
 }
 
 impl PanicReader {
-    pub(crate) fn new(symbols: Option<Arc<SymbolTable>>) -> PanicReader {
-        PanicReader { symbols, open: None }
+    /// A reader that looks addresses up in `names`.
+    pub fn new(names: Names) -> PanicReader {
+        PanicReader { names, open: None }
     }
 
-    /// True if a panic has begun and more lines of it may follow.
-    pub(crate) fn is_open(&self) -> bool {
+    /// Whether a panic has begun and may go on.
+    pub fn is_open(&self) -> bool {
         self.open.is_some()
     }
 
-    /// Takes a line without its end. Returns a panic when its last line is known.
-    pub(crate) fn line(&mut self, line: &str) -> Option<Panic> {
+    /// Reads a line without its end. A panic comes out once its last line is known.
+    pub fn line(&mut self, line: &str) -> Option<Panic> {
         let Some(open) = &mut self.open else {
             self.begin(line);
             return None;
@@ -54,9 +85,16 @@ impl PanicReader {
                 open.in_backtrace = true;
                 return None;
             }
+            (_, _) if text.starts_with("Backtrace:") && text.contains("0x") => {
+                // ESP-IDF on Xtensa: `Backtrace: 0x400d1234:0x3ffb5e60 0x400d5678:0x3ffb5e80`. The registers that it has
+                // printed before are those of the innermost frame.
+                open.frames = pairs(text);
+                open.in_backtrace = true;
+                return None;
+            }
             (false, _) => {
                 // ESP-IDF's register dump: `MEPC    : 0x42001234  RA      : 0x42005678 …`
-                let registers = ["MEPC", "RA"].map(|name| register(text, name));
+                let registers = ["MEPC", "RA", "PC"].map(|name| register(text, name));
                 open.frames.extend(registers.into_iter().flatten());
                 let is_dump = text.contains(": 0x");
                 if !text.is_empty() && !is_dump {
@@ -76,21 +114,29 @@ impl PanicReader {
         panic
     }
 
-    /// Ends the current panic, because no more lines of it follow, and returns it.
-    pub(crate) fn finish(&mut self) -> Option<Panic> {
+    /// Takes the panic as far as it was printed: nothing followed.
+    pub fn finish(&mut self) -> Option<Panic> {
         let open = self.open.take()?;
         let frame = |(n, addr): (usize, &u32)| {
-            let place = self.symbols.as_ref().and_then(|s| s.locate(*addr));
+            let place = self.names.symbols().and_then(|s| s.locate(*addr));
             let place = place.map_or_else(|| "?".to_owned(), |l| l.to_string());
             format!("#{n} {addr:#010x} {place}")
         };
+        let mut backtrace: Vec<String> = open.frames.iter().enumerate().map(frame).collect();
+        match &self.names {
+            _ if open.frames.is_empty() => {
+                backtrace.push("(the firmware printed no backtrace that could be read)".to_owned());
+            }
+            Names::Unknown(why) => backtrace.push(format!("(without names: {why})")),
+            Names::Known(_) => {}
+        }
         Some(Panic {
             message: if open.message.is_empty() {
                 "the firmware panicked".to_owned()
             } else {
                 open.message.join(" ")
             },
-            backtrace: open.frames.iter().enumerate().map(frame).collect(),
+            backtrace,
         })
     }
 
@@ -112,9 +158,16 @@ impl PanicReader {
     }
 }
 
-/// Parses a line that is one address: `0x42001234`.
+/// A line that is one address, `0x42001234`, or one with its stack pointer, `0x400d1234:0x3ffb5e60`.
 fn address(text: &str) -> Option<u32> {
-    u32::from_str_radix(text.strip_prefix("0x")?, 16).ok()
+    let digits = text.strip_prefix("0x")?;
+    let digits = digits.split_once(':').map_or(digits, |(pc, _)| pc);
+    u32::from_str_radix(digits, 16).ok()
+}
+
+/// The addresses of a line of pairs of program counter and stack pointer.
+fn pairs(text: &str) -> Vec<u32> {
+    text.split_whitespace().filter_map(address).collect()
 }
 
 fn register(text: &str, name: &str) -> Option<u32> {
@@ -130,7 +183,7 @@ fn register(text: &str, name: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use esp32c3::symbols::Symbol;
+    use crate::symbols::Symbol;
 
     fn reader() -> PanicReader {
         let symbol = Symbol {
@@ -139,7 +192,7 @@ mod tests {
             name: "renew_session".to_owned(),
             is_function: true,
         };
-        PanicReader::new(Some(Arc::new(SymbolTable::new(vec![symbol]))))
+        PanicReader::new(Names::Known(Arc::new(SymbolTable::new(vec![symbol]))))
     }
 
     #[test]
@@ -182,6 +235,46 @@ rst:0xc (RTC_SW_CPU_RST),boot:0xd (SPI_FAST_FLASH_BOOT)\n";
                 "#0 0x42001020 renew_session+0x20",
                 "#1 0x42001030 renew_session+0x30"
             ]
+        );
+    }
+
+    #[test]
+    fn a_panic_of_esp_idf_on_xtensa_is_read() {
+        let symbol = Symbol {
+            addr: 0x400D_1200,
+            size: 0x100,
+            name: "renew_session".to_owned(),
+            is_function: true,
+        };
+        let names = Names::Known(Arc::new(SymbolTable::new(vec![symbol])));
+        let mut reader = PanicReader::new(names);
+        let log = "\
+Guru Meditation Error: Core  0 panic'ed (LoadProhibited). Exception was unhandled.\n\n\
+Core  0 register dump:\nPC      : 0x400d1234  PS      : 0x00060030  A0      : 0x800d5678  A1      : 0x3ffb5e60\n\n\
+Backtrace: 0x400d1234:0x3ffb5e60 0x400d5675:0x3ffb5e80\n\nELF file SHA256: 0123456789abcdef\n\n\
+rst:0xc (SW_CPU_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)\n";
+        let found: Vec<Panic> = log.lines().filter_map(|l| reader.line(l)).collect();
+        assert_eq!(
+            found[0].backtrace,
+            ["#0 0x400d1234 renew_session+0x34", "#1 0x400d5675 ?"]
+        );
+    }
+
+    #[test]
+    fn a_backtrace_without_names_says_why() {
+        let mut reader = PanicReader::new(Names::Unknown("built for ARM".to_owned()));
+        let log =
+            "====================== PANIC ======================\nx\n\nBacktrace:\n\n0x42001010\n\nrst:0x1\n";
+        let found: Vec<Panic> = log.lines().filter_map(|l| reader.line(l)).collect();
+        assert_eq!(
+            found[0].backtrace,
+            ["#0 0x42001010 ?", "(without names: built for ARM)"]
+        );
+        let log = "====================== PANIC ======================\nx\n\nrst:0x1\n";
+        let found: Vec<Panic> = log.lines().filter_map(|l| reader.line(l)).collect();
+        assert_eq!(
+            found[0].backtrace,
+            ["(the firmware printed no backtrace that could be read)"]
         );
     }
 

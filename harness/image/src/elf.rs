@@ -1,5 +1,6 @@
-//! Loading a firmware from its ELF file, plain or compressed by gzip.
+//! Reads a firmware from its ELF file, plain or compressed by gzip.
 
+use std::borrow::Cow;
 use std::io::Read;
 use std::sync::Arc;
 
@@ -7,10 +8,11 @@ use object::LittleEndian;
 use object::elf;
 use object::read::elf::{FileHeader, ProgramHeader, SectionHeader, Sym};
 
+use crate::chip::{self, Architecture, Chip, ESP32C3};
 use crate::symbols::{Symbol, SymbolTable};
 
-/// Greatest size of an ELF, decompressed, bytes; larger ones are refused.
-const MAX_SIZE: u64 = 256 << 20;
+/// An ELF larger than this, decompressed, is refused.
+pub const MAX_ELF_SIZE: u64 = 256 << 20;
 /// `ESP_APP_DESC_MAGIC_WORD` of ESP-IDF's `esp_app_desc.h`.
 const APP_DESCRIPTION_MAGIC: u32 = 0xABCD_5432;
 /// First byte of an ESP application image (ESP-IDF `esp_app_format.h`, `ESP_IMAGE_HEADER_MAGIC`).
@@ -30,8 +32,8 @@ pub enum ElfError {
     /// The gzip stream is damaged.
     #[error("cannot decompress: {0}")]
     Gzip(String),
-    /// The decompressed file is larger than any firmware.
-    #[error("larger than {} MiB", MAX_SIZE >> 20)]
+    /// Decompressed, it is larger than any firmware.
+    #[error("larger than {} MiB", MAX_ELF_SIZE >> 20)]
     TooLarge,
     /// Part of the file is missing.
     #[error("truncated: {what} ends at byte {needs}, the file has {has}")]
@@ -47,19 +49,26 @@ pub enum ElfError {
     #[error("damaged ELF file: {0}")]
     Damaged(String),
     /// A 64-bit ELF, such as a host program.
-    #[error("a 64-bit ELF file, not a firmware for the ESP32-C3 (32-bit RISC-V)")]
-    Is64Bit,
-    /// An ELF for another instruction set.
-    #[error("built for {machine}, not for the ESP32-C3 (32-bit RISC-V)")]
+    #[error("a 64-bit ELF file, not a firmware for the {wanted}")]
+    Is64Bit {
+        /// The chip that was wanted, with its instruction set.
+        wanted: String,
+    },
+    /// Another instruction set.
+    #[error("built for {machine}, not for the {wanted}")]
     OtherMachine {
         /// Name of the instruction set.
         machine: String,
+        /// The chip that was wanted, with its instruction set.
+        wanted: String,
     },
     /// RISC-V, but linked for addresses that this chip does not have.
-    #[error("linked for {chip}, not for the ESP32-C3: a segment lies at {addr:#010x}")]
+    #[error("linked for {chip}, not for the {wanted}: a segment lies at {addr:#010x}")]
     OtherChip {
-        /// Name of the chip that has such addresses.
-        chip: &'static str,
+        /// The chips that have such addresses.
+        chip: String,
+        /// The name of the chip that was wanted.
+        wanted: &'static str,
         /// Address of the segment.
         addr: u32,
     },
@@ -114,21 +123,29 @@ pub struct Firmware {
 }
 
 impl Firmware {
-    /// Reads an ELF file, plain or gzip.
+    /// Reads an ELF file for the ESP32-C3, plain or gzip.
+    ///
+    /// # Errors
+    /// When the file is none, damaged, for another chip, or stripped.
     pub fn parse(file: &[u8]) -> Result<Firmware, ElfError> {
-        match file {
-            [0x1F, 0x8B, ..] => Firmware::parse_elf(&gunzip(file)?),
-            _ => Firmware::parse_elf(file),
-        }
+        Firmware::parse_for(file, &ESP32C3)
     }
 
-    fn parse_elf(data: &[u8]) -> Result<Firmware, ElfError> {
-        check_identity(data)?;
+    /// Reads an ELF file for `chip`, plain or gzip.
+    ///
+    /// # Errors
+    /// When the file is none, damaged, for another chip, or stripped.
+    pub fn parse_for(file: &[u8], chip: &Chip) -> Result<Firmware, ElfError> {
+        Firmware::parse_elf(&gunzip(file)?, chip)
+    }
+
+    fn parse_elf(data: &[u8], chip: &Chip) -> Result<Firmware, ElfError> {
+        check_identity(data, chip)?;
         let header = elf::FileHeader32::<LittleEndian>::parse(data).map_err(damaged)?;
         check_extent(header, data)?;
-        let segments = read_segments(header, data)?;
-        let symbols = read_symbols(header, data)?;
-        let app = find_app_description(&segments, &symbols);
+        let segments = read_segments(header, data, chip)?;
+        let symbols = read_symbols(header, data, chip)?;
+        let app = find_app_description(&segments, &symbols, chip);
         Ok(Firmware {
             entry: header.e_entry(LittleEndian),
             segments: segments.into(),
@@ -137,8 +154,8 @@ impl Firmware {
         })
     }
 
-    /// A firmware without any content or symbol: for a chip whose flash holds an application without its ELF.
-    pub(crate) fn unknown() -> Firmware {
+    /// A firmware of which nothing is known: for a chip whose flash holds an application without its ELF.
+    pub fn unknown() -> Firmware {
         Firmware {
             entry: 0,
             segments: Arc::new([]),
@@ -153,25 +170,44 @@ impl Firmware {
     }
 }
 
+/// The symbols of an ELF file for `chip`, plain or gzip, wherever it is linked.
+///
+/// # Errors
+/// When the file is none, damaged, for another instruction set, or stripped.
+pub fn symbols_for(file: &[u8], chip: &Chip) -> Result<SymbolTable, ElfError> {
+    let data = gunzip(file)?;
+    check_identity(&data, chip)?;
+    let header = elf::FileHeader32::<LittleEndian>::parse(&*data).map_err(damaged)?;
+    check_extent(header, &data)?;
+    read_symbols(header, &data, chip)
+}
+
 fn damaged(error: impl std::fmt::Display) -> ElfError {
     ElfError::Damaged(error.to_string())
 }
 
-fn gunzip(file: &[u8]) -> Result<Vec<u8>, ElfError> {
+/// A file as it is, or what it holds if it is compressed by gzip.
+///
+/// # Errors
+/// When the compressed file is damaged, or holds more than [`MAX_ELF_SIZE`] bytes.
+pub fn gunzip(file: &[u8]) -> Result<Cow<'_, [u8]>, ElfError> {
+    if !file.starts_with(&[0x1F, 0x8B]) {
+        return Ok(Cow::Borrowed(file));
+    }
     let mut out = Vec::new();
-    let mut stream = flate2::read::MultiGzDecoder::new(file).take(MAX_SIZE + 1);
+    let mut stream = flate2::read::MultiGzDecoder::new(file).take(MAX_ELF_SIZE + 1);
     stream
         .read_to_end(&mut out)
         .map_err(|e| ElfError::Gzip(e.to_string()))?;
-    if out.len() as u64 > MAX_SIZE {
+    if out.len() as u64 > MAX_ELF_SIZE {
         Err(ElfError::TooLarge)
     } else {
-        Ok(out)
+        Ok(Cow::Owned(out))
     }
 }
 
-/// Checks magic, class, byte order and machine, which the rest of the parser relies on.
-fn check_identity(data: &[u8]) -> Result<(), ElfError> {
+/// Magic, class, byte order and machine, which decide what the rest means.
+fn check_identity(data: &[u8], chip: &Chip) -> Result<(), ElfError> {
     if data.first() == Some(&ESP_IMAGE_MAGIC) {
         return Err(ElfError::EspImage);
     }
@@ -179,19 +215,22 @@ fn check_identity(data: &[u8]) -> Result<(), ElfError> {
         return Err(ElfError::NotElf);
     }
     need("the file header", 0x34, data)?;
+    let wanted = format!("{} ({})", chip.name, chip.architecture.name());
     if data[4] == 2 {
-        return Err(ElfError::Is64Bit);
+        return Err(ElfError::Is64Bit { wanted });
     }
     let machine = u16::from_le_bytes([data[0x12], data[0x13]]);
     let other = |machine: &str| {
         Err(ElfError::OtherMachine {
             machine: machine.to_owned(),
+            wanted: wanted.clone(),
         })
     };
     match machine {
         _ if data[4] != 1 || data[5] != 1 => other("a big-endian machine"),
-        243 => Ok(()),
-        94 => other("Xtensa (ESP32, ESP32-S2 or ESP32-S3)"),
+        n if n == chip.architecture.elf_machine() => Ok(()),
+        n if n == Architecture::RiscV.elf_machine() => other("RISC-V (ESP32-C and ESP32-H)"),
+        n if n == Architecture::Xtensa.elf_machine() => other("Xtensa (ESP32, ESP32-S2 or ESP32-S3)"),
         40 => other("ARM"),
         3 => other("x86"),
         n => other(&format!("ELF machine {n}")),
@@ -248,7 +287,11 @@ fn check_extent(header: &elf::FileHeader32<LittleEndian>, data: &[u8]) -> Result
     Ok(())
 }
 
-fn read_segments(header: &elf::FileHeader32<LittleEndian>, data: &[u8]) -> Result<Vec<Segment>, ElfError> {
+fn read_segments(
+    header: &elf::FileHeader32<LittleEndian>,
+    data: &[u8],
+    chip: &Chip,
+) -> Result<Vec<Segment>, ElfError> {
     let le = LittleEndian;
     let mut segments = Vec::new();
     for segment in header.program_headers(le, data).map_err(damaged)? {
@@ -257,7 +300,7 @@ fn read_segments(header: &elf::FileHeader32<LittleEndian>, data: &[u8]) -> Resul
         }
         let addr = segment.p_vaddr(le);
         let mem_size = segment.p_memsz(le);
-        check_address(addr, mem_size)?;
+        check_address(addr, mem_size, chip)?;
         let contents = segment
             .data(le, data)
             .map_err(|()| ElfError::Damaged("segment".to_owned()))?;
@@ -274,34 +317,30 @@ fn read_segments(header: &elf::FileHeader32<LittleEndian>, data: &[u8]) -> Resul
     }
 }
 
-/// Address ranges of the ESP32-C3 that a firmware can occupy (TRM chapter 3, table 3-1): flash data and code,
-/// SRAM data and code view, RTC fast memory.
-const MAP: [std::ops::Range<u32>; 5] = [
-    0x3C00_0000..0x3C80_0000,
-    0x4200_0000..0x4280_0000,
-    0x3FC8_0000..0x3FCE_0000,
-    0x4037_C000..0x403E_0000,
-    0x5000_0000..0x5000_2000,
-];
-
-fn check_address(addr: u32, size: u32) -> Result<(), ElfError> {
-    let end = u64::from(addr) + u64::from(size);
-    if MAP
-        .iter()
-        .any(|range| range.contains(&addr) && end <= u64::from(range.end))
-    {
+fn check_address(addr: u32, size: u32, chip: &Chip) -> Result<(), ElfError> {
+    if chip.holds(addr, size) {
         return Ok(());
     }
-    let chip = match addr {
-        // HP SRAM of the newer RISC-V parts; the H2's is the smallest.
-        0x4080_0000..0x4090_0000 => "an ESP32-C5, ESP32-C6, ESP32-C61 or ESP32-H2",
-        0x4FF0_0000..0x5000_0000 | 0x4400_0000..0x4800_0000 => "an ESP32-P4",
-        _ => "another chip",
+    let others = chip::others_with(addr, chip);
+    let linked_for = match (addr, others.as_slice()) {
+        // Not in the table.
+        (0x4FF0_0000..0x5000_0000 | 0x4400_0000..0x4800_0000, []) => "an ESP32-P4".to_owned(),
+        (_, []) => "another chip".to_owned(),
+        (_, [one]) => format!("an {one}"),
+        (_, [first @ .., last]) => format!("an {} or {last}", first.join(", ")),
     };
-    Err(ElfError::OtherChip { chip, addr })
+    Err(ElfError::OtherChip {
+        chip: linked_for,
+        wanted: chip.name,
+        addr,
+    })
 }
 
-fn read_symbols(header: &elf::FileHeader32<LittleEndian>, data: &[u8]) -> Result<SymbolTable, ElfError> {
+fn read_symbols(
+    header: &elf::FileHeader32<LittleEndian>,
+    data: &[u8],
+    chip: &Chip,
+) -> Result<SymbolTable, ElfError> {
     let le = LittleEndian;
     let sections = header.sections(le, data).map_err(damaged)?;
     let table = sections.symbols(le, data, elf::SHT_SYMTAB).map_err(damaged)?;
@@ -323,7 +362,7 @@ fn read_symbols(header: &elf::FileHeader32<LittleEndian>, data: &[u8]) -> Result
             addr,
             size: symbol.st_size(le),
             name: String::from_utf8_lossy(name).into_owned(),
-            is_function: kind == elf::STT_FUNC || (kind == elf::STT_NOTYPE && is_code_address(addr)),
+            is_function: kind == elf::STT_FUNC || (kind == elf::STT_NOTYPE && chip.is_code(addr)),
         });
     }
     let symbols = SymbolTable::new(symbols);
@@ -334,19 +373,15 @@ fn read_symbols(header: &elf::FileHeader32<LittleEndian>, data: &[u8]) -> Result
     }
 }
 
-fn is_code_address(addr: u32) -> bool {
-    MAP[1].contains(&addr) || MAP[3].contains(&addr)
-}
-
-/// Finds the descriptor by symbol, or at the start of flash data, where ESP-IDF puts it.
-fn find_app_description(segments: &[Segment], symbols: &SymbolTable) -> Option<AppDescription> {
+/// By symbol, or at the start of flash data, where ESP-IDF puts it.
+fn find_app_description(segments: &[Segment], symbols: &SymbolTable, chip: &Chip) -> Option<AppDescription> {
     let named = ["esp_app_desc", "ESP_APP_DESC"]
         .iter()
         .find_map(|name| symbols.find(name))
         .map(|s| s.addr);
     let starts = segments
         .iter()
-        .filter(|s| MAP[0].contains(&s.addr))
+        .filter(|s| chip.flash_data.contains(&s.addr))
         .map(|s| s.addr);
     named
         .into_iter()

@@ -5,55 +5,69 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{BootError, word};
+use crate::chip::Chip;
+use crate::error::BootError;
 
 pub(crate) const IMAGE_MAGIC: u8 = 0xE9;
 pub(crate) const IMAGE_HEADER: usize = 24;
 pub(crate) const SEGMENT_HEADER: usize = 8;
-/// Chip id of the ESP32-C3 in an image header (`ESP_CHIP_ID_ESP32C3`).
-pub(crate) const CHIP_ID: u8 = 5;
 pub(crate) const MAX_SEGMENTS: usize = 16;
 pub(crate) const CHECKSUM_SEED: u8 = 0xEF;
 /// Offset of `hash_appended` in the header.
 const HASH_APPENDED: usize = 23;
 const HASH: usize = 32;
 
+/// The word at the start of `bytes`, little-endian.
+///
+/// # Panics
+/// When there are fewer than four bytes.
+pub fn word(bytes: &[u8]) -> u32 {
+    u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
+}
+
 /// A segment of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ImageSegment {
-    /// Guest address of its data, 0 for padding.
-    pub(crate) addr: u32,
-    /// Offset of its data in flash.
-    pub(crate) offset: u32,
+pub struct ImageSegment {
+    /// Where it goes, 0 for padding.
+    pub addr: u32,
+    /// Where its data lie in flash.
+    pub offset: u32,
     /// Length of its data, bytes.
-    pub(crate) size: u32,
+    pub size: u32,
 }
 
 impl ImageSegment {
-    /// Data of the segment, as a part of the flash's `cells`.
-    pub(crate) fn bytes<'a>(&self, cells: &'a [u8]) -> &'a [u8] {
+    /// Its data in the flash's `cells`.
+    ///
+    /// # Panics
+    /// When `cells` are not those that the image was read from.
+    pub fn bytes<'a>(&self, cells: &'a [u8]) -> &'a [u8] {
         &cells[self.offset as usize..][..self.size as usize]
     }
 }
 
 /// An image that lies completely inside the flash.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Image {
-    /// Offset of the image in flash.
-    pub(crate) offset: u32,
-    /// Guest address of its first instruction.
-    pub(crate) entry: u32,
-    pub(crate) segments: Vec<ImageSegment>,
-    /// Checksum calculated from the segments' data, and checksum stored in the image.
-    pub(crate) checksums: (u8, u8),
+pub struct AppImage {
+    /// Where it lies in flash.
+    pub offset: u32,
+    /// First instruction.
+    pub entry: u32,
+    /// The segments in the order of the file.
+    pub segments: Vec<ImageSegment>,
+    /// What the data of the segments give, and what the image says.
+    pub checksums: (u8, u8),
     /// End of the padded image, where a hash may follow.
     end: usize,
     hash_appended: bool,
 }
 
-impl Image {
-    /// Reads the structure of the image at `offset`, without checking its checksums.
-    pub(crate) fn read(cells: &[u8], offset: u32) -> Result<Image, BootError> {
+impl AppImage {
+    /// Reads the structure of the image at `offset`; says nothing yet about its checksums.
+    ///
+    /// # Errors
+    /// When there is no image, one for another chip than `chip`, or one that is cut short.
+    pub fn read(cells: &[u8], offset: u32, chip: &Chip) -> Result<AppImage, BootError> {
         let truncated = || BootError::Truncated { offset };
         let base = offset as usize;
         let header = cells.get(base..base + IMAGE_HEADER).ok_or_else(truncated)?;
@@ -61,8 +75,12 @@ impl Image {
             return Err(BootError::NoImage { offset });
         }
         let id = u16::from_le_bytes([header[12], header[13]]);
-        if id != u16::from(CHIP_ID) {
-            return Err(BootError::OtherChip { id });
+        if id != chip.image_chip_id {
+            return Err(BootError::OtherChip {
+                id,
+                chip: chip.name,
+                expected: chip.image_chip_id,
+            });
         }
         let mut at = base + IMAGE_HEADER;
         let mut checksum = CHECKSUM_SEED;
@@ -84,7 +102,7 @@ impl Image {
         }
         let end = base + (at - base + 1).next_multiple_of(16);
         let stored = *cells.get(end - 1).ok_or_else(truncated)?;
-        Ok(Image {
+        Ok(AppImage {
             offset,
             entry: word(&header[4..]),
             segments,
@@ -95,8 +113,11 @@ impl Image {
     }
 
     /// Reads the image at `offset` and checks it as the second-stage bootloader does.
-    pub(crate) fn verify(cells: &[u8], offset: u32) -> Result<Image, BootError> {
-        let image = Image::read(cells, offset)?;
+    ///
+    /// # Errors
+    /// As [`AppImage::read`], and when checksum or hash are wrong.
+    pub fn verify(cells: &[u8], offset: u32, chip: &Chip) -> Result<AppImage, BootError> {
+        let image = AppImage::read(cells, offset, chip)?;
         let (calculated, stored) = image.checksums;
         if calculated != stored {
             return Err(BootError::Checksum {
@@ -114,15 +135,15 @@ impl Image {
         Ok(image)
     }
 
-    /// The SHA-256 of the padded image, and the bytes stored after it. `None` if it ends outside the flash.
-    pub(crate) fn hashes(&self, cells: &[u8]) -> Option<([u8; HASH], [u8; HASH])> {
+    /// The SHA-256 of the padded image, and what stands after it. `None` if it ends outside the flash.
+    pub fn hashes(&self, cells: &[u8]) -> Option<([u8; HASH], [u8; HASH])> {
         let stored = cells.get(self.end..self.end + HASH)?.try_into().ok()?;
         let calculated = Sha256::digest(&cells[self.offset as usize..self.end]);
         Some((calculated.into(), stored))
     }
 
-    /// The rest of a segment from guest address `addr` on.
-    pub(crate) fn at<'a>(&self, cells: &'a [u8], addr: u32) -> Option<&'a [u8]> {
+    /// The byte at guest address `addr`, and all that follow it in its segment.
+    pub fn at<'a>(&self, cells: &'a [u8], addr: u32) -> Option<&'a [u8]> {
         self.segments.iter().find_map(|s| {
             let start = addr.checked_sub(s.addr).filter(|n| s.addr != 0 && *n < s.size)?;
             Some(&s.bytes(cells)[start as usize..])
@@ -133,6 +154,7 @@ impl Image {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chip::ESP32C3;
 
     /// One segment of four bytes at 0x4038_0000, with or without a hash.
     fn image(hash: bool) -> Vec<u8> {
@@ -152,7 +174,7 @@ mod tests {
     #[test]
     fn a_sound_image_is_read() {
         let cells = image(true);
-        let read = Image::verify(&cells, 0).unwrap();
+        let read = AppImage::verify(&cells, 0, &ESP32C3).unwrap();
         assert_eq!((read.entry, read.segments.len()), (0x4038_0000, 1));
         assert_eq!(read.at(&cells, 0x4038_0002), Some(&[4, 8][..]));
         assert_eq!(read.at(&cells, 0x4038_0004), None);
@@ -162,7 +184,15 @@ mod tests {
     fn each_damage_has_its_name() {
         let cases: [(usize, u8, BootError); 5] = [
             (0, 0xFF, BootError::NoImage { offset: 0 }),
-            (12, 9, BootError::OtherChip { id: 9 }),
+            (
+                12,
+                9,
+                BootError::OtherChip {
+                    id: 9,
+                    chip: "ESP32-C3",
+                    expected: 5,
+                },
+            ),
             (30, 0xFF, BootError::Truncated { offset: 0 }),
             (
                 33,
@@ -178,11 +208,14 @@ mod tests {
         for (at, byte, expected) in cases {
             let mut cells = image(true);
             cells[at] = byte;
-            assert_eq!(Image::verify(&cells, 0), Err(expected), "byte {at}");
+            assert_eq!(AppImage::verify(&cells, 0, &ESP32C3), Err(expected), "byte {at}");
         }
         let mut short = image(true);
         short.truncate(70);
-        assert_eq!(Image::verify(&short, 0), Err(BootError::Truncated { offset: 0 }));
-        assert!(Image::verify(&image(false), 0).is_ok());
+        assert_eq!(
+            AppImage::verify(&short, 0, &ESP32C3),
+            Err(BootError::Truncated { offset: 0 })
+        );
+        assert!(AppImage::verify(&image(false), 0, &ESP32C3).is_ok());
     }
 }

@@ -2,17 +2,15 @@
 //!
 //! The application is not here: the chip's loader places the ELF's segments at the `factory` partition.
 
-use esp_idf_part::PartitionTable;
-
+use crate::error::BootError;
+use crate::partitions::{Partition, PartitionTable, TABLE};
 use crate::provisioning::{Provisioning, ProvisioningError};
 use crate::token;
 
 /// Size of the flash in bytes: 4 MiB, the common ESP32-C3 module.
 pub const FLASH_SIZE: usize = 4 * 1024 * 1024;
-/// Where ESP-IDF's bootloader looks for the partition table.
-const TABLE_OFFSET: usize = 0x8000;
 /// The layout of the firmware under test.
-const DEFAULT_TABLE: &str = include_str!("../../../../firmware-under-test/partitions.csv");
+const DEFAULT_TABLE: &str = include_str!("../../../firmware-under-test/partitions.csv");
 
 /// A flash image that cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +18,9 @@ pub enum FlashError {
     /// The partition table is not valid.
     #[error("the partition table is not valid")]
     Table(#[from] esp_idf_part::Error),
+    /// The bytes of the partition table cannot be read back.
+    #[error(transparent)]
+    Unreadable(#[from] BootError),
     /// A partition lies outside the flash.
     #[error("partition `{name}` ends at {end:#x}, behind the flash's {FLASH_SIZE:#x} bytes")]
     Outside {
@@ -45,19 +46,6 @@ pub enum FlashError {
     Provisioning(#[from] ProvisioningError),
 }
 
-/// A partition of the flash.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FlashPartition {
-    /// Its name.
-    pub name: String,
-    /// Where it starts, bytes.
-    pub offset: u32,
-    /// How long it is, bytes.
-    pub size: u32,
-    /// Whether it holds an application.
-    pub is_app: bool,
-}
-
 /// The content of a flash chip before its first boot.
 #[derive(Clone, Debug)]
 pub struct FlashImage {
@@ -79,16 +67,18 @@ impl FlashImage {
     /// # Errors
     /// When the table is malformed or a partition lies outside the flash.
     pub fn with_table(csv: &str) -> Result<FlashImage, FlashError> {
-        let table = PartitionTable::try_from_str(csv)?;
-        for p in table.partitions() {
-            let end = u64::from(p.offset()) + u64::from(p.size());
+        let parsed = esp_idf_part::PartitionTable::try_from_str(csv)?;
+        let written = parsed.to_bin()?;
+        let mut bytes = vec![0xff; FLASH_SIZE];
+        bytes[TABLE..TABLE + written.len()].copy_from_slice(&written);
+        let table = PartitionTable::read(&bytes)?;
+        for p in &table.partitions {
+            let end = u64::from(p.offset) + u64::from(p.size);
             if end > FLASH_SIZE as u64 {
-                return Err(FlashError::Outside { name: p.name(), end });
+                let name = p.name.clone();
+                return Err(FlashError::Outside { name, end });
             }
         }
-        let mut bytes = vec![0xff; FLASH_SIZE];
-        let bin = table.to_bin()?;
-        bytes[TABLE_OFFSET..TABLE_OFFSET + bin.len()].copy_from_slice(&bin);
         Ok(FlashImage { bytes, table })
     }
 
@@ -127,25 +117,18 @@ impl FlashImage {
     pub fn partition(&self, name: &str) -> Option<(usize, usize)> {
         self.table
             .find(name)
-            .map(|p| (p.offset() as usize, p.size() as usize))
+            .map(|p| (p.offset as usize, p.size as usize))
     }
 
-    /// Offset in bytes of the application partition that the bootloader would start, 0x10000 without one.
+    /// Offset in bytes of the first application partition, 0x10000 without one.
     pub fn app_offset(&self) -> u32 {
-        self.table
-            .find_by_type(esp_idf_part::Type::App)
-            .map_or(0x1_0000, |p| p.offset())
+        let mut partitions = self.table.partitions.iter();
+        partitions.find(|p| p.is_app()).map_or(0x1_0000, |p| p.offset)
     }
 
     /// The partitions in the order of the table.
-    pub fn partitions(&self) -> Vec<FlashPartition> {
-        let partition = |p: &esp_idf_part::Partition| FlashPartition {
-            name: p.name(),
-            offset: p.offset(),
-            size: p.size(),
-            is_app: p.ty() == esp_idf_part::Type::App,
-        };
-        self.table.partitions().iter().map(partition).collect()
+    pub fn partitions(&self) -> &[Partition] {
+        &self.table.partitions
     }
 
     /// The bytes of the whole flash.
@@ -171,9 +154,9 @@ mod tests {
         assert_eq!(flash.app_offset(), 0x1_0000);
         let apps: Vec<String> = flash
             .partitions()
-            .into_iter()
-            .filter(|p| p.is_app)
-            .map(|p| p.name)
+            .iter()
+            .filter(|p| p.is_app())
+            .map(|p| p.name.clone())
             .collect();
         assert_eq!(apps, ["factory"]);
         assert_eq!(flash.partitions().len(), 5);
