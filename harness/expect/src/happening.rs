@@ -63,7 +63,7 @@ impl Subject {
             Trigger::Time(_) | Trigger::After(_) => return None,
             Trigger::Serial(t) => Subject::Serial(serial.add(t.pattern())),
             Trigger::Request(t) => Subject::Request(RequestSubject {
-                endpoint: t.endpoint,
+                endpoint: t.endpoint.clone(),
                 at: Some(t.at.unwrap_or(phase)),
                 status: t.status,
                 target: t.target.clone(),
@@ -179,7 +179,7 @@ impl Subject {
                 body,
             }) => (status.is_some() || target.is_some() || body.is_some()).then_some(Subject::Request(
                 RequestSubject {
-                    endpoint: *endpoint,
+                    endpoint: endpoint.clone(),
                     at: *at,
                     status: None,
                     target: None,
@@ -290,13 +290,20 @@ impl RequestSubject {
 
     fn occurs(&self, now: Instant, phase: Phase, exchange: &Exchange) -> Option<Instant> {
         let narrowed = self.endpoint.is_some() || self.target.is_some();
-        let at = match self.at.unwrap_or(Phase::AfterEffect) {
-            // At the first byte the endpoint is not known: the condition is checked when it is.
-            Phase::FirstByte if narrowed => (phase == Phase::BeforeEffect).then_some(exchange.started),
-            wanted => (phase == wanted).then_some(now),
-        }?;
+        if phase != self.at.unwrap_or(Phase::AfterEffect) {
+            return None;
+        }
+        let at = match phase {
+            // A condition on the request waits for the request line; without one, the first byte was enough.
+            Phase::FirstByte if narrowed => exchange.started,
+            Phase::FirstByte if exchange.named_late => return None,
+            Phase::FirstByte | Phase::BeforeEffect | Phase::AfterEffect | Phase::AfterReply => now,
+        };
         let holds = |wanted: &Option<String>, text: &str| wanted.as_ref().is_none_or(|w| text.contains(w));
-        (self.endpoint.is_none_or(|e| exchange.endpoint == Some(e))
+        (self
+            .endpoint
+            .as_ref()
+            .is_none_or(|e| exchange.endpoint.as_ref() == Some(e))
             && self.status.is_none_or(|s| exchange.status == Some(s))
             && holds(&self.target, &exchange.target)
             && holds(&self.body, &exchange.request_body))

@@ -1,13 +1,14 @@
-//! Limits and bans, per address.
+//! Admission of connections and requests: rate limits, connection limits and bans, per address.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
+use http_service::ConnId;
 use sim::Instant;
 
+use crate::Refusal;
 use crate::config::{Limits, RateLimit};
-use crate::{ConnId, Refusal};
 
 /// Addresses that are remembered; past that, those with nothing to remember are dropped.
 const ADDRESSES: usize = 4096;
@@ -22,23 +23,23 @@ struct Address {
     connections: u32,
 }
 
-/// Who may come in.
+/// The limits in force, and what is known of each address.
 #[derive(Clone, Debug)]
-pub(crate) struct Gate {
+pub(crate) struct Admission {
     limits: Limits,
     addresses: BTreeMap<IpAddr, Address>,
     /// Addresses that come for the first time are banned until then.
-    strangers_until: Option<Instant>,
+    unseen_until: Option<Instant>,
     /// Open connections, and whether each is within the limit.
     connections: BTreeMap<ConnId, (IpAddr, bool)>,
 }
 
-impl Gate {
-    pub(crate) fn new(limits: Limits) -> Gate {
-        Gate {
+impl Admission {
+    pub(crate) fn new(limits: Limits) -> Admission {
+        Admission {
             limits,
             addresses: BTreeMap::new(),
-            strangers_until: None,
+            unseen_until: None,
             connections: BTreeMap::new(),
         }
     }
@@ -128,9 +129,9 @@ impl Gate {
         self.address(now, peer).banned_until = Some(until);
     }
 
-    /// Bans addresses that nobody has heard of, or no longer does.
-    pub(crate) fn ban_strangers(&mut self, until: Option<Instant>) {
-        self.strangers_until = until;
+    /// Bans addresses that come for the first time, until then; `None` lifts that.
+    pub(crate) fn ban_unseen(&mut self, until: Option<Instant>) {
+        self.unseen_until = until;
     }
 
     pub(crate) fn unban(&mut self, now: Instant, peer: IpAddr) {
@@ -156,11 +157,11 @@ impl Gate {
                 victim.and_then(|ip| self.addresses.remove(&ip));
             }
         }
-        let stranger = Address {
-            banned_until: self.strangers_until.filter(|until| now < *until),
+        let unseen = Address {
+            banned_until: self.unseen_until.filter(|until| now < *until),
             ..Address::default()
         };
-        self.addresses.entry(peer).or_insert(stranger)
+        self.addresses.entry(peer).or_insert(unseen)
     }
 }
 

@@ -13,13 +13,16 @@ use std::task::{Context, Poll};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use sim::Instant;
 
-use crate::{Cut, Ending, Pace};
+use crate::fault::{Chunking, Cut, Pace};
+use crate::message::Ending;
 
 /// How the bytes of a reply leave.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Shape {
     /// These bytes instead.
     pub(crate) raw: Option<Vec<u8>>,
+    /// The body in chunks.
+    pub(crate) chunked: Option<Chunking>,
     /// Twice.
     pub(crate) duplicate: bool,
     /// Only the first so many.
@@ -50,13 +53,6 @@ impl Segment {
         let end = self.bytes.windows(4).position(|w| w == b"\r\n\r\n");
         end.map_or(0, |at| at + 4)
     }
-}
-
-/// What the network was given of a reply, when that is all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Sent {
-    pub(crate) exchange: u64,
-    pub(crate) bytes: u64,
 }
 
 /// Both directions of one connection.
@@ -124,13 +120,15 @@ impl Wire {
     }
 
     /// hyper has stalled: whatever reply it was writing is whole. Moves out what may leave by now and returns
-    /// the replies of which the last byte has left.
-    pub(crate) fn settle(&mut self) -> Vec<Sent> {
+    /// the exchanges of which the last byte of the reply has left.
+    pub(crate) fn settle(&mut self) -> Vec<u64> {
         let mut done = Vec::new();
         for segment in self.segments.iter_mut().filter(|s| !s.complete) {
             segment.complete = true;
             if let Some(raw) = segment.shape.raw.take() {
                 segment.bytes = raw;
+            } else if let Some(chunking) = segment.shape.chunked.take() {
+                segment.bytes = in_chunks(&segment.bytes, &chunking);
             }
             if segment.shape.duplicate {
                 segment.bytes.extend_from_within(..);
@@ -163,10 +161,7 @@ impl Wire {
                 self.ending = cut.then;
                 self.mute = true;
             } else if let Some(exchange) = segment.exchange {
-                done.push(Sent {
-                    exchange,
-                    bytes: segment.sent as u64,
-                });
+                done.push(exchange);
             }
             self.segments.pop_front();
         }
@@ -212,6 +207,52 @@ impl Wire {
         self.out.clear();
         self.segments.clear();
     }
+}
+
+/// A reply with its body in chunks (RFC 9112, section 7.1); without a length there is no body, and it stays as it is.
+fn in_chunks(reply: &[u8], chunking: &Chunking) -> Vec<u8> {
+    let Some(end) = reply.windows(4).position(|w| w == b"\r\n\r\n") else {
+        return reply.to_vec();
+    };
+    let (head, body) = (&reply[..end], &reply[end + 4..]);
+    let is_length = |line: &[u8]| {
+        let name = line.split(|b| *b == b':').next().unwrap_or(line);
+        name.eq_ignore_ascii_case(b"content-length")
+    };
+    let lines: Vec<&[u8]> = head
+        .split(|b| *b == b'\n')
+        .map(|line| line.trim_ascii_end())
+        .collect();
+    if !head.starts_with(b"HTTP/1.1 ") || !lines.iter().any(|line| is_length(line)) {
+        return reply.to_vec();
+    }
+    let mut out = Vec::with_capacity(reply.len() + 64);
+    for line in lines.iter().filter(|line| !is_length(line)) {
+        out.extend_from_slice(line);
+        out.extend_from_slice(b"\r\n");
+    }
+    out.extend_from_slice(b"transfer-encoding: chunked\r\n");
+    let names: Vec<&str> = chunking.trailer.iter().map(|(name, _)| name.as_str()).collect();
+    if !names.is_empty() {
+        out.extend_from_slice(format!("trailer: {}\r\n", names.join(", ")).as_bytes());
+    }
+    out.extend_from_slice(b"\r\n");
+    let size = if chunking.size == 0 {
+        body.len()
+    } else {
+        chunking.size
+    };
+    for chunk in body.chunks(size.max(1)) {
+        out.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
+        out.extend_from_slice(chunk);
+        out.extend_from_slice(b"\r\n");
+    }
+    out.extend_from_slice(b"0\r\n");
+    for (name, value) in &chunking.trailer {
+        out.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
+    }
+    out.extend_from_slice(b"\r\n");
+    out
 }
 
 /// hyper's end of a [`Wire`].
@@ -276,6 +317,34 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn a_body_is_put_into_chunks() {
+        let reply = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\ndate: x\r\n\r\nhello";
+        let chunking = |size, trailer: &[(&str, &str)]| Chunking {
+            size,
+            trailer: trailer
+                .iter()
+                .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
+                .collect(),
+        };
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+        assert_eq!(
+            text(in_chunks(reply, &chunking(2, &[]))),
+            "HTTP/1.1 200 OK\r\ndate: x\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhe\r\n2\r\nll\r\n1\r\no\r\n0\r\n\r\n"
+        );
+        assert_eq!(
+            text(in_chunks(reply, &chunking(0, &[("x-sum", "1")]))),
+            "HTTP/1.1 200 OK\r\ndate: x\r\ntransfer-encoding: chunked\r\ntrailer: x-sum\r\n\r\n5\r\nhello\r\n0\r\nx-sum: 1\r\n\r\n"
+        );
+        for other in [
+            &b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello"[..],
+            b"HTTP/1.1 204 No Content\r\n\r\n",
+            b"x",
+        ] {
+            assert_eq!(in_chunks(other, &chunking(2, &[])), other);
+        }
+    }
 
     #[test]
     fn a_slow_body_has_a_quick_head() {

@@ -1,9 +1,9 @@
 //! HTTP/1.1 over any byte stream: hyper, polled by hand until it stalls.
 //!
-//! No runtime, no sockets, no clocks. Whoever owns a [`Connection`] brings bytes and time, takes bytes away,
-//! and comes back at [`Connection::next_due`]. Under virtual time that is the gateway; on real sockets it is
-//! [`crate::server`]. Timeouts are kept here and not in hyper, because hyper's timers speak of
-//! `std::time::Instant`, which cannot be made up, and know no timeout for a body.
+//! No runtime, no sockets, no clocks. The owner of a [`Connection`] brings bytes and time, takes bytes away, and polls
+//! again at [`Connection::next_due`]. Under virtual time the owner is the gateway, on real sockets [`crate::server`].
+//! Timeouts are kept here and not in hyper, because hyper's timers use `std::time::Instant`, which cannot be made up,
+//! and know no timeout for a body.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -16,18 +16,19 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use hyper::server::conn::http1;
 use sim::Instant;
+use vocabulary::Phase;
 
-use crate::exchange::{Arrived, Exchanges, Link, Stop, endpoint_of, journal};
-use crate::fault::{Cut, Directive, Exchange, Phase, Shared};
+use crate::exchange::{Arrived, Exchanges, Link, Stop};
+use crate::fault::{ActiveExchange, Cut, Directive, Shared};
 use crate::framing::{Framer, Mark};
-use crate::journal::Event;
+use crate::head::Refusal;
 use crate::wire::{Pipe, Wire};
-use crate::{ConnId, Ending, Refusal};
+use crate::{ConnId, Ending};
 
 /// Received and unsent bytes above which a connection asks for no more.
 const FULL: usize = 64 * 1024;
-/// The longest head that hyper reads; a longer one is answered 431.
-const MAX_HEAD: usize = 16 * 1024;
+/// hyper's buffer for a head; the framer passes on smaller ones only.
+const HYPER_HEAD: usize = 2 * crate::head::MAX_HEAD;
 
 /// Set when something wakes hyper while it is being polled.
 #[derive(Debug, Default)]
@@ -41,9 +42,9 @@ impl Wake for Flag {
 
 /// A request whose last byte has not come.
 struct Receiving {
-    exchange: Exchange,
-    /// The request line is known, and the fault plan has been asked.
-    named: bool,
+    /// What is known of it; handed over with the request line.
+    arrived: Option<Arrived>,
+    first_byte: Instant,
 }
 
 /// The server's end of one connection.
@@ -72,7 +73,7 @@ impl Connection {
     /// A connection from `peer`, opened `now`. `conn` must be a number of its own; `secure` says whether the
     /// stream is encrypted.
     pub fn new(origin: &Shared, now: Instant, conn: ConnId, peer: IpAddr, secure: bool) -> Connection {
-        origin.borrow_mut().cloud.open_connection(now, conn, peer);
+        origin.borrow_mut().service.opened(now, conn, peer);
         let wire = Rc::new(RefCell::new(Wire::default()));
         let link = Rc::new(RefCell::new(Link::new(now, conn, peer, secure)));
         let service = Exchanges {
@@ -82,7 +83,7 @@ impl Connection {
         };
         let hyper = http1::Builder::new()
             .auto_date_header(false)
-            .max_header_size(MAX_HEAD)
+            .max_header_size(HYPER_HEAD)
             .serve_connection(Pipe(wire.clone()), service);
         let flag = Arc::new(Flag::default());
         Connection {
@@ -110,33 +111,25 @@ impl Connection {
         // A connection that is ending or silent swallows what still comes.
         while self.hyper.is_some() && !rest.is_empty() {
             let (used, mark) = self.framer.next(rest);
-            let done = mark.is_none();
-            if matches!(mark, Some(Mark::Start)) {
-                self.request_len = 0;
-            }
-            self.request_len += used;
-            let whole = matches!(mark, Some(Mark::End));
-            if let Some(mark) = mark {
-                self.mark(now, mark);
-            }
-            self.cut_request(whole);
-            if self.hyper.is_some() {
-                self.wire
-                    .borrow_mut()
-                    .push(now.max(self.hold_until), &rest[..used]);
-            }
-            rest = &rest[used..];
-            if done {
-                break;
+            let (piece, left) = rest.split_at(used);
+            rest = left;
+            match mark {
+                Some(mark) => self.mark(now, mark, piece),
+                None => {
+                    self.request_len += used;
+                    self.cut_request(false);
+                    break;
+                }
             }
         }
-        // The end of a request without a body needs no further byte.
-        if self.receiving.is_some()
+        // The request line may be there already, and the end of a request without a body needs no further byte.
+        if self.hyper.is_some()
+            && self.receiving.is_some()
             && let (_, Some(mark)) = self.framer.next(&[])
         {
-            self.cut_request(matches!(mark, Mark::End));
-            self.mark(now, mark);
+            self.mark(now, mark, &[]);
         }
+        self.first_byte(now);
     }
 
     /// Stops where a fault has cut the request: hyper, which would answer it, has not been polled since it came.
@@ -183,8 +176,8 @@ impl Connection {
             if self.wire.borrow().ending.is_some() {
                 self.hyper = None;
             }
-            for reply in sent {
-                self.reply_done(now, reply.exchange, reply.bytes);
+            for exchange in sent {
+                self.reply_done(now, exchange);
             }
             if !moved && !replied {
                 break;
@@ -196,7 +189,7 @@ impl Connection {
         if !self.closed && (over || wire.ending.is_some()) {
             drop(wire);
             self.closed = true;
-            self.origin.borrow_mut().cloud.close_connection(now, self.conn);
+            self.origin.borrow_mut().service.closed(now, self.conn);
         }
     }
 
@@ -212,10 +205,7 @@ impl Connection {
             Poll::Ready(result) => {
                 self.hyper = None;
                 if let Err(error) = result {
-                    self.note(Event::BadRequest {
-                        conn: self.conn,
-                        what: error.to_string(),
-                    });
+                    self.broke_off(&error.to_string());
                 }
                 true
             }
@@ -261,6 +251,13 @@ impl Connection {
         self.ending().is_some()
     }
 
+    fn broke_off(&self, what: &str) {
+        self.origin
+            .borrow_mut()
+            .faults
+            .broke_off(self.now(), self.conn, what);
+    }
+
     fn set_now(&mut self, now: Instant) {
         self.wire.borrow_mut().now = now;
         self.link.borrow_mut().now = now;
@@ -270,70 +267,143 @@ impl Connection {
         self.link.borrow().now
     }
 
-    fn note(&self, event: Event) {
-        journal(&self.origin, self.now(), event);
-    }
-
-    fn mark(&mut self, now: Instant, mark: Mark) {
+    /// Something happened in `piece`, or at its end.
+    fn mark(&mut self, now: Instant, mark: Mark, piece: &[u8]) {
+        self.request_len += piece.len();
         match mark {
             Mark::Start => {
+                self.request_len = 0;
                 let id = self.origin.borrow_mut().next_exchange();
-                self.note(Event::FirstByte {
-                    exchange: id,
-                    conn: self.conn,
-                });
-                let exchange = Exchange::begun(id, self.conn, now);
+                let exchange = ActiveExchange::begun(id, self.conn, self.link.borrow().peer, now);
                 self.receiving = Some(Receiving {
-                    exchange,
-                    named: false,
+                    arrived: Some(Arrived::new(exchange)),
+                    first_byte: now,
                 });
             }
-            Mark::Line { method, target } => self.named(now, method, target),
-            Mark::Head => {
-                let Some(Receiving {
-                    exchange,
-                    named: true,
-                }) = &self.receiving
-                else {
-                    return;
-                };
-                self.note(exchange.head_done());
+            Mark::Line { method, target } => {
+                self.named(now, method, target);
+                self.cut_request(false);
+            }
+            Mark::Head(head) => {
+                self.cut_request(false);
+                self.pass_on(now, &head);
+            }
+            Mark::Body => {
+                self.cut_request(false);
+                self.pass_on(now, piece);
             }
             Mark::End => {
+                self.cut_request(true);
+                self.pass_on(now, piece);
                 self.receiving = None;
                 self.idle_since = now;
             }
+            Mark::Refused(refusal) => self.refused(now, refusal),
         }
+    }
+
+    /// Gives hyper bytes of a request that goes on.
+    fn pass_on(&mut self, now: Instant, bytes: &[u8]) {
+        if self.hyper.is_some() {
+            self.wire.borrow_mut().push(now.max(self.hold_until), bytes);
+        }
+    }
+
+    /// Bytes came of a request whose line is not whole: the fault plan may strike a request that it cannot name.
+    fn first_byte(&mut self, now: Instant) {
+        let Some(arrived) = self.receiving.as_mut().and_then(|r| r.arrived.as_mut()) else {
+            return;
+        };
+        if arrived.exchange.named_late || self.hyper.is_none() {
+            return;
+        }
+        let directives = self
+            .origin
+            .borrow_mut()
+            .ask(now, Phase::FirstByte, &arrived.exchange);
+        arrived.exchange.named_late = true;
+        Self::strike(
+            arrived,
+            directives,
+            now,
+            &self.link,
+            &mut self.hold_until,
+            &mut self.cut,
+        );
+        self.obey_stop();
+        self.cut_request(false);
     }
 
     /// The request line has come: the fault plan may strike.
     fn named(&mut self, now: Instant, method: String, target: String) {
-        let Some(receiving) = &mut self.receiving else {
+        let Some(mut arrived) = self.receiving.as_mut().and_then(|r| r.arrived.take()) else {
             return;
         };
-        let (endpoint, device) = endpoint_of(&target);
         let mut origin = self.origin.borrow_mut();
-        let exchange = &mut receiving.exchange;
-        exchange.nth = origin.count(endpoint);
-        (exchange.endpoint, exchange.device) = (endpoint, device);
-        (exchange.method, exchange.target) = (method, target);
-        receiving.named = true;
-        let directives = origin.ask(now, Phase::FirstByte, exchange);
+        origin.name(&mut arrived.exchange, method, target);
+        let directives = origin.ask(now, Phase::FirstByte, &arrived.exchange);
         drop(origin);
-        let mut arrived = Arrived::new(exchange.clone());
+        Self::strike(
+            &mut arrived,
+            directives,
+            now,
+            &self.link,
+            &mut self.hold_until,
+            &mut self.cut,
+        );
+        self.link.borrow_mut().pending.push_back(arrived);
+        self.obey_stop();
+    }
+
+    /// Takes over what the fault plan wants at the first byte.
+    fn strike(
+        arrived: &mut Arrived,
+        directives: Vec<Directive>,
+        now: Instant,
+        link: &RefCell<Link>,
+        hold_until: &mut Instant,
+        cut: &mut Option<Cut>,
+    ) {
         for directive in directives {
             match directive {
                 Directive::Respond(reply) => arrived.respond = Some(reply),
-                Directive::Delay(d) => self.hold_until = self.hold_until.max(now) + d,
-                Directive::Silence => self.link.borrow_mut().stop = Some(Stop::Silence),
-                Directive::Close => self.link.borrow_mut().stop = Some(Stop::End(Ending::Close)),
-                Directive::Abort => self.link.borrow_mut().stop = Some(Stop::End(Ending::Abort)),
-                Directive::CutRequest(cut) => self.cut = Some(cut),
-                on_the_wire => arrived.shape.add(on_the_wire),
+                Directive::Interim(reply) => arrived.interim.push(reply),
+                Directive::Delay(d) => *hold_until = (*hold_until).max(now) + d,
+                Directive::Silence => link.borrow_mut().stop = Some(Stop::Silence),
+                Directive::Close => link.borrow_mut().stop = Some(Stop::End(Ending::Close)),
+                Directive::Abort => link.borrow_mut().stop = Some(Stop::End(Ending::Abort)),
+                Directive::CutRequest(at) => *cut = Some(at),
+                on_the_wire @ (Directive::Cut(_)
+                | Directive::Dribble(_)
+                | Directive::Raw(_)
+                | Directive::Duplicate
+                | Directive::Chunked(_)) => arrived.shape.add(on_the_wire),
             }
         }
-        self.link.borrow_mut().pending.push_back(arrived);
-        self.obey_stop();
+    }
+
+    /// The request is refused for its form. hyper is given a request that it answers in the same form, so that the
+    /// refusal keeps its place among pipelined requests and is an exchange like any other.
+    fn refused(&mut self, now: Instant, refusal: Refusal) {
+        if self.receiving.as_ref().is_some_and(|r| r.arrived.is_some()) {
+            self.named(now, String::new(), String::new());
+        }
+        self.receiving = None;
+        self.idle_since = now;
+        self.cut_request(true);
+        let is_head = match self.link.borrow_mut().pending.back_mut() {
+            Some(arrived) => {
+                arrived.refused = Some(refusal);
+                arrived.exchange.method == "HEAD"
+            }
+            None => return,
+        };
+        let stand_in: &[u8] = if is_head {
+            b"HEAD / HTTP/1.1\r\nhost: x\r\n\r\n"
+        } else {
+            b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
+        };
+        self.pass_on(now, stand_in);
     }
 
     /// Carries out what a fault has decided about the connection.
@@ -364,22 +434,37 @@ impl Connection {
         }
     }
 
-    fn reply_done(&mut self, now: Instant, exchange: u64, bytes: u64) {
+    fn reply_done(&mut self, now: Instant, exchange: u64) {
         self.idle_since = now;
-        self.note(Event::ReplyDone { exchange, bytes });
         let replying = self.link.borrow_mut().replying.remove(&exchange);
         let Some(exchange) = replying else { return };
-        let directives = self.origin.borrow_mut().ask(now, Phase::ReplyDone, &exchange);
+        let directives = self.origin.borrow_mut().ask(now, Phase::AfterReply, &exchange);
         for directive in directives {
-            let ending = match directive {
-                Directive::Close => Ending::Close,
-                Directive::Abort => Ending::Abort,
-                _ => continue,
-            };
             // The reply has left: it is not taken back.
-            self.hyper = None;
-            self.wire.borrow_mut().ending = Some(ending);
+            match directive {
+                Directive::Silence => {
+                    self.hyper = None;
+                    self.wire.borrow_mut().mute = true;
+                }
+                Directive::Close => self.end_after_reply(Ending::Close),
+                Directive::Abort => self.end_after_reply(Ending::Abort),
+                // See `able`.
+                Directive::Respond(_)
+                | Directive::Delay(_)
+                | Directive::Cut(_)
+                | Directive::CutRequest(_)
+                | Directive::Dribble(_)
+                | Directive::Raw(_)
+                | Directive::Duplicate
+                | Directive::Interim(_)
+                | Directive::Chunked(_) => {}
+            }
         }
+    }
+
+    fn end_after_reply(&mut self, ending: Ending) {
+        self.hyper = None;
+        self.wire.borrow_mut().ending = Some(ending);
     }
 
     /// When patience ends: with a request that is still coming, or with a connection that idles.
@@ -387,9 +472,9 @@ impl Connection {
         if self.hyper.is_none() || self.wire.borrow().mute {
             return None;
         }
-        let limits = self.origin.borrow().cloud.config().connections;
+        let limits = self.origin.borrow().service.limits();
         if let Some(receiving) = &self.receiving {
-            return Some(receiving.exchange.first_byte + limits.request_timeout);
+            return Some(receiving.first_byte + limits.request_timeout);
         }
         let link = self.link.borrow();
         let idle = link.pending.is_empty() && !link.serving && self.wire.borrow().is_settled();
@@ -401,16 +486,14 @@ impl Connection {
             return;
         }
         if self.receiving.is_some() {
-            let what = "the request did not arrive in time".to_owned();
-            self.note(Event::BadRequest {
-                conn: self.conn,
-                what,
-            });
+            self.broke_off("the request did not arrive in time");
             let origin = self.origin.borrow();
-            let reply = Refusal::Timeout.reply(origin.cloud.switches());
+            let reply = origin.service.error_reply(408, "Request timeout");
             let length = reply.body.len().to_string();
-            let reply = reply.with_header("content-length", &length);
-            let reply = reply.with_header("date", &origin.cloud.date(now));
+            let reply = reply
+                .with_header("connection", "close")
+                .with_header("content-length", &length)
+                .with_header("date", &origin.service.date(now));
             self.wire.borrow_mut().say(&reply.to_wire());
         }
         self.finish(Ending::Close);
@@ -423,10 +506,10 @@ impl Drop for Connection {
         if !self.closed
             && let Ok(mut origin) = self.origin.try_borrow_mut()
         {
-            origin.cloud.close_connection(self.now(), self.conn);
+            origin.service.closed(self.now(), self.conn);
         }
     }
 }
 
 /// Exchanges whose reply is on its way out.
-pub(crate) type Replying = BTreeMap<u64, Exchange>;
+pub(crate) type Replying = BTreeMap<u64, ActiveExchange>;

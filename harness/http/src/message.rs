@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
-/// A connection, numbered by whoever accepts them.
+/// The number of a connection, given by the caller that accepts it.
 pub type ConnId = u64;
 
 /// How a connection ends.
@@ -17,7 +17,7 @@ pub enum Ending {
     Abort,
 }
 
-/// A request as the cloud sees it.
+/// A request as a service sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// The method, in capitals.
@@ -80,30 +80,13 @@ impl Request {
             .map(|(_, v)| v.as_str())
     }
 
-    /// The first query parameter called `name`, percent-decoded; `None` too if it does not decode to UTF-8.
+    /// The first query parameter called `name`, decoded (`application/x-www-form-urlencoded`); bytes that are not UTF-8
+    /// become U+FFFD.
     pub fn query_value(&self, name: &str) -> Option<String> {
-        let pairs = self.query.as_deref()?.split('&');
-        let mut pairs = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-        let (_, value) = pairs.find(|(n, _)| *n == name)?;
-        percent_decode(value)
+        form_urlencoded::parse(self.query.as_deref()?.as_bytes())
+            .find(|(n, _)| n == name)
+            .map(|(_, value)| value.into_owned())
     }
-}
-
-fn percent_decode(text: &str) -> Option<String> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        out.push(match byte {
-            b'+' => b' ',
-            b'%' => {
-                let digit = |b: u8| (b as char).to_digit(16);
-                let (high, low) = (digit(bytes.next()?)?, digit(bytes.next()?)?);
-                u8::try_from(high * 16 + low).ok()?
-            }
-            other => other,
-        });
-    }
-    String::from_utf8(out).ok()
 }
 
 /// A reply before HTTP: `Date`, `Content-Length` and connection headers are added on the way out.
@@ -133,22 +116,6 @@ impl Reply {
         Reply::new(status)
             .with_header("content-type", "application/json")
             .with_body(body)
-    }
-
-    /// `{"success":false,"error":"<text>"}`, the contract's form of an error.
-    pub fn error(status: u16, text: &str) -> Reply {
-        #[derive(Serialize)]
-        struct Body<'a> {
-            success: bool,
-            error: &'a str,
-        }
-        Reply::json(
-            status,
-            &Body {
-                success: false,
-                error: text,
-            },
-        )
     }
 
     /// The same with one more header.
@@ -201,16 +168,9 @@ mod tests {
         );
         assert_eq!(query("token", "token").as_deref(), Some(""));
         assert_eq!(query("tokens=1", "token"), None);
-        assert_eq!(query("token=%zz", "token"), None);
-        assert_eq!(query("token=%ff", "token"), None);
+        assert_eq!(query("token=%zz", "token").as_deref(), Some("%zz"));
+        assert_eq!(query("token=%ff", "token").as_deref(), Some("\u{fffd}"));
         assert_eq!(Request::new("GET", "/x", PEER).query_value("token"), None);
-    }
-
-    #[test]
-    fn an_error_has_the_contract_s_form() {
-        let reply = Reply::error(401, "Session expired");
-        assert_eq!(reply.body, br#"{"success":false,"error":"Session expired"}"#);
-        assert_eq!(reply.header("Content-Type"), Some("application/json"));
     }
 
     #[test]

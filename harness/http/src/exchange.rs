@@ -14,26 +14,34 @@ use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::{CONTENT_LENGTH, DATE, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use hyper::{Response, StatusCode};
 use sim::Instant;
+use vocabulary::Phase;
 
-use crate::fault::{Directive, Exchange, Phase, Shared};
-use crate::http::Replying;
-use crate::journal::{Effect, Event};
+use crate::connection::Replying;
+use crate::fault::{ActiveExchange, Directive, Shared};
+use crate::head::Refusal;
 use crate::wire::{Shape, Wire};
-use crate::{ConnId, Ending, Endpoint, Outcome, Refusal, Reply, Request};
+use crate::{ConnId, Effect, Ending, Outcome, Reply, Request};
 
 /// A request that has arrived, with what the fault plan said about it at its first byte.
 pub(crate) struct Arrived {
-    pub(crate) exchange: Exchange,
+    pub(crate) exchange: ActiveExchange,
+    /// A reply that the fault plan gave at the first byte.
     pub(crate) respond: Option<Reply>,
+    /// Interim replies that the fault plan gave at the first byte.
+    pub(crate) interim: Vec<Reply>,
     pub(crate) shape: Shape,
+    /// The request is refused for its form; hyper was given another one in its place.
+    pub(crate) refused: Option<Refusal>,
 }
 
 impl Arrived {
-    pub(crate) fn new(exchange: Exchange) -> Arrived {
+    pub(crate) fn new(exchange: ActiveExchange) -> Arrived {
         Arrived {
             exchange,
             respond: None,
+            interim: Vec::new(),
             shape: Shape::default(),
+            refused: None,
         }
     }
 }
@@ -44,6 +52,12 @@ pub(crate) enum Stop {
     Silence,
     End(Ending),
 }
+
+/// The body is longer than the service takes.
+const BODY_TOO_LARGE: Refusal = Refusal {
+    status: 413,
+    what: std::borrow::Cow::Borrowed("Body too large"),
+};
 
 /// What a connection and its exchanges share.
 pub(crate) struct Link {
@@ -77,52 +91,6 @@ impl Link {
     }
 }
 
-/// Adds an entry to the journal.
-pub(crate) fn journal(origin: &Shared, now: Instant, event: Event) {
-    origin.borrow_mut().cloud.note(now, event);
-}
-
-/// The endpoint that a request target means, and the device id in it. A target may be in absolute form (RFC
-/// 9112, section 3.2.2).
-pub(crate) fn endpoint_of(target: &str) -> (Endpoint, Option<String>) {
-    let local = match target.split_once("://") {
-        Some((_, rest)) if !target.starts_with('/') => rest.find('/').map_or("/", |at| &rest[at..]),
-        _ => target,
-    };
-    let path = local.split('?').next().unwrap_or("");
-    let (endpoint, device) = Endpoint::of_path(path);
-    (endpoint, device.map(str::to_owned))
-}
-
-impl Exchange {
-    /// An exchange of which one byte is known.
-    pub(crate) fn begun(id: u64, conn: ConnId, now: Instant) -> Exchange {
-        Exchange {
-            id,
-            conn,
-            endpoint: Endpoint::Other,
-            nth: 0,
-            method: String::new(),
-            target: String::new(),
-            first_byte: now,
-            device: None,
-            request: None,
-            effect: None,
-            reply: None,
-        }
-    }
-
-    pub(crate) fn head_done(&self) -> Event {
-        Event::HeadDone {
-            exchange: self.id,
-            endpoint: self.endpoint,
-            nth: self.nth,
-            method: self.method.clone(),
-            target: self.target.clone(),
-        }
-    }
-}
-
 /// The service that hyper calls.
 #[derive(Clone)]
 pub(crate) struct Exchanges {
@@ -148,46 +116,47 @@ impl Exchanges {
         let Arrived {
             mut exchange,
             respond,
+            interim,
             mut shape,
+            refused,
         } = self.arrived(&request);
-        let outcome = match self.read(request).await {
+        for reply in interim {
+            self.send_interim(&reply).await;
+        }
+        let received = match refused {
+            Some(refusal) => Err(refusal),
+            None => self.read(request).await,
+        };
+        let outcome = match received {
             Ok(request) => {
                 // From here on the exchange is carried through, whether the client waits for it or not.
                 self.wire.borrow_mut().busy = true;
-                self.note(Event::BeforeEffect {
-                    exchange: exchange.id,
-                });
                 exchange.request = Some(request);
                 let instead = match respond {
                     Some(reply) => Some(reply),
                     None => self.strike(Phase::BeforeEffect, &exchange, &mut shape).await,
                 };
                 match (instead, &exchange.request) {
-                    (None, Some(request)) => self.origin.borrow_mut().cloud.serve(self.now(), request),
+                    (None, Some(request)) => self.origin.borrow_mut().service.serve(self.now(), request),
                     (reply, _) => Outcome {
                         reply: reply.unwrap_or_else(|| Reply::new(500)),
-                        effect: Effect::None,
-                        device: exchange.device.clone(),
+                        effect: Effect::fixed("nothing"),
+                        subject: exchange.subject.clone(),
                     },
                 }
             }
-            Err(refusal) => {
-                let reply = refusal.reply(self.origin.borrow().cloud.switches());
-                Outcome {
-                    reply,
-                    effect: Effect::Refused(refusal),
-                    device: exchange.device.clone(),
-                }
-            }
+            Err(Refusal { status, what }) => Outcome {
+                reply: self
+                    .origin
+                    .borrow()
+                    .service
+                    .error_reply(status, &what)
+                    .with_header("connection", "close"),
+                effect: Effect::refused(status, &what),
+                subject: exchange.subject.clone(),
+            },
         };
-        self.note(Event::AfterEffect {
-            exchange: exchange.id,
-            endpoint: exchange.endpoint,
-            device: outcome.device.clone(),
-            status: outcome.reply.status,
-            effect: outcome.effect.clone(),
-        });
-        exchange.device = outcome.device;
+        exchange.subject = outcome.subject;
         exchange.effect = Some(outcome.effect);
         exchange.reply = Some(outcome.reply.clone());
         let reply = self
@@ -197,7 +166,7 @@ impl Exchanges {
         // What is told of it from now on is what the client sees.
         exchange.reply = Some(reply.clone());
         self.previous_reply().await;
-        let date = self.origin.borrow().cloud.date(self.now());
+        let date = self.origin.borrow().service.date(self.now());
         self.wire.borrow_mut().begin_reply(exchange.id, shape);
         self.wire.borrow_mut().busy = false;
         let mut link = self.link.borrow_mut();
@@ -210,44 +179,42 @@ impl Exchanges {
         self.link.borrow().now
     }
 
-    fn note(&self, event: Event) {
-        journal(&self.origin, self.now(), event);
-    }
-
-    /// What is known of a request since its first byte. Where the watcher of the bytes has lost its way, the
-    /// exchange begins here.
+    /// What is known of a request since its first byte.
     fn arrived(&self, request: &hyper::Request<Incoming>) -> Arrived {
         if let Some(arrived) = self.link.borrow_mut().pending.pop_front() {
             return arrived;
         }
+        // hyper sees only what the framer has passed, so each request of hyper's was announced. Should the two
+        // disagree, the exchange begins here.
         let mut origin = self.origin.borrow_mut();
-        let mut exchange = Exchange::begun(origin.next_exchange(), self.link.borrow().conn, self.now());
-        exchange.method = request.method().to_string();
-        exchange.target = request.uri().to_string();
-        (exchange.endpoint, exchange.device) = endpoint_of(&exchange.target);
-        exchange.nth = origin.count(exchange.endpoint);
-        drop(origin);
-        self.note(Event::FirstByte {
-            exchange: exchange.id,
-            conn: exchange.conn,
-        });
-        self.note(exchange.head_done());
+        let link = self.link.borrow();
+        let mut exchange = ActiveExchange::begun(origin.next_exchange(), link.conn, link.peer, link.now);
+        origin.name(
+            &mut exchange,
+            request.method().to_string(),
+            request.uri().to_string(),
+        );
         Arrived::new(exchange)
     }
 
     /// Reads the body and makes the request plain.
     async fn read(&self, request: hyper::Request<Incoming>) -> Result<Request, Refusal> {
-        let max = self.origin.borrow().cloud.config().connections.max_body;
+        let max = self.origin.borrow().service.limits().max_body;
         let (head, body) = request.into_parts();
         if body.size_hint().lower() > max as u64 {
-            return Err(Refusal::BodyTooLarge);
+            return Err(BODY_TOO_LARGE);
         }
         let body = match Limited::new(body, max).collect().await {
             Ok(body) => body.to_bytes().to_vec(),
             Err(error) if error.is::<http_body_util::LengthLimitError>() => {
-                return Err(Refusal::BodyTooLarge);
+                return Err(BODY_TOO_LARGE);
             }
-            Err(error) => return Err(Refusal::Malformed(error.to_string())),
+            Err(error) => {
+                return Err(Refusal {
+                    status: 400,
+                    what: error.to_string().into(),
+                });
+            }
         };
         let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         let link = self.link.borrow();
@@ -269,7 +236,7 @@ impl Exchanges {
 
     /// Asks the fault plan and does what it says, in order; a reply to give instead, if it said so. Does not
     /// return if there is to be no reply.
-    async fn strike(&self, phase: Phase, exchange: &Exchange, shape: &mut Shape) -> Option<Reply> {
+    async fn strike(&self, phase: Phase, exchange: &ActiveExchange, shape: &mut Shape) -> Option<Reply> {
         let directives = self.origin.borrow_mut().ask(self.now(), phase, exchange);
         let mut instead = None;
         for directive in directives {
@@ -282,18 +249,42 @@ impl Exchanges {
                     self.wait_until(self.now() + d).await;
                     continue;
                 }
+                Directive::Interim(reply) => {
+                    self.send_interim(&reply).await;
+                    continue;
+                }
                 Directive::Silence => Stop::Silence,
                 Directive::Close => Stop::End(Ending::Close),
                 Directive::Abort => Stop::End(Ending::Abort),
-                on_the_wire => {
+                on_the_wire @ (Directive::Cut(_)
+                | Directive::Dribble(_)
+                | Directive::Raw(_)
+                | Directive::Duplicate
+                | Directive::Chunked(_)) => {
                     shape.add(on_the_wire);
                     continue;
                 }
+                // See `able`.
+                Directive::CutRequest(_) => continue,
             };
             self.link.borrow_mut().stop = Some(stop);
             pending::<()>().await;
         }
         instead
+    }
+
+    /// Sends an interim reply at once, after the replies before it.
+    async fn send_interim(&self, reply: &Reply) {
+        // The connection polls again whenever a reply has left.
+        poll_fn(|_| {
+            if self.wire.borrow().is_settled() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
+        self.wire.borrow_mut().say(&reply.to_wire());
     }
 
     async fn wait_until(&self, at: Instant) {
@@ -361,7 +352,9 @@ impl Shape {
             Directive::Dribble(pace) => self.pace = Some(pace),
             Directive::Raw(bytes) => self.raw = Some(bytes),
             Directive::Duplicate => self.duplicate = true,
+            Directive::Chunked(chunking) => self.chunked = Some(chunking),
             Directive::Respond(_)
+            | Directive::Interim(_)
             | Directive::Delay(_)
             | Directive::Silence
             | Directive::Close

@@ -6,16 +6,18 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use faults::{FaultsAtTheServer, LiveFaults, Served, SharedFaults, Standing};
-use oceanremote::server::Admission;
-use oceanremote::{Cloud, CloudConfig, Directive, Exchange, Interposer, Origin, Phase, Shared};
+use http_service::server::Admission;
+use http_service::{ActiveExchange, ConnId, Directive, Interposer, Origin, Phase, Service, Shared};
+use oceanremote::{Cloud, CloudConfig};
 use scenario::Fault;
 use serde_json::{Value, json};
 use sim::Instant;
 use tokio::sync::{Notify, watch};
+use vocabulary::spec::ServiceSpec;
 
-use crate::front::TlsSwitch;
+use crate::journal::Journal;
 use crate::planned::ScenarioFault;
-use crate::ring::Ring;
+use crate::transport::TlsSwitch;
 
 /// Faults that may be there at the same time.
 const MOST_FAULTS: usize = 256;
@@ -40,12 +42,12 @@ pub(crate) struct LeftOut {
 }
 
 /// The shared state.
-pub(crate) struct Desk {
+pub(crate) struct SharedState {
     pub(crate) origin: Shared,
     pub(crate) faults: SharedFaults,
     origins: RefCell<BTreeMap<String, Origins>>,
     left_out: Vec<LeftOut>,
-    ring: RefCell<Ring>,
+    journal: RefCell<Journal>,
     /// The number of the last event, for those who wait.
     grown: watch::Sender<u64>,
     wake: Rc<Notify>,
@@ -59,14 +61,25 @@ pub(crate) struct Desk {
 struct Waking(FaultsAtTheServer, Rc<Notify>);
 
 impl Interposer for Waking {
-    fn at(&mut self, now: Instant, phase: Phase, exchange: &Exchange, cloud: &mut Cloud) -> Vec<Directive> {
+    fn at(
+        &mut self,
+        now: Instant,
+        phase: Phase,
+        exchange: &ActiveExchange,
+        service: &mut dyn Service,
+    ) -> Vec<Directive> {
         self.1.notify_one();
-        self.0.at(now, phase, exchange, cloud)
+        self.0.at(now, phase, exchange, service)
+    }
+
+    fn broke_off(&mut self, now: Instant, conn: ConnId, what: &str) {
+        self.1.notify_one();
+        self.0.broke_off(now, conn, what);
     }
 }
 
-impl Desk {
-    /// A desk whose clock starts now.
+impl SharedState {
+    /// The state of a server whose clock starts now.
     ///
     /// # Errors
     /// If the cloud's configuration cannot be.
@@ -75,7 +88,7 @@ impl Desk {
         served: Served,
         planned: Vec<ScenarioFault>,
         tls: Option<Rc<TlsSwitch>>,
-    ) -> Result<Rc<Desk>, oceanremote::CloudError> {
+    ) -> Result<Rc<SharedState>, oceanremote::CloudError> {
         let faults = LiveFaults::shared(served);
         let mut origins = BTreeMap::new();
         let mut left_out = Vec::new();
@@ -88,12 +101,12 @@ impl Desk {
         }
         let wake = Rc::new(Notify::new());
         let plan = Waking(FaultsAtTheServer(faults.clone()), wake.clone());
-        Ok(Rc::new(Desk {
+        Ok(Rc::new(SharedState {
             origin: Origin::shared(Cloud::new(config)?, plan),
             faults,
             origins: RefCell::new(origins),
             left_out,
-            ring: RefCell::default(),
+            journal: RefCell::default(),
             grown: watch::Sender::new(0),
             wake,
             started: tokio::time::Instant::now(),
@@ -107,11 +120,16 @@ impl Desk {
         Instant::ZERO + self.started.elapsed()
     }
 
+    /// The description of the service.
+    pub(crate) fn spec(&self) -> &'static ServiceSpec {
+        self.origin.borrow().service.spec()
+    }
+
     /// Does something to the cloud, with everything due before done before, and everything it leads to after.
     pub(crate) fn with_cloud<T>(&self, act: impl FnOnce(Instant, &mut Cloud) -> T) -> T {
         let now = self.now();
         self.settle_at(now);
-        let done = act(now, &mut self.origin.borrow_mut().cloud);
+        let done = act(now, self.origin.borrow_mut().get_mut::<Cloud>());
         self.settle_at(now);
         self.wake.notify_one();
         done
@@ -124,17 +142,17 @@ impl Desk {
 
     fn settle_at(&self, now: Instant) {
         let events = {
-            let cloud = &mut self.origin.borrow_mut().cloud;
-            cloud.advance(now);
-            self.faults.advance(now, cloud);
+            let service = &mut self.origin.borrow_mut().service;
+            service.advance(now);
+            self.faults.advance(now, service.as_mut());
             self.faults.take_events()
         };
         if events.is_empty() {
             return;
         }
-        let mut ring = self.ring.borrow_mut();
-        events.iter().for_each(|event| ring.push(event));
-        self.grown.send_replace(ring.last());
+        let mut journal = self.journal.borrow_mut();
+        events.iter().for_each(|event| journal.push(event));
+        self.grown.send_replace(journal.last());
     }
 
     /// What becomes of a new connection.
@@ -149,7 +167,7 @@ impl Desk {
         loop {
             self.settle();
             let now = self.now();
-            let due = [self.faults.next_due(), self.origin.borrow().cloud.next_due(now)];
+            let due = [self.faults.next_due(), self.origin.borrow().service.next_due(now)];
             let rest = due
                 .into_iter()
                 .flatten()
@@ -169,14 +187,14 @@ impl Desk {
             at: self.now(),
             kind: vocabulary::Kind::Note { text },
         };
-        let mut ring = self.ring.borrow_mut();
-        ring.push(&event);
-        self.grown.send_replace(ring.last());
+        let mut journal = self.journal.borrow_mut();
+        journal.push(&event);
+        self.grown.send_replace(journal.last());
     }
 
     /// Looks at the journal.
-    pub(crate) fn with_journal<T>(&self, look: impl FnOnce(&Ring) -> T) -> T {
-        look(&self.ring.borrow())
+    pub(crate) fn with_journal<T>(&self, look: impl FnOnce(&Journal) -> T) -> T {
+        look(&self.journal.borrow())
     }
 
     /// Tells the number of the last event whenever there is a new one.

@@ -2,10 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use oceanremote::{
-    Cloud, CloudConfig, DeviceConfig, Entry, Event, Interposer, Limits, Origin, Reply, Request, Shared,
-    Switches,
+use http_service::{
+    ActiveExchange, ConnId, Directive, Interposer, Origin, Phase, Reply, Request, Service, Shared,
 };
+use oceanremote::{Cloud, CloudConfig, DeviceConfig, Entry, Fact, Limits, Switches};
 use serde_json::Value;
 use sim::Instant;
 use sim::air::Mac;
@@ -32,8 +32,8 @@ pub(crate) fn config() -> CloudConfig {
 }
 
 /// [`config`] with switches.
-pub(crate) fn switched(switches: Switches) -> Desk {
-    Desk::new(CloudConfig { switches, ..config() })
+pub(crate) fn switched(switches: Switches) -> Fixture {
+    Fixture::new(CloudConfig { switches, ..config() })
 }
 
 /// The body of a registration.
@@ -46,24 +46,24 @@ pub(crate) fn at(seconds: u64) -> Instant {
 }
 
 /// The cloud without HTTP.
-pub(crate) struct Desk {
+pub(crate) struct Fixture {
     pub(crate) cloud: Cloud,
 }
 
-impl Desk {
-    pub(crate) fn new(config: CloudConfig) -> Desk {
-        Desk {
+impl Fixture {
+    pub(crate) fn new(config: CloudConfig) -> Fixture {
+        Fixture {
             cloud: Cloud::new(config).expect("a valid configuration"),
         }
     }
 
     /// With `oc-1` registered at second 0; its permanent token and session.
-    pub(crate) fn registered(config: CloudConfig) -> (Desk, String, String) {
-        let mut desk = Desk::new(config);
-        let reply = desk.register(at(0), "oc_reg_test", "oc-1");
+    pub(crate) fn registered(config: CloudConfig) -> (Fixture, String, String) {
+        let mut fixture = Fixture::new(config);
+        let reply = fixture.register(at(0), "oc_reg_test", "oc-1");
         assert_eq!(reply.status, 200, "{}", text(&reply));
         let (permanent, session) = (field(&reply, "permanent_token"), field(&reply, "session"));
-        (desk, permanent, session)
+        (fixture, permanent, session)
     }
 
     pub(crate) fn register(&mut self, now: Instant, token: &str, id: &str) -> Reply {
@@ -103,11 +103,11 @@ impl Desk {
     }
 
     /// The events since the last time.
-    pub(crate) fn events(&mut self) -> Vec<Event> {
+    pub(crate) fn events(&mut self) -> Vec<Fact> {
         self.cloud
             .take_journal()
             .into_iter()
-            .map(|Entry { event, .. }| event)
+            .map(|Entry { fact, .. }| fact)
             .collect()
     }
 }
@@ -166,8 +166,36 @@ pub(crate) fn http_register() -> String {
 pub(crate) fn session(origin: &Shared) -> String {
     origin
         .borrow()
-        .cloud
+        .get::<Cloud>()
         .device("oc-1")
         .and_then(|d| d.session)
         .expect("the device is registered")
+}
+
+/// A phase that an exchange has reached: when, which exchange, endpoint and count.
+pub(crate) type Reached = (Instant, Phase, u64, Option<&'static str>, u64);
+
+/// A fault plan that does nothing and keeps what it is asked, and what broke off.
+#[derive(Clone, Default)]
+pub(crate) struct Recorder {
+    pub(crate) reached: std::rc::Rc<std::cell::RefCell<Vec<Reached>>>,
+    pub(crate) broken: std::rc::Rc<std::cell::RefCell<Vec<String>>>,
+}
+
+impl Interposer for Recorder {
+    fn at(
+        &mut self,
+        now: Instant,
+        phase: Phase,
+        exchange: &ActiveExchange,
+        _: &mut dyn Service,
+    ) -> Vec<Directive> {
+        let reached = (now, phase, exchange.id, exchange.endpoint, exchange.nth);
+        self.reached.borrow_mut().push(reached);
+        Vec::new()
+    }
+
+    fn broke_off(&mut self, _: Instant, _: ConnId, what: &str) {
+        self.broken.borrow_mut().push(what.to_owned());
+    }
 }

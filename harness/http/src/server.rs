@@ -1,7 +1,7 @@
-//! The same connections on TCP, for `oceanrig serve`.
+//! The same connections on TCP.
 //!
-//! One thread: each socket has a task that carries bytes between it and its [`Connection`]. Wall time comes
-//! in as a function that the caller supplies, so that the cloud's clock starts and runs as it wants.
+//! One thread: each socket has a task that carries bytes between it and its [`Connection`]. Wall time comes in as a
+//! function that the caller supplies, so that the service's clock starts and runs as it wants.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -12,16 +12,16 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use sim::Instant;
+use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinSet, LocalSet};
 use tokio::time::{sleep, timeout};
 
-use crate::http::Connection;
-use crate::{CloudError, ConnId, Ending, Shared};
+use crate::{ConnId, Connection, Ending, Shared};
 
-/// Connections at the same time, from all addresses. One more takes the place of the one that idles longest.
+/// Connections at the same time, from all addresses.
 const MAX_CONNECTIONS: usize = 512;
 /// Connections that may wait to be accepted.
 const BACKLOG: u32 = 1024;
@@ -37,6 +37,149 @@ const OPEN_PATIENCE: Duration = Duration::from_secs(10);
 /// How long to wait when the system will not accept a connection (out of descriptors).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// An address that cannot be listened on.
+#[derive(Debug, Error)]
+#[error("cannot listen on {addr}: {reason}")]
+pub struct ListenError {
+    /// The address asked for.
+    pub addr: String,
+    /// The system's reason, with a hint where one is known.
+    pub reason: String,
+}
+
+/// What an accept loop allows.
+#[derive(Clone, Copy, Debug)]
+pub struct AcceptLimits {
+    /// Connections at the same time. One more takes the place of the one that has been still longest.
+    pub connections: usize,
+    /// How long connections may go on after a shutdown was asked for.
+    pub grace: Duration,
+}
+
+/// What an accept loop knows of a connection.
+#[derive(Debug)]
+pub struct Activity {
+    /// When bytes last came or went, counted in steps of the loop's own order.
+    moved: Cell<tokio::time::Instant>,
+    /// A request is being worked on: the connection is the last one to be evicted.
+    busy: Cell<bool>,
+    evict: Notify,
+}
+
+impl Activity {
+    /// Bytes came or went.
+    pub fn touch(&self) {
+        self.moved.set(tokio::time::Instant::now());
+    }
+
+    /// When bytes last came or went.
+    pub fn moved(&self) -> tokio::time::Instant {
+        self.moved.get()
+    }
+
+    /// Says whether a request is being worked on.
+    pub fn set_busy(&self, busy: bool) {
+        self.busy.set(busy);
+    }
+
+    /// Whether a request is being worked on.
+    pub fn is_busy(&self) -> bool {
+        self.busy.get()
+    }
+
+    /// Completes when the connection has to give its place to another one.
+    pub async fn evicted(&self) {
+        self.evict.notified().await;
+    }
+}
+
+/// A connection that was accepted.
+pub struct Accepted {
+    /// The socket.
+    pub stream: TcpStream,
+    /// The client's address.
+    pub peer: SocketAddr,
+    /// The connection's number, from 1.
+    pub number: ConnId,
+    /// Its place in the loop.
+    pub activity: Rc<Activity>,
+    /// Becomes true when a shutdown was asked for.
+    pub stop: watch::Receiver<bool>,
+}
+
+/// Accepts connections until `shutdown` completes and gives each to a task of `serve`. The future stays on its
+/// thread; run it on a current-thread runtime.
+pub async fn accept<Task: Future<Output = ()> + 'static>(
+    listener: TcpListener,
+    limits: AcceptLimits,
+    shutdown: impl Future<Output = ()>,
+    serve: impl Fn(Accepted) -> Task,
+) {
+    LocalSet::new()
+        .run_until(accept_on_this_thread(listener, limits, shutdown, serve))
+        .await;
+}
+
+async fn accept_on_this_thread<Task: Future<Output = ()> + 'static>(
+    listener: TcpListener,
+    limits: AcceptLimits,
+    shutdown: impl Future<Output = ()>,
+    serve: impl Fn(Accepted) -> Task,
+) {
+    let (stop, stopped) = watch::channel(false);
+    let mut open: BTreeMap<ConnId, Rc<Activity>> = BTreeMap::new();
+    let mut tasks: JoinSet<ConnId> = JoinSet::new();
+    let mut number: ConnId = 0;
+    let mut shutdown = std::pin::pin!(shutdown);
+    loop {
+        tokio::select! {
+            () = &mut shutdown => break,
+            Some(ended) = tasks.join_next(), if !tasks.is_empty() => {
+                if let Ok(number) = ended {
+                    open.remove(&number);
+                }
+            }
+            accepted = listener.accept() => {
+                let Ok((stream, peer)) = accepted else {
+                    sleep(ACCEPT_PAUSE).await;
+                    continue;
+                };
+                if open.len() >= limits.connections {
+                    evict_stillest(&mut open);
+                }
+                // Replies are small and each is written whole: waiting to fill a segment helps no client.
+                let _ = stream.set_nodelay(true);
+                number += 1;
+                let activity = Rc::new(Activity {
+                    moved: Cell::new(tokio::time::Instant::now()),
+                    busy: Cell::new(false),
+                    evict: Notify::new(),
+                });
+                open.insert(number, activity.clone());
+                let task = serve(Accepted { stream, peer, number, activity, stop: stopped.clone() });
+                tasks.spawn_local(async move {
+                    task.await;
+                    number
+                });
+            }
+        }
+    }
+    drop(listener);
+    let _ = stop.send(true);
+    let _ = timeout(limits.grace, async { while tasks.join_next().await.is_some() {} }).await;
+}
+
+/// Makes room: the connection that has been still longest goes, one that is worked on only when all are.
+fn evict_stillest(open: &mut BTreeMap<ConnId, Rc<Activity>>) {
+    let stillest = open
+        .iter()
+        .min_by_key(|(_, activity)| (activity.busy.get(), activity.moved.get()))
+        .map(|(number, _)| *number);
+    if let Some(activity) = stillest.and_then(|number| open.remove(&number)) {
+        activity.evict.notify_one();
+    }
+}
+
 /// A stream of bytes that a client is at the other end of.
 pub trait ByteStream: AsyncRead + AsyncWrite + Unpin + 'static {
     /// Makes the coming drop of the stream tear the connection down (RST) instead of ending it in order.
@@ -50,12 +193,12 @@ pub enum Admission {
     Serve,
     /// It is torn down at once (RST).
     Refuse,
-    /// It stays open, and nobody ever reads or answers.
+    /// It stays open and is neither read nor answered.
     Swallow,
 }
 
-/// What stands between the listener and HTTP: a door that may be shut, and encryption.
-pub trait Front: 'static {
+/// What stands between the listener and HTTP: admission, and encryption.
+pub trait Transport: 'static {
     /// What HTTP is spoken on.
     type Stream: ByteStream;
 
@@ -75,7 +218,7 @@ pub trait Front: 'static {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Plain;
 
-impl Front for Plain {
+impl Transport for Plain {
     type Stream = TcpStream;
 
     fn is_secure(&self) -> bool {
@@ -100,22 +243,15 @@ pub struct Server {
     listener: TcpListener,
 }
 
-/// One connection as the accepting side sees it.
-struct Slot {
-    /// Since when nothing has come or gone.
-    quiet_since: Cell<Instant>,
-    evict: Notify,
-}
-
-/// The wall clock as the cloud's time.
+/// The wall clock as the service's time.
 type Clock = Rc<dyn Fn() -> Instant>;
 
 impl Server {
     /// Listens on `addr`; port 0 takes a free one. Asynchronous because it needs the runtime around it.
     ///
     /// # Errors
-    /// [`CloudError::Listen`] with a hint for the usual reasons.
-    pub async fn bind(addr: SocketAddr) -> Result<Server, CloudError> {
+    /// [`ListenError`] with a hint for the usual reasons.
+    pub async fn bind(addr: SocketAddr) -> Result<Server, ListenError> {
         Ok(Server {
             listener: listen(addr).await?,
         })
@@ -140,69 +276,33 @@ impl Server {
         self.run_behind(Plain, origin, clock, shutdown).await;
     }
 
-    /// As [`Server::run`], with something between the listener and HTTP.
+    /// As [`Server::run`], with a transport between the listener and HTTP.
     pub async fn run_behind(
         self,
-        front: impl Front,
+        transport: impl Transport,
         origin: Shared,
         clock: impl Fn() -> Instant + 'static,
         shutdown: impl Future<Output = ()>,
     ) {
-        LocalSet::new()
-            .run_until(self.accept(Rc::new(front), origin, Rc::new(clock), shutdown))
-            .await;
-    }
-
-    async fn accept<F: Front>(
-        self,
-        front: Rc<F>,
-        origin: Shared,
-        clock: Clock,
-        shutdown: impl Future<Output = ()>,
-    ) {
-        let (stop, stopped) = watch::channel(false);
-        let mut slots: BTreeMap<ConnId, Rc<Slot>> = BTreeMap::new();
-        let mut tasks: JoinSet<ConnId> = JoinSet::new();
-        let mut next: ConnId = 0;
-        let mut shutdown = std::pin::pin!(shutdown);
-        loop {
-            tokio::select! {
-                () = &mut shutdown => break,
-                Some(ended) = tasks.join_next(), if !tasks.is_empty() => {
-                    if let Ok(conn) = ended {
-                        slots.remove(&conn);
-                    }
-                }
-                accepted = self.listener.accept() => {
-                    let Ok((stream, peer)) = accepted else {
-                        sleep(ACCEPT_PAUSE).await;
-                        continue;
-                    };
-                    if slots.len() >= MAX_CONNECTIONS {
-                        evict_quietest(&mut slots);
-                    }
-                    // Replies are small and each is written whole: waiting to fill a segment helps nobody.
-                    let _ = stream.set_nodelay(true);
-                    next += 1;
-                    let now = clock();
-                    let slot = Rc::new(Slot { quiet_since: Cell::new(now), evict: Notify::new() });
-                    slots.insert(next, slot.clone());
-                    let visitor = Visitor {
-                        front: front.clone(),
-                        origin: origin.clone(),
-                        clock: clock.clone(),
-                        slot,
-                        stop: stopped.clone(),
-                        conn: next,
-                        peer,
-                    };
-                    tasks.spawn_local(visitor.receive(stream));
-                }
-            }
-        }
-        drop(self.listener);
-        let _ = stop.send(true);
-        let _ = timeout(GRACE, async { while tasks.join_next().await.is_some() {} }).await;
+        let transport = Rc::new(transport);
+        let clock: Clock = Rc::new(clock);
+        let limits = AcceptLimits {
+            connections: MAX_CONNECTIONS,
+            grace: GRACE,
+        };
+        accept(self.listener, limits, shutdown, |accepted| {
+            let opening = Opening {
+                transport: transport.clone(),
+                origin: origin.clone(),
+                clock: clock.clone(),
+                activity: accepted.activity,
+                stop: accepted.stop,
+                conn: accepted.number,
+                peer: accepted.peer,
+            };
+            opening.open(accepted.stream)
+        })
+        .await;
     }
 }
 
@@ -210,9 +310,9 @@ impl Server {
 /// finds none waits a second for its retransmission. Asynchronous because it needs the runtime around it.
 ///
 /// # Errors
-/// [`CloudError::Listen`] with a hint for the usual reasons.
-pub async fn listen(addr: SocketAddr) -> Result<TcpListener, CloudError> {
-    take_port(addr).map_err(|error| CloudError::Listen {
+/// [`ListenError`] with a hint for the usual reasons.
+pub async fn listen(addr: SocketAddr) -> Result<TcpListener, ListenError> {
+    take_port(addr).map_err(|error| ListenError {
         addr: addr.to_string(),
         reason: reason(&error),
     })
@@ -231,16 +331,6 @@ fn take_port(addr: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-fn evict_quietest(slots: &mut BTreeMap<ConnId, Rc<Slot>>) {
-    let quietest = slots
-        .iter()
-        .min_by_key(|(_, slot)| slot.quiet_since.get())
-        .map(|(conn, _)| *conn);
-    if let Some(slot) = quietest.and_then(|conn| slots.remove(&conn)) {
-        slot.evict.notify_one();
-    }
-}
-
 fn reason(error: &io::Error) -> String {
     let hint = match error.kind() {
         io::ErrorKind::AddrInUse => "another program listens there; choose another port or stop it",
@@ -252,52 +342,51 @@ fn reason(error: &io::Error) -> String {
 }
 
 /// A connection that was accepted, before HTTP begins.
-struct Visitor<F> {
-    front: Rc<F>,
+struct Opening<T> {
+    transport: Rc<T>,
     origin: Shared,
     clock: Clock,
-    slot: Rc<Slot>,
+    activity: Rc<Activity>,
     stop: watch::Receiver<bool>,
     conn: ConnId,
     peer: SocketAddr,
 }
 
-impl<F: Front> Visitor<F> {
-    async fn receive(mut self, stream: TcpStream) -> ConnId {
-        match self.front.admit(self.peer) {
+impl<T: Transport> Opening<T> {
+    async fn open(mut self, stream: TcpStream) {
+        match self.transport.admit(self.peer) {
             Admission::Serve => {}
             Admission::Refuse => {
                 stream.abort_on_drop();
-                return self.conn;
+                return;
             }
             Admission::Swallow => {
                 tokio::select! {
-                    () = self.slot.evict.notified() => {}
+                    () = self.activity.evicted() => {}
                     _ = self.stop.wait_for(|stop| *stop) => {}
                 }
-                return self.conn;
+                return;
             }
         }
         let stream = tokio::select! {
-            opened = timeout(OPEN_PATIENCE, self.front.open(stream, self.peer)) => match opened {
+            opened = timeout(OPEN_PATIENCE, self.transport.open(stream, self.peer)) => match opened {
                 Ok(Ok(stream)) => stream,
-                _ => return self.conn,
+                Ok(Err(_)) | Err(_) => return,
             },
-            () = self.slot.evict.notified() => return self.conn,
-            _ = self.stop.wait_for(|stop| *stop) => return self.conn,
+            () = self.activity.evicted() => return,
+            _ = self.stop.wait_for(|stop| *stop) => return,
         };
         let peer = self.peer.ip().to_canonical();
-        let secure = self.front.is_secure();
+        let secure = self.transport.is_secure();
         let connection = Connection::new(&self.origin, (self.clock)(), self.conn, peer, secure);
         let carrier = Carrier {
             stream,
             connection,
             clock: self.clock,
-            slot: self.slot,
+            activity: self.activity,
             stop: self.stop,
         };
         carrier.carry().await;
-        self.conn
     }
 }
 
@@ -306,7 +395,7 @@ struct Carrier<S> {
     stream: S,
     connection: Connection,
     clock: Clock,
-    slot: Rc<Slot>,
+    activity: Rc<Activity>,
     stop: watch::Receiver<bool>,
 }
 
@@ -331,14 +420,14 @@ impl<S: ByteStream> Carrier<S> {
                 read = reader.read(&mut input), if wants_input => match read {
                     Ok(0) => self.connection.eof((self.clock)()),
                     Ok(n) => {
-                        self.slot.quiet_since.set((self.clock)());
+                        self.activity.touch();
                         self.connection.receive((self.clock)(), &input[..n]);
                     }
                     Err(_) => self.connection.reset((self.clock)()),
                 },
                 written = writer.write(&output), if !output.is_empty() => match written {
                     Ok(n) => {
-                        self.slot.quiet_since.set((self.clock)());
+                        self.activity.touch();
                         output.drain(..n);
                     }
                     Err(_) => {
@@ -348,7 +437,7 @@ impl<S: ByteStream> Carrier<S> {
                 },
                 () = sleep(WRITE_PATIENCE), if !output.is_empty() => return,
                 () = sleep(due.unwrap_or_default()), if due.is_some() => {}
-                () = self.slot.evict.notified() => return,
+                () = self.activity.evicted() => return,
                 changed = self.stop.changed(), if !stopping => {
                     stopping = true;
                     if changed.is_ok() {

@@ -1,4 +1,4 @@
-//! What stands between the listener and HTTP: TLS, and what can be wrong with it.
+//! The transports between the listener and HTTP: plain TCP, and TLS with what can be wrong with it.
 
 use std::cell::RefCell;
 use std::io;
@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use oceanremote::server::{Admission, ByteStream, Front};
+use http_service::server::{Admission, ByteStream, Transport};
 use rustls::{ServerConfig, SupportedProtocolVersion, version};
 use serde::{Deserialize, Serialize};
 use sim::UnixTime;
@@ -19,7 +19,7 @@ use tokio_rustls::server::TlsStream;
 use crate::ServeError;
 use crate::authority::{Authority, Leaf, Validity};
 use crate::cut::Cut;
-use crate::desk::Desk;
+use crate::shared::SharedState;
 
 /// What is wrong with TLS.
 ///
@@ -226,10 +226,10 @@ impl TlsSwitch {
     }
 }
 
-/// TCP as it comes, behind the desk's door.
-pub(crate) struct PlainFront(pub(crate) Rc<Desk>);
+/// TCP as it comes, under the server's admission.
+pub(crate) struct Plain(pub(crate) Rc<SharedState>);
 
-impl Front for PlainFront {
+impl Transport for Plain {
     type Stream = TcpStream;
 
     fn is_secure(&self) -> bool {
@@ -245,10 +245,10 @@ impl Front for PlainFront {
     }
 }
 
-/// TLS, behind the desk's door.
-pub(crate) struct TlsFront(pub(crate) Rc<Desk>, pub(crate) Rc<TlsSwitch>);
+/// TLS, under the server's admission.
+pub(crate) struct Tls(pub(crate) Rc<SharedState>, pub(crate) Rc<TlsSwitch>);
 
-impl Front for TlsFront {
+impl Transport for Tls {
     type Stream = Encrypted;
 
     fn is_secure(&self) -> bool {

@@ -31,13 +31,13 @@ pub(crate) struct Numbered {
 
 /// The last events.
 #[derive(Debug, Default)]
-pub(crate) struct Ring {
+pub(crate) struct Journal {
     entries: VecDeque<Numbered>,
     bytes: usize,
     last: u64,
 }
 
-impl Ring {
+impl Journal {
     pub(crate) fn push(&mut self, event: &Event) {
         self.last += 1;
         let seq = self.last;
@@ -46,7 +46,7 @@ impl Ring {
         let line: Rc<str> = format!("{{\"seq\":{seq},{}", &json[1..]).into();
         let asked = match &event.kind {
             Kind::Request { phase, exchange } => Some(Asked {
-                endpoint: exchange.endpoint,
+                endpoint: exchange.endpoint.clone(),
                 phase: *phase,
                 status: exchange.status,
             }),
@@ -96,37 +96,37 @@ mod tests {
 
     #[test]
     fn events_are_numbered_lines() {
-        let mut ring = Ring::default();
-        assert_eq!((ring.first(), ring.last()), (1, 0));
-        ring.push(&note("a"));
-        ring.push(&note("b"));
-        let lines: Vec<String> = ring.after(1).map(|e| e.line.to_string()).collect();
+        let mut journal = Journal::default();
+        assert_eq!((journal.first(), journal.last()), (1, 0));
+        journal.push(&note("a"));
+        journal.push(&note("b"));
+        let lines: Vec<String> = journal.after(1).map(|e| e.line.to_string()).collect();
         assert_eq!(
             lines,
             [r#"{"seq":2,"at_ns":1000000000,"event":{"note":{"text":"b"}}}"#]
         );
-        assert_eq!(ring.after(2).count(), 0);
-        assert_eq!(ring.after(u64::MAX).count(), 0);
-        assert_eq!(ring.after(0).count(), 2);
+        assert_eq!(journal.after(2).count(), 0);
+        assert_eq!(journal.after(u64::MAX).count(), 0);
+        assert_eq!(journal.after(0).count(), 2);
     }
 
     #[test]
     fn the_oldest_go_by_count_and_by_size() {
-        let mut ring = Ring::default();
+        let mut journal = Journal::default();
         for _ in 0..MOST_EVENTS + 3 {
-            ring.push(&note("x"));
+            journal.push(&note("x"));
         }
-        assert_eq!((ring.first(), ring.last()), (4, MOST_EVENTS as u64 + 3));
-        assert_eq!(ring.after(0).count(), MOST_EVENTS);
-        let mut ring = Ring::default();
+        assert_eq!((journal.first(), journal.last()), (4, MOST_EVENTS as u64 + 3));
+        assert_eq!(journal.after(0).count(), MOST_EVENTS);
+        let mut journal = Journal::default();
         for _ in 0..20 {
-            ring.push(&note(&"y".repeat(1024 * 1024)));
+            journal.push(&note(&"y".repeat(1024 * 1024)));
         }
         assert_eq!(
-            ring.after(0).count(),
+            journal.after(0).count(),
             7,
             "7 of a little more than 1 MiB fit in 8 MiB"
         );
-        assert!(ring.bytes <= MOST_BYTES);
+        assert!(journal.bytes <= MOST_BYTES);
     }
 }
