@@ -349,7 +349,11 @@ mod tests {
         found.sort_by_key(|f| (f.range.start, std::cmp::Reverse(f.range.end)));
         // Views show the same again, or a part of it.
         let mut end = 0;
-        found.retain(|f| f.range.end > std::mem::replace(&mut end, end.max(f.range.end)));
+        found.retain(|f| {
+            let is_more = f.range.end > end;
+            end = end.max(f.range.end);
+            is_more
+        });
         found.into_iter().map(|f| &text[f.range]).collect()
     }
 
