@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use regex::Regex;
 use serde::{Deserialize, Serialize};
@@ -138,8 +139,12 @@ impl Rules {
             secret,
             numbered,
         };
+        // Compiled once for all scenarios: a compiled expression takes hundreds of kilobytes, which its clones share.
+        static COMPILED: OnceLock<Vec<Compiled>> = OnceLock::new();
         Rules {
-            compiled: BUILT_IN.iter().map(compile).collect(),
+            compiled: COMPILED
+                .get_or_init(|| BUILT_IN.iter().map(compile).collect())
+                .clone(),
             values: Vec::new(),
         }
     }

@@ -116,6 +116,8 @@ pub fn run(shape: &Shape) -> Run {
         time_scale: 1,
         attempts: Vec::new(),
         quarantine: None,
+        snapshot: None,
+        only_snapshot: false,
         troubles: Vec::new(),
         scenario_sha256: String::new(),
         finished_unix_ms: 0,

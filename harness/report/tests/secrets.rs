@@ -347,6 +347,8 @@ fn outputs(lines: &str) -> Vec<(&'static str, String)> {
         time_scale: 1,
         attempts: Vec::new(),
         quarantine: None,
+        snapshot: None,
+        only_snapshot: false,
         troubles: Vec::new(),
         scenario_sha256: String::new(),
         finished_unix_ms: 0,
