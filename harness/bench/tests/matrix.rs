@@ -70,7 +70,9 @@ impl Progress for Kept {
 
 /// Twenty seconds with this fault; `None` if the check refuses it.
 fn run(source: &dyn dut::DutSource, fault: &str) -> Option<Kept> {
-    let text = format!("name: a\nversion: 1\nbench: {{duration: 20s}}\nexpect: [{{serial: OceanicRemote}}]\n{fault}");
+    let text = format!(
+        "name: a\nversion: 1\nbench: {{duration: 20s}}\nexpect: [{{serial: OceanicRemote}}]\n{fault}"
+    );
     let scenario = Scenario::parse("f", &text).ok()?;
     let firmware = Firmware {
         file: include_bytes!("../../../fixtures/oceanremote-device.elf.gz"),
@@ -102,10 +104,15 @@ fn what_fired_has_changed_something_and_what_changed_nothing_has_not_fired() {
                 ]
             })
             .collect();
-        cells.push(("for".to_owned(), "when: 8s, endpoint: commands, for: 5s".to_owned()));
+        cells.push((
+            "for".to_owned(),
+            "when: 8s, endpoint: commands, for: 5s".to_owned(),
+        ));
         for (cell, when) in cells {
             let fault = format!("faults: [{{name: f, {when}, do: {action}}}]\n");
-            let Some(kept) = run(&*source, &fault) else { continue };
+            let Some(kept) = run(&*source, &fault) else {
+                continue;
+            };
             ran += 1;
             let changed = kept.frames != healthy;
             if changed != (kept.fired > 0) || (kept.fired == 0) != (kept.without_effect > 0) {
