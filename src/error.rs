@@ -109,7 +109,7 @@ pub(crate) enum CliError {
     Snapshot(SnapshotError),
     /// The cloud cannot serve.
     #[error("cannot serve the cloud")]
-    Serve(#[source] oceanremote::CloudError),
+    Serve(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The runtime for sockets cannot start.
     #[error("cannot start the network runtime")]
     Runtime(#[source] io::Error),
@@ -166,14 +166,14 @@ impl CliError {
                 Some("take it from version control again, or remove it and accept the next one")
             }
             CliError::NoFiles(_) => Some("give a scenario file, or a directory that holds some"),
-            CliError::NoHistory { .. } => {
+            CliError::NoHistory { .. } | CliError::Report(ReportError::NoHistory { .. }) => {
                 Some("give a file of `oceanrig run --history`, or a directory of `oceanrig run --out`")
             }
             CliError::Boards(_) | CliError::Dut(_) => Some("docs/boards.md has the reference of the file"),
             CliError::NoSuchFault(_) => Some("`oceanrig faults` lists them all"),
             CliError::NothingSelected(_) => Some("`oceanrig run --list PATH` shows the names"),
             CliError::OutBusy { .. } => Some("wait until it has ended, or give another directory with --out"),
-            CliError::Write { .. } => Some("check that the directory may be written and the disk has room"),
+            CliError::Report(ReportError::Io { what: "write", .. }) | CliError::Write { .. } => Some("check that the directory may be written and the disk has room"),
             _ => None,
         }
     }
@@ -213,13 +213,14 @@ fn of_io(what: &str) -> Exit {
 fn of_report(error: &ReportError) -> Exit {
     match error {
         ReportError::Io { what, .. } => of_io(what),
-        ReportError::Event { .. }
+        ReportError::NoHistory { .. }
+        | ReportError::Event { .. }
         | ReportError::NoStart { .. }
         | ReportError::NoEvents { .. }
         | ReportError::Schema { .. }
         | ReportError::Project { .. }
         | ReportError::Redact(_) => Exit::Usage,
-        ReportError::Junit(_) => Exit::Bench,
+        ReportError::Junit(_) | ReportError::Output(_) => Exit::Bench,
     }
 }
 

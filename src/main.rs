@@ -8,7 +8,6 @@ mod discover;
 mod error;
 mod exit;
 mod firmware;
-mod format;
 mod job;
 mod out_lock;
 mod output;

@@ -10,6 +10,7 @@ use netsim::CapturedFrame;
 use report::ReportError;
 use report::files::ScenarioFiles;
 use report::redact::Redactor;
+use report::reporter::Output;
 use sim::Instant;
 use vocabulary::text::{one_line, printable};
 use vocabulary::{Event, Kind};
@@ -108,6 +109,16 @@ impl Screen {
             stop,
             frames: Vec::new(),
         }
+    }
+}
+
+impl Output for &Screen {
+    fn print(&mut self, text: &str) -> io::Result<()> {
+        Screen::print(self, text)
+    }
+
+    fn note(&mut self, text: &str) {
+        note(text);
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueHint};
 use report::redact::{Redactor, Rules, Scope};
+use report::{Compared, SnapshotState};
 use scenario::Scenario;
 use scenario::log::MayDo;
 use snapshot::{Checked, Comparison, Log, May, Mode, Snapshot, Tolerance, ToleranceRule};
@@ -144,13 +145,17 @@ pub(crate) fn reason(checked: &Checked) -> String {
     }
 }
 
-/// What to print of a check that did not find the same log.
-pub(crate) fn story(checked: &Checked) -> String {
-    match &checked.comparison {
-        Comparison::Same => String::new(),
-        Comparison::New => format!("  {}\n", reason(checked)),
-        Comparison::Different(diff) => format!("  {}:\n{}", reason(checked), snapshot::render(diff)),
-    }
+/// What reports say of a check.
+pub(crate) fn compared(checked: &Checked) -> Compared {
+    let (state, story) = match &checked.comparison {
+        Comparison::Same => (SnapshotState::Same, String::new()),
+        Comparison::New => (SnapshotState::New, format!("  {}\n", reason(checked))),
+        Comparison::Different(diff) => (
+            SnapshotState::Different,
+            format!("  {}:\n{}", reason(checked), snapshot::render(diff)),
+        ),
+    };
+    Compared { state, story }
 }
 
 /// Where the snapshot of a scenario lies.

@@ -8,11 +8,9 @@
 //! | `terms` | the scenario's terms of the network → netsim's |
 //! | `translate` | what is seen of the device, and notes of the network → events |
 //! | `wall` | a device in wall time: cloud, DNS and SNTP on real sockets beside it |
-//! | `portal` | a captive portal |
 //! | `run` | a run, stepped from power-on to the verdict |
 
 mod begin;
-mod portal;
 mod run;
 mod setup;
 mod terms;

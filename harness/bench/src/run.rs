@@ -417,6 +417,10 @@ impl Run {
                 "strict: the firmware touched what the chip model does not implement, {unmodelled} times"
             ));
         }
+        if let Some(endless) = self.bench.device().endless() {
+            self.reasons
+                .push(format!("the firmware makes no progress: {endless}"));
+        }
         for (index, state) in self.steps.finish(now) {
             let kind = Kind::Step { index, state };
             self.show(Event { at: now, kind }, progress);

@@ -7,17 +7,17 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use dut::{Dut, DutError, Observation};
 use faults::{AtTheService, Effector as _, SharedRecorder};
+use http_service::{Connection, Ending, NoFaults, Origin, Shared};
 use netsim::{CapturedFrame, NetConfig, Netsim, RuleId, SntpMode, StreamEvent, StreamId};
-use oceanremote::http::Connection;
-use oceanremote::{Cloud, Ending, Origin, Shared};
+use oceanremote::Cloud;
 use sim::Instant;
 use sim::air::ToAir;
 use vocabulary::{Direction, Event, Kind};
 
-use crate::portal::Portal;
 use crate::run::{Bench, RunError};
 use crate::setup::SetupError;
 use crate::translate;
+use portal::Portal;
 
 /// How often network and cloud may answer each other within one moment before the bench calls itself stuck.
 const MOST_ROUNDS: usize = 10_000;
@@ -32,8 +32,8 @@ pub(crate) struct VirtualBench {
     net_config: NetConfig,
     origin: Shared,
     connections: BTreeMap<StreamId, Connection>,
-    /// Connections that a captive portal has caught, while there is one.
-    portals: BTreeMap<StreamId, Portal>,
+    /// The captive portal, which takes new connections while it is there.
+    portal: Shared,
     captive: bool,
     power_is_off: bool,
     /// Places where nobody listens that a remark has been made on, by protocol, address and port.
@@ -57,6 +57,7 @@ impl VirtualBench {
         recorder: SharedRecorder,
         device: String,
     ) -> Result<VirtualBench, SetupError> {
+        let portal = Origin::shared(Portal::new(net_config.epoch), NoFaults);
         Ok(VirtualBench {
             dut,
             net: Netsim::new(net_config.clone())?,
@@ -65,7 +66,7 @@ impl VirtualBench {
             net_config,
             origin: Origin::shared(cloud, AtTheService(recorder.clone())),
             connections: BTreeMap::new(),
-            portals: BTreeMap::new(),
+            portal,
             captive: false,
             power_is_off: false,
             unheard: BTreeSet::new(),
@@ -83,7 +84,7 @@ impl VirtualBench {
         let origin = self.origin.borrow();
         let dues = [
             self.net.next_due(),
-            origin.cloud.next_due(self.now),
+            origin.service.next_due(self.now),
             self.recorder.borrow().plan().next_due(),
         ];
         let connections = self.connections.values().filter_map(Connection::next_due);
@@ -124,11 +125,11 @@ impl VirtualBench {
                 moved = true;
                 self.stream_event(event);
             }
-            self.origin.borrow_mut().cloud.advance(self.now);
+            self.origin.borrow_mut().service.advance(self.now);
             moved |= self.serve();
             {
                 let mut recorder = self.recorder.borrow_mut();
-                recorder.take_journal(&mut self.origin.borrow_mut().cloud);
+                recorder.take_facts(self.origin.borrow_mut().service.as_mut());
                 recorder.advance(self.now);
             }
             for message in self.net.take_to_station() {
@@ -187,24 +188,15 @@ impl VirtualBench {
     fn stream_event(&mut self, event: StreamEvent) {
         let now = self.now;
         match event {
-            StreamEvent::Opened { id, .. } if self.captive => {
-                self.portals.insert(id, Portal::default());
-            }
             StreamEvent::Opened { id, from, .. } => {
                 let peer = IpAddr::V4(from.0);
-                let connection = Connection::new(&self.origin, now, id.0, peer, false);
+                let origin = if self.captive { &self.portal } else { &self.origin };
+                let connection = Connection::new(origin, now, id.0, peer, false);
                 self.connections.insert(id, connection);
             }
             StreamEvent::Data { id, bytes } => {
                 if let Some(connection) = self.connections.get_mut(&id) {
                     connection.receive(now, &bytes);
-                } else if let Some(page) = self
-                    .portals
-                    .get_mut(&id)
-                    .and_then(|portal| portal.receive(&bytes))
-                {
-                    self.net.stream_send(id, &page);
-                    self.net.stream_close(id);
                 }
             }
             StreamEvent::HalfClosed { id } => {
@@ -213,7 +205,6 @@ impl VirtualBench {
                 }
             }
             StreamEvent::Closed { id } | StreamEvent::Reset { id } => {
-                self.portals.remove(&id);
                 if let Some(mut connection) = self.connections.remove(&id) {
                     connection.reset(now);
                     connection.poll(now);

@@ -20,8 +20,9 @@ use std::time::Duration;
 
 use dut::{Dut, FlashImage, Observation, Site};
 use faults::{Effector as _, FaultPlan, NewConnections, Recorder, SharedRecorder, cloud_config};
+use http_service::{Origin, Shared};
 use netsim::CapturedFrame;
-use oceanremote::{Cloud, Origin, Shared};
+use oceanremote::Cloud;
 use scenario::Scenario;
 use sim::Instant;
 use sim::air::Mac;
@@ -226,9 +227,9 @@ impl Running {
         for _ in 0..MOST_ROUNDS {
             {
                 let mut origin = self.origin.borrow_mut();
-                origin.cloud.advance(self.now);
+                origin.service.advance(self.now);
                 let mut recorder = self.recorder.borrow_mut();
-                recorder.take_journal(&mut origin.cloud);
+                recorder.take_facts(origin.service.as_mut());
                 recorder.advance(self.now);
             }
             let orders = self.recorder.borrow_mut().take_orders();

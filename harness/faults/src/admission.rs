@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 
-use oceanremote::server::Admission;
+use http_service::server::Admission;
 use scenario::action::{Only, TrafficKind};
 
 use crate::Order;

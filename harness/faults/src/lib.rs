@@ -13,14 +13,12 @@
 //! | `requests` | actions on requests → directives to the server |
 //! | `operator` | actions of a service and its operator, carried out |
 //! | `recorder` | the one place where events appear: shown to the plan, kept for the judges |
-//! | `events` | what a service tells → events |
 //! | `admission` | what becomes of new connections to a server while faults refuse or swallow them |
 //! | `live` | the plan of a server on real sockets, where faults come and go |
 //! | `service` | a scenario's `bench.cloud` → the service |
 
 mod admission;
 mod effector;
-mod events;
 mod live;
 mod operator;
 mod order;

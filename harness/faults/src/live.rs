@@ -7,12 +7,12 @@ use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::rc::Rc;
 
-use oceanremote::server::Admission;
-use oceanremote::{Cloud, Directive, Interposer, Phase};
+use http_service::server::Admission;
+use http_service::{ActiveExchange, ConnId, Directive, Interposer, Service};
 use scenario::action::TlsFault;
 use scenario::{Action, Fault, NetworkAction, Trigger};
 use sim::Instant;
-use vocabulary::Event;
+use vocabulary::{Event, Phase};
 
 use crate::{
     AtTheService, Done, Effector, FaultPlan, NewConnections, Order, Recorder, SharedRecorder, Watcher, meant,
@@ -108,7 +108,7 @@ impl LiveFaults {
     }
 
     /// Takes a fault away and its lasting effect back; false if there is none of this name.
-    pub fn remove(&self, now: Instant, name: &str, cloud: &mut Cloud) -> bool {
+    pub fn remove(&self, now: Instant, name: &str, service: &mut dyn Service) -> bool {
         let place = self
             .names
             .borrow()
@@ -119,7 +119,7 @@ impl LiveFaults {
         };
         self.recorder.borrow_mut().plan_mut().retire(place);
         // Its end is done before its place can be another's.
-        self.advance(now, cloud);
+        self.advance(now, service);
         self.names.borrow_mut()[place] = None;
         self.order.borrow_mut().retain(|other| *other != place);
         true
@@ -137,9 +137,9 @@ impl LiveFaults {
     }
 
     /// Lets time pass for the faults, and takes over what the cloud has written down.
-    pub fn advance(&self, now: Instant, cloud: &mut Cloud) {
+    pub fn advance(&self, now: Instant, service: &mut dyn Service) {
         let mut recorder = self.recorder.borrow_mut();
-        recorder.take_journal(cloud);
+        recorder.take_facts(service);
         recorder.advance(now);
         for _ in 0..MOST_ROUNDS {
             let orders = recorder.take_orders();
@@ -147,11 +147,14 @@ impl LiveFaults {
                 break;
             }
             for order in orders {
-                let mut server = Server { faults: self, cloud };
+                let mut server = Server {
+                    faults: self,
+                    service,
+                };
                 let Ok(done) = server.act(now, &order);
                 recorder.confirm(&order, done, now);
             }
-            recorder.take_journal(cloud);
+            recorder.take_facts(service);
         }
     }
 
@@ -232,7 +235,7 @@ impl Watcher for LiveFaults {
 /// A server with its cloud, as the effector of its faults.
 struct Server<'a> {
     faults: &'a LiveFaults,
-    cloud: &'a mut Cloud,
+    service: &'a mut dyn Service,
 }
 
 impl Effector for Server<'_> {
@@ -250,7 +253,7 @@ impl Effector for Server<'_> {
                     order,
                     action,
                     now,
-                    self.cloud,
+                    self.service,
                     &faults.served.device,
                 ));
             }
@@ -284,14 +287,18 @@ impl Interposer for FaultsAtTheServer {
         &mut self,
         now: Instant,
         phase: Phase,
-        exchange: &oceanremote::Exchange,
-        cloud: &mut Cloud,
+        exchange: &ActiveExchange,
+        service: &mut dyn Service,
     ) -> Vec<Directive> {
-        let mut directives = AtTheService(self.0.recorder.clone()).at(now, phase, exchange, cloud);
+        let mut directives = AtTheService(self.0.recorder.clone()).at(now, phase, exchange, service);
         // A silent firewall swallows what comes on connections that stand, too.
         if phase == Phase::FirstByte && self.0.admission() == Admission::Swallow {
             directives.push(Directive::Silence);
         }
         directives
+    }
+
+    fn broke_off(&mut self, now: Instant, conn: ConnId, what: &str) {
+        AtTheService(self.0.recorder.clone()).broke_off(now, conn, what);
     }
 }

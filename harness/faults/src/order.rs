@@ -1,5 +1,7 @@
 //! An action on its way to an effector.
 
+use std::time::Duration;
+
 use scenario::Action;
 
 /// Which way an action goes.
@@ -22,6 +24,8 @@ pub struct Order {
     pub action: Action,
     /// Which way.
     pub turn: Turn,
+    /// How long its fault lasts, if that is known.
+    pub lasts: Option<Duration>,
 }
 
 impl Order {

@@ -11,13 +11,13 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use expect::Moments;
-use oceanremote::{Cloud, Directive};
+use http_service::{ActiveExchange, Directive, Service, able};
 use scenario::quantity::Share;
 use scenario::{Action, DeviceAction, Fault, Nature, RequestAction, Trigger};
 use sim::{EventQueue, Instant, Rng};
 use vocabulary::{Endpoint, Event, FaultState, Phase};
 
-use crate::{Done, Order, Turn, events, requests};
+use crate::{Done, Order, Turn, requests};
 
 /// Requests that may be marked to be struck later; the oldest is forgotten.
 const MOST_MARKED: usize = 64;
@@ -94,7 +94,7 @@ impl Armed {
             action: f.action.value.clone(),
             nature,
             lasts,
-            endpoint: f.endpoint.or(request.and_then(|r| r.endpoint)),
+            endpoint: f.endpoint.clone().or(request.and_then(|r| r.endpoint.clone())),
             phase: match request {
                 _ if f.action.is_on_the_way_in() => Phase::FirstByte,
                 Some(request) => request.at.unwrap_or(Phase::BeforeEffect),
@@ -228,18 +228,21 @@ impl FaultPlan {
     pub fn strike(
         &mut self,
         now: Instant,
-        phase: oceanremote::Phase,
-        exchange: &oceanremote::Exchange,
-        cloud: &Cloud,
+        phase: Phase,
+        exchange: &ActiveExchange,
+        service: &dyn Service,
     ) -> Vec<Directive> {
-        let phase = events::phase(phase);
-        let endpoint = events::endpoint(exchange.endpoint);
+        // At the first byte, a fault that names no endpoint has struck before the endpoint was known.
+        let named_late = phase == Phase::FirstByte && exchange.named_late;
+        let means = |wanted: &Option<Endpoint>| match wanted {
+            None => !named_late,
+            Some(wanted) => exchange.endpoint == Some(wanted.name()),
+        };
         let mut hits = self.marked_for(exchange.id, phase);
         hits.append(&mut self.strikes);
         for (i, f) in self.faults.iter().enumerate() {
             let in_force = f.active && f.nature == Nature::OnRequests && !f.single;
-            if in_force && f.phase == phase && f.endpoint.is_none_or(|e| e == endpoint) && !hits.contains(&i)
-            {
+            if in_force && f.phase == phase && means(&f.endpoint) && !hits.contains(&i) {
                 hits.push(i);
             }
         }
@@ -255,14 +258,20 @@ impl FaultPlan {
             .into_iter()
             .filter_map(|i| Some((i, self.faults[i].on_requests()?.clone())))
             .collect();
+        let mut actions: Vec<&RequestAction> = Vec::new();
         for (i, action) in &struck {
-            match requests::changes(action, now, exchange, cloud) {
+            let alone = requests::directives(&[action], now, exchange, service);
+            if !alone.iter().all(|directive| able(phase, directive)) {
+                self.without_effect(*i, "it comes too late in the life of the request".to_owned());
+                continue;
+            }
+            match requests::changes(action, now, exchange, service) {
                 Ok(()) => self.struck(*i),
                 Err(why) => self.without_effect(*i, why),
             }
+            actions.push(action);
         }
-        let actions: Vec<&RequestAction> = struck.iter().map(|(_, action)| action).collect();
-        requests::directives(&actions, now, exchange, cloud)
+        requests::directives(&actions, now, exchange, service)
     }
 
     fn mark(&mut self, exchange: u64, faults: Vec<usize>) {
@@ -335,6 +344,7 @@ impl FaultPlan {
                 fault: i,
                 action,
                 turn: Turn::Begin,
+                lasts: fault.lasts,
             });
             return;
         }
@@ -384,6 +394,7 @@ impl FaultPlan {
             fault: i,
             action: fault.action.clone(),
             turn: Turn::End,
+            lasts: fault.lasts,
         });
         // What another fault has set in the meantime is set again.
         let Some(what) = self.faults[i].action.sets() else {
@@ -400,6 +411,7 @@ impl FaultPlan {
                 fault: j,
                 action: other.action.clone(),
                 turn: Turn::Again,
+                lasts: other.lasts,
             });
         }
     }

@@ -7,12 +7,12 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use oceanremote::{Cloud, Directive, Interposer, Phase};
+use http_service::{ActiveExchange, ConnId, Directive, Interposer, Service};
 use scenario::Action;
 use sim::Instant;
-use vocabulary::{Event, Kind};
+use vocabulary::{Event, Kind, Phase};
 
-use crate::{Done, FaultPlan, Order, events, operator};
+use crate::{Done, FaultPlan, Order, operator};
 
 /// The events that nobody has taken yet, and the fault plan.
 pub struct Recorder {
@@ -113,12 +113,10 @@ impl Recorder {
         std::mem::take(&mut self.orders)
     }
 
-    /// Takes the journal of the cloud over into events.
-    pub fn take_journal(&mut self, cloud: &mut Cloud) {
-        for entry in cloud.take_journal() {
-            if let Some(kind) = events::journal(&entry.event) {
-                self.tell(entry.at, kind);
-            }
+    /// Takes the facts of a service over into events.
+    pub fn take_facts(&mut self, service: &mut dyn Service) {
+        for (at, fact) in service.take_facts() {
+            self.tell(at, fact.into());
         }
     }
 }
@@ -131,14 +129,20 @@ impl Interposer for AtTheService {
         &mut self,
         now: Instant,
         phase: Phase,
-        exchange: &oceanremote::Exchange,
-        cloud: &mut Cloud,
+        exchange: &ActiveExchange,
+        service: &mut dyn Service,
     ) -> Vec<Directive> {
         let mut recorder = self.0.borrow_mut();
-        // What the cloud did so far comes before what it does now.
-        recorder.take_journal(cloud);
-        recorder.tell(now, events::exchange(phase, exchange));
-        // What a fault does to the cloud it does at once, between this phase and the next.
+        // What the service did so far comes before what it does now.
+        recorder.take_facts(service);
+        recorder.tell(
+            now,
+            Kind::Request {
+                phase,
+                exchange: exchange.record(phase),
+            },
+        );
+        // What a fault does to the service it does at once, between this phase and the next.
         let device = recorder.device.clone();
         let (for_the_service, elsewhere): (Vec<Order>, _) = recorder
             .take_orders()
@@ -147,12 +151,17 @@ impl Interposer for AtTheService {
         recorder.orders = elsewhere;
         for order in for_the_service {
             if let Action::Service(action) = &order.action {
-                let done = operator::operate(&order, action, now, cloud, &device);
+                let done = operator::operate(&order, action, now, service, &device);
                 recorder.confirm(&order, done, now);
             }
         }
-        let directives = recorder.faults.strike(now, phase, exchange, cloud);
+        let directives = recorder.faults.strike(now, phase, exchange, service);
         recorder.collect(now);
         directives
+    }
+
+    fn broke_off(&mut self, now: Instant, _: ConnId, what: &str) {
+        let text = format!("the cloud got a bad request: {what}");
+        self.0.borrow_mut().tell(now, Kind::Note { text });
     }
 }

@@ -1,16 +1,13 @@
 //! Actions on requests: what they make the cloud do with the exchange at hand.
 
 use std::io::Write as _;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use oceanremote::{Cloud, Cut, Directive, Ending, Exchange, Pace, Reply};
+use http_service::{ActiveExchange, Cut, Directive, Ending, Pace, Reply, Service, http_date};
 use scenario::RequestAction;
 use scenario::action::{LostReply, Message, Respond, RetryAfter};
 use sim::Instant;
 use vocabulary::Phase;
-
-/// The last second that an HTTP date can tell: 9999-12-31T23:59:59Z.
-const LAST_DATE_S: i64 = 253_402_300_799;
 
 /// The page that comes in place of JSON.
 const HTML: &str = "<!DOCTYPE html>\n<html><head><title>502 Bad Gateway</title></head>\n\
@@ -58,11 +55,11 @@ pub(crate) fn phase(action: &RequestAction) -> Phase {
 pub(crate) fn changes(
     action: &RequestAction,
     now: Instant,
-    exchange: &Exchange,
-    cloud: &Cloud,
+    exchange: &ActiveExchange,
+    service: &dyn Service,
 ) -> Result<(), String> {
     let reply = exchange.reply.as_ref();
-    let wire_len = || reply.map(|reply| with_wrong_length(reply, 0, now, cloud).len());
+    let wire_len = || reply.map(|reply| with_wrong_length(reply, 0, now, service).len());
     let cut = |after: u32| match wire_len() {
         Some(len) if after as usize >= len => Err(format!(
             "the reply has {len} bytes, and it was to break off after {after}"
@@ -105,7 +102,7 @@ pub(crate) fn changes(
             )
         }
         RequestAction::Respond(r) => nothing(
-            reply.is_some_and(|before| *before == respond(r, now, cloud)),
+            reply.is_some_and(|before| *before == respond(r, now, service)),
             "this is the reply already",
         ),
         RequestAction::Html
@@ -124,8 +121,8 @@ pub(crate) fn changes(
 pub(crate) fn directives(
     actions: &[&RequestAction],
     now: Instant,
-    exchange: &Exchange,
-    cloud: &Cloud,
+    exchange: &ActiveExchange,
+    service: &dyn Service,
 ) -> Vec<Directive> {
     let mut delays = Vec::new();
     let mut shapes = Vec::new();
@@ -136,8 +133,8 @@ pub(crate) fn directives(
     for action in actions {
         match action {
             RequestAction::Delay(by) => delays.push(Directive::Delay(by.duration())),
-            RequestAction::Respond(r) => reply = Some(respond(r, now, cloud)),
-            RequestAction::RedirectToHttps => reply = Some(redirect(exchange, cloud)),
+            RequestAction::Respond(r) => reply = Some(respond(r, now, service)),
+            RequestAction::RedirectToHttps => reply = Some(redirect(exchange, service)),
             RequestAction::MalformedJson => change(&mut reply, |r| r.body.truncate(r.body.len() / 2)),
             RequestAction::MissingField(name) => change(&mut reply, |r| without_member(r, name)),
             RequestAction::Html => change(&mut reply, |r| {
@@ -171,7 +168,7 @@ pub(crate) fn directives(
     }
     let mut out = delays;
     if let (Some(by), Some(reply)) = (length_off, &reply) {
-        shapes.insert(0, Directive::Raw(with_wrong_length(reply, by, now, cloud)));
+        shapes.insert(0, Directive::Raw(with_wrong_length(reply, by, now, service)));
     }
     if let Some(reply) = reply
         .filter(|_| end.is_none())
@@ -209,12 +206,12 @@ fn pace(chunk: u32, every: Duration, head_at_once: bool) -> Directive {
     })
 }
 
-fn respond(r: &Respond, now: Instant, cloud: &Cloud) -> Reply {
+fn respond(r: &Respond, now: Instant, service: &dyn Service) -> Reply {
     let status = r.status.value;
     let mut reply = match &r.body {
         Some(body) => Reply::new(status).with_body(body.value.as_bytes()),
         None if status >= 400 || r.error.is_some() => {
-            Reply::error(status, r.error.as_deref().unwrap_or(usual_text(status)))
+            service.error_reply(status, r.error.as_deref().unwrap_or(usual_text(status)))
         }
         None => Reply::new(status)
             .with_header("content-type", "application/json")
@@ -226,7 +223,7 @@ fn respond(r: &Respond, now: Instant, cloud: &Cloud) -> Reply {
     match &r.retry_after {
         Some(RetryAfter::Text(text)) => set_header(&mut reply, "retry-after", text),
         Some(RetryAfter::Date(ahead)) => {
-            let date = http_date(cloud.clock().read(now).offset_nanos(ahead.0.into()).as_secs());
+            let date = http_date(service.clock(now).offset_nanos(ahead.0.into()).as_secs());
             set_header(&mut reply, "retry-after", &date);
         }
         None => {}
@@ -253,13 +250,8 @@ fn usual_text(status: u16) -> &'static str {
     }
 }
 
-fn http_date(unix_s: i64) -> String {
-    let seconds = unix_s.clamp(0, LAST_DATE_S).unsigned_abs();
-    httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
-}
-
-fn redirect(exchange: &Exchange, cloud: &Cloud) -> Reply {
-    let location = format!("https://{}{}", cloud.config().host, exchange.target);
+fn redirect(exchange: &ActiveExchange, service: &dyn Service) -> Reply {
+    let location = format!("https://{}{}", service.host(), exchange.target);
     Reply::new(301).with_header("location", &location)
 }
 
@@ -284,11 +276,11 @@ fn gzip(body: &[u8]) -> Vec<u8> {
 }
 
 /// The reply as text, with a length that is off.
-fn with_wrong_length(reply: &Reply, by: i32, now: Instant, cloud: &Cloud) -> Vec<u8> {
+fn with_wrong_length(reply: &Reply, by: i32, now: Instant, service: &dyn Service) -> Vec<u8> {
     let right = i64::try_from(reply.body.len()).unwrap_or(i64::MAX);
     let wrong = right.saturating_add(by.into()).max(0).to_string();
     let mut reply = reply.clone();
-    set_header(&mut reply, "date", &cloud.date(now));
+    set_header(&mut reply, "date", &service.date(now));
     set_header(&mut reply, "content-length", &wrong);
     reply.to_wire()
 }

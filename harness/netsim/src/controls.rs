@@ -119,12 +119,12 @@ impl Netsim {
         self.gateway.dns_delay = delay;
     }
 
-    /// Lets somebody listen at every address and port, as a captive portal does, or ends that.
+    /// Makes a server listen at every address and port, as with a captive portal, or ends that.
     pub fn set_listening_everywhere(&mut self, everywhere: bool) {
         self.listening_everywhere = everywhere;
     }
 
-    /// Changes how the SNTP server behaves, and what it adds to civil time, ns.
+    /// Changes the behaviour of the SNTP server, and its offset from civil time, ns.
     pub fn set_sntp(&mut self, mode: SntpMode, offset_ns: i128) {
         self.sntp_mode = mode;
         self.config.ntp_offset_ns = offset_ns;

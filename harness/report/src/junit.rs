@@ -1,21 +1,25 @@
 //! The verdicts of a run as JUnit XML, in the form that Jenkins, GitLab and the like read.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestRerun, TestSuite};
 use vocabulary::Kind;
 use vocabulary::text::{one_line, without_escapes};
 
-use crate::spool::Spool;
+use crate::reporter::{Reporter, Session};
+use crate::spool::{Spool, replace};
 use crate::{Outcome, Quarantine, ReportError, Run, serial, terminal};
 
 /// A report in the making. Of a run that was added only its verdict stays in memory.
 #[derive(Debug)]
 pub struct Junit {
-    /// One empty case for each run, with its verdict: for the counts.
-    suite: TestSuite,
+    /// Of each run, by place: its verdict, for the counts, and where its case is.
+    runs: BTreeMap<usize, (TestCaseStatus, Range<u64>)>,
     /// The cases as XML.
     cases: Spool,
 }
@@ -34,64 +38,97 @@ impl Junit {
     /// A report whose cases wait in `cases`.
     pub fn kept_in(cases: Spool) -> Junit {
         Junit {
-            suite: TestSuite::new("oceanrig"),
+            runs: BTreeMap::new(),
             cases,
         }
     }
 
-    /// Adds a run, whose events should be redacted. A failed expectation is a `<failure>`; a bench that broke is
+    /// Adds the run at `place`, whose events should be redacted. A failed expectation is a `<failure>`; a bench that broke is
     /// an `<error>` whose type is the kind of the trouble, because it says nothing about the firmware; a scenario
     /// that the backend cannot run is `<skipped>`, and so is a failure that is quarantined. Earlier attempts are
     /// `<flakyError>` or `<rerunError>`, and properties.
     ///
     /// # Errors
     /// [`ReportError`] when the XML cannot be made or kept.
-    pub fn add(&mut self, run: &Run) -> Result<(), ReportError> {
+    pub fn add(&mut self, place: usize, run: &Run) -> Result<(), ReportError> {
         let mut alone = TestSuite::new("oceanrig");
         alone.add_test_case(case(run));
         let xml = in_a_report(alone, Duration::ZERO)?;
-        if let Some((from, to)) = cases_in(&xml) {
-            self.cases
-                .add(&xml.as_bytes()[from..to])
-                .map_err(ReportError::io("write", "the cases of junit.xml"))?;
-        }
-        self.suite.add_test_case(TestCase::new("", verdict_alone(run)));
+        let (from, to) = cases_in(&xml).unwrap_or((0, 0));
+        let range = self
+            .cases
+            .add(&xml.as_bytes()[from..to])
+            .map_err(ReportError::io("write", "the cases of junit.xml"))?;
+        self.runs.insert(place, (verdict_alone(run), range));
         Ok(())
     }
 
     /// Writes the XML; `wall` is the time of the whole run.
     ///
     /// # Errors
-    /// [`ReportError::Junit`] when the XML cannot be made.
-    pub fn finish(self, wall: Duration) -> Result<Finished, ReportError> {
-        let Junit { mut suite, cases } = self;
+    /// [`ReportError::Junit`] when the XML cannot be made, and those of `out`.
+    pub fn write(&mut self, wall: Duration, out: &mut dyn io::Write) -> Result<(), ReportError> {
+        let mut suite = TestSuite::new("oceanrig");
         suite.set_time(wall);
+        for (status, _) in self.runs.values() {
+            suite.add_test_case(TestCase::new("", status.clone()));
+        }
         let xml = in_a_report(suite, wall)?;
-        let (head, tail) = match cases_in(&xml) {
-            Some((from, to)) => (xml[..from].to_owned(), xml[to..].to_owned()),
-            None => (xml, String::new()),
+        let (from, to) = cases_in(&xml).unwrap_or((xml.len(), xml.len()));
+        let mut write = || {
+            out.write_all(&xml.as_bytes()[..from])?;
+            for (_, range) in self.runs.values() {
+                self.cases.copy(range.clone(), out)?;
+            }
+            out.write_all(&xml.as_bytes()[to..])
         };
-        Ok(Finished { head, cases, tail })
+        write().map_err(ReportError::io("write", FILE))
     }
 }
 
-/// A report that is ready to be written.
+/// Name of the file.
+pub const FILE: &str = "junit.xml";
+
+/// Keeps a report in a directory.
 #[derive(Debug)]
-pub struct Finished {
-    head: String,
-    cases: Spool,
-    tail: String,
+pub struct JunitFile {
+    path: PathBuf,
+    junit: Junit,
 }
 
-impl Finished {
-    /// Writes it.
+impl JunitFile {
+    /// The report of `dir`, to be written at the end.
     ///
     /// # Errors
-    /// Those of `out`.
-    pub fn write(&mut self, out: &mut dyn io::Write) -> io::Result<()> {
-        out.write_all(self.head.as_bytes())?;
-        self.cases.copy_to(out)?;
-        out.write_all(self.tail.as_bytes())
+    /// [`ReportError::Io`] when nothing can be written there.
+    pub fn in_dir(dir: &Path) -> Result<JunitFile, ReportError> {
+        let path = dir.join(FILE);
+        let cases = Spool::beside(&path).map_err(ReportError::io("write", &path))?;
+        Ok(JunitFile {
+            path,
+            junit: Junit::kept_in(cases),
+        })
+    }
+}
+
+impl Reporter for JunitFile {
+    fn run_done(&mut self, place: usize, run: &Run) -> Result<(), ReportError> {
+        self.junit.add(place, run)
+    }
+
+    fn run_lost(&mut self, _place: usize) -> Result<(), ReportError> {
+        Ok(())
+    }
+
+    fn session_done(&mut self, session: &Session<'_>) -> Result<(), ReportError> {
+        let JunitFile { path, junit } = self;
+        let mut failed = Ok(());
+        let replaced = replace(path, |out| {
+            failed = junit.write(session.wall, out);
+            // The cause is kept; what is half written is thrown away.
+            if failed.is_ok() { Ok(()) } else { Err(io::ErrorKind::Other.into()) }
+        });
+        failed.and(replaced.map_err(ReportError::io("write", &*path)))
     }
 }
 
@@ -117,14 +154,11 @@ fn cases_in(xml: &str) -> Option<(usize, usize)> {
 /// [`ReportError::Junit`] when the XML cannot be made.
 pub fn render(runs: &[&Run], wall: Duration) -> Result<String, ReportError> {
     let mut junit = Junit::default();
-    for run in runs {
-        junit.add(run)?;
+    for (place, run) in runs.iter().enumerate() {
+        junit.add(place, run)?;
     }
     let mut out = Vec::new();
-    junit
-        .finish(wall)?
-        .write(&mut out)
-        .map_err(ReportError::io("write", "junit.xml"))?;
+    junit.write(wall, &mut out)?;
     Ok(String::from_utf8_lossy(&out).into_owned())
 }
 
@@ -378,8 +412,11 @@ mod tests {
         let allowed =
             |c: char| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{fffd}' | '\u{10000}'..='\u{10ffff}');
         assert_eq!(xml.chars().find(|c| !allowed(*c)), None);
+        let (_, log) = xml.split_once("<system-out>").unwrap();
+        let (log, _) = log.split_once("</system-out>").unwrap();
+        let (_, log) = log.split_once("0:00:").unwrap();
         assert!(
-            !xml.contains("[31m") && !xml.contains("]0;t"),
+            !log.contains("[31m") && !log.contains("]0;t"),
             "escape sequences go whole"
         );
         assert!(xml.contains("c\u{fffd}d"), "{xml}");

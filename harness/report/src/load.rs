@@ -183,6 +183,8 @@ fn run(events: Vec<Event>, manifest: Option<&Manifest>) -> Run {
         time_scale,
         attempts: Vec::new(),
         quarantine: None,
+        snapshot: None,
+        only_snapshot: false,
         troubles: Vec::new(),
         scenario_sha256: String::new(),
         finished_unix_ms: 0,

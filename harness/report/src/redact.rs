@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use regex::Regex;
 use serde::{Deserialize, Serialize};
@@ -138,8 +139,12 @@ impl Rules {
             secret,
             numbered,
         };
+        // Compiled once for all scenarios: a compiled expression takes hundreds of kilobytes, which its clones share.
+        static COMPILED: OnceLock<Vec<Compiled>> = OnceLock::new();
         Rules {
-            compiled: BUILT_IN.iter().map(compile).collect(),
+            compiled: COMPILED
+                .get_or_init(|| BUILT_IN.iter().map(compile).collect())
+                .clone(),
             values: Vec::new(),
         }
     }
@@ -201,7 +206,7 @@ pub struct Redactor {
 
 /// A part of a text that is replaced.
 struct Claim {
-    range: Range<usize>,
+    end: usize,
     by: Claimer,
 }
 
@@ -294,24 +299,23 @@ impl Redactor {
     }
 
     fn replaced(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
-        let mut claims = self.claims(bytes);
+        let claims = self.claims(bytes);
         if claims.is_empty() {
             return None;
         }
-        claims.sort_by_key(|claim| claim.range.start);
         let mut out = Vec::with_capacity(bytes.len());
         let mut done = 0;
-        for Claim { range, by } in claims {
-            out.extend_from_slice(&bytes[done..range.start]);
+        for (start, Claim { end, by }) in claims {
+            out.extend_from_slice(&bytes[done..start]);
             out.extend_from_slice(self.placeholder(by).as_bytes());
-            done = range.end;
+            done = end;
         }
         out.extend_from_slice(&bytes[done..]);
         Some(out)
     }
 
-    /// What is replaced in `bytes`; no two parts overlap.
-    fn claims(&self, bytes: &[u8]) -> Vec<Claim> {
+    /// What is replaced in `bytes`, by where it starts; no two parts overlap.
+    fn claims(&self, bytes: &[u8]) -> BTreeMap<usize, Claim> {
         let mut claims = self.by_value(bytes);
         // The patterns see what a person sees.
         let visible = forms::visible(bytes);
@@ -330,30 +334,35 @@ impl Redactor {
                 let range = visible
                     .as_ref()
                     .map_or(part.range(), |view| view.original(part.range()));
-                let meets = |c: &Claim| c.range.start < range.end && range.start < c.range.end;
-                let within = |c: &Claim| {
-                    matches!(c.by, Claimer::Secret(_))
-                        && range.start <= c.range.start
-                        && c.range.end <= range.end
-                        && c.range.len() < range.len()
-                };
+                // Those that it meets start before its end, and end after its start.
+                let met: Vec<usize> = claims
+                    .range(..range.end)
+                    .rev()
+                    .take_while(|(_, claim)| claim.end > range.start)
+                    .map(|(start, _)| *start)
+                    .collect();
                 // The pattern of a secret shows more of it than the runs that are known by value.
-                if rule.secret && claims.iter().filter(|c| meets(c)).all(within) {
-                    claims.retain(|c| !meets(c));
-                } else if claims.iter().any(meets) {
-                    continue;
+                let within = |start: &usize| {
+                    let claim = &claims[start];
+                    matches!(claim.by, Claimer::Secret(_))
+                        && range.start <= *start
+                        && claim.end <= range.end
+                        && claim.end - start < range.len()
+                };
+                if met.is_empty() || (rule.secret && met.iter().all(within)) {
+                    for start in met {
+                        claims.remove(&start);
+                    }
+                    let by = Claimer::Rule(i, part.as_str().to_owned());
+                    claims.insert(range.start, Claim { end: range.end, by });
                 }
-                claims.push(Claim {
-                    range,
-                    by: Claimer::Rule(i, part.as_str().to_owned()),
-                });
             }
         }
         claims
     }
 
     /// The parts of `bytes` that show a secret known by value; of those that overlap, one with the range of all.
-    fn by_value(&self, bytes: &[u8]) -> Vec<Claim> {
+    fn by_value(&self, bytes: &[u8]) -> BTreeMap<usize, Claim> {
         let mut found = self.secrets.find(bytes);
         found.sort_by_key(|f| (f.range.start, std::cmp::Reverse(f.range.end)));
         let mut out: Vec<(Range<usize>, Found)> = Vec::new();
@@ -369,9 +378,9 @@ impl Redactor {
             }
         }
         out.into_iter()
-            .map(|(range, longest)| Claim {
-                range,
-                by: Claimer::Secret(longest.secret),
+            .map(|(range, longest)| {
+                let by = Claimer::Secret(longest.secret);
+                (range.start, Claim { end: range.end, by })
             })
             .collect()
     }

@@ -1,5 +1,6 @@
 //! The secrets that are known by value, and finding them in whatever form a text carries them.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::forms::{self, Source, View};
@@ -27,22 +28,21 @@ struct Secret {
     folded: Vec<u8>,
     /// Letters and digits alone.
     letters: Vec<u8>,
-    /// Characters at the beginning that are no secret.
-    public: usize,
 }
 
 /// The windows of all secrets in one way to write them, for a search that takes time by the text alone.
 #[derive(Clone, Debug, Default)]
 struct Windows {
-    /// Eight bytes, secret and offset; sorted.
-    list: Vec<(u64, u32, u32)>,
-    /// Whole secrets that are shorter: the first four bytes, and the secret; sorted.
-    short: Vec<(u32, u32)>,
+    /// Eight bytes, secret and offset.
+    list: BTreeSet<(u64, u32, u32)>,
+    /// Whole secrets that are shorter: the first four bytes, and the secret.
+    short: BTreeSet<(u32, u32)>,
     /// A bit for the hash of each window: most windows of a text are not looked up at all.
     bits: Vec<u64>,
 }
 
-const BITS: u32 = 16;
+/// Bits of the hash of a window.
+const BITS: u32 = 18;
 
 fn hash(key: u64) -> usize {
     (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - BITS)) as usize
@@ -67,7 +67,7 @@ impl Windows {
             if let Some(start) = text.first_chunk::<SHORTEST>() {
                 let key = u32::from_be_bytes(*start);
                 self.mark(u64::from(key));
-                self.short.push((key, secret as u32));
+                self.short.insert((key, secret as u32));
             }
         }
         for (offset, window) in text.windows(RUN).enumerate() {
@@ -78,10 +78,8 @@ impl Windows {
             }
             let key = u64::from_be_bytes(window.try_into().expect("eight bytes"));
             self.mark(key);
-            self.list.push((key, secret as u32, offset as u32));
+            self.list.insert((key, secret as u32, offset as u32));
         }
-        self.list.sort_unstable();
-        self.short.sort_unstable();
     }
 }
 
@@ -98,14 +96,34 @@ pub(crate) struct Found {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Secrets {
     all: Vec<Secret>,
+    /// The secrets by value.
+    known: BTreeSet<String>,
     text: Windows,
     letters: Windows,
+    /// The last six bytes of a beginning, the secret, and the length of the beginning.
+    begins: BTreeSet<(u64, u32, u32)>,
+    /// The first six bytes of an end, the secret, and the length of the end.
+    ends: BTreeSet<(u64, u32, u32)>,
+}
+
+/// Six bytes as a number.
+fn six(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .take(AT_AN_EDGE)
+        .fold(0, |key, b| key << 8 | u64::from(b.to_ascii_lowercase()))
+}
+
+/// Secret and number of the entries of `set` with this key.
+fn with_key(set: &BTreeSet<(u64, u32, u32)>, key: u64) -> impl Iterator<Item = (usize, usize)> {
+    set.range((key, 0, 0)..=(key, u32::MAX, u32::MAX))
+        .map(|(_, secret, n)| (*secret as usize, *n as usize))
 }
 
 impl Secrets {
     /// Adds a secret. True: it was not known.
     pub(crate) fn add(&mut self, name: &str, value: &str) -> bool {
-        if value.len() < SHORTEST || self.all.iter().any(|s| s.value == value) {
+        if value.len() < SHORTEST || !self.known.insert(value.to_owned()) {
             return false;
         }
         let folded = value.to_ascii_lowercase().into_bytes();
@@ -122,12 +140,20 @@ impl Secrets {
             let public_letters = folded[..public].iter().filter(|b| is_letter(b)).count();
             self.letters.add(index, &letters, public_letters);
         }
+        // Longer ones are runs.
+        let whole = folded.len();
+        for len in (AT_AN_EDGE..RUN).filter(|len| public + len < whole) {
+            let begin = public + len;
+            let key = six(&folded[begin - AT_AN_EDGE..begin]);
+            self.begins.insert((key, index as u32, begin as u32));
+            let key = six(&folded[whole - len..]);
+            self.ends.insert((key, index as u32, len as u32));
+        }
         self.all.push(Secret {
             name: name.to_owned(),
             value: value.to_owned(),
             folded,
             letters,
-            public,
         });
         true
     }
@@ -234,13 +260,8 @@ impl Secrets {
             key = key << 8 | u64::from(at(end - 1));
             if end >= SHORTEST && !windows.short.is_empty() && windows.may_hold(key & 0xffff_ffff) {
                 let start = end - SHORTEST;
-                let first = windows
-                    .short
-                    .partition_point(|(k, _)| u64::from(*k) < key & 0xffff_ffff);
-                let same = windows.short[first..]
-                    .iter()
-                    .take_while(|(k, _)| u64::from(*k) == key & 0xffff_ffff);
-                for (_, secret) in same {
+                let first = (key & 0xffff_ffff) as u32;
+                for (_, secret) in windows.short.range((first, 0)..=(first, u32::MAX)) {
                     let wanted = of(&self.all[*secret as usize]);
                     let fits = text.len() - start >= wanted.len()
                         && wanted.iter().enumerate().all(|(i, b)| at(start + i) == *b);
@@ -256,22 +277,20 @@ impl Secrets {
                 continue;
             }
             let start = end - RUN;
-            let first = windows.list.partition_point(|(k, ..)| *k < key);
-            let same = windows.list[first..].iter().take_while(|(k, ..)| *k == key);
             // The one that goes furthest.
             let mut best: Option<(Range<usize>, usize)> = None;
-            for (_, secret, offset) in same {
-                let wanted = of(&self.all[*secret as usize]);
-                let (mut from, mut o) = (start, *offset as usize);
+            for (secret, offset) in with_key(&windows.list, key) {
+                let wanted = of(&self.all[secret]);
+                let (mut from, mut o) = (start, offset);
                 while from > 0 && o > 0 && at(from - 1) == wanted[o - 1] {
                     (from, o) = (from - 1, o - 1);
                 }
-                let (mut to, mut o) = (end, *offset as usize + RUN);
+                let (mut to, mut o) = (end, offset + RUN);
                 while to < text.len() && o < wanted.len() && at(to) == wanted[o] {
                     (to, o) = (to + 1, o + 1);
                 }
                 if best.as_ref().is_none_or(|(b, _)| to - from > b.len()) {
-                    best = Some((from..to, *secret as usize));
+                    best = Some((from..to, secret));
                 }
             }
             if let Some((range, secret)) = best {
@@ -288,23 +307,23 @@ impl Secrets {
     /// next line, or on the one before.
     fn at_the_edges(&self, source: Source<'_>, found: &mut Vec<Found>) {
         let text = source.text();
-        let same = |a: &[u8], b: &[u8]| a.iter().zip(b).all(|(a, b)| a.to_ascii_lowercase() == *b);
-        for (index, secret) in self.all.iter().enumerate() {
-            let whole = &secret.folded;
-            // Longer ones are runs.
-            let lengths = || (AT_AN_EDGE..(RUN + secret.public).min(whole.len()).min(text.len() + 1)).rev();
-            let begins = lengths()
-                .filter(|len| *len >= secret.public + AT_AN_EDGE)
-                .find(|len| same(&text[text.len() - len..], &whole[..*len]));
-            let ends = lengths().find(|len| same(&text[..*len], &whole[whole.len() - len..]));
-            found.extend(begins.map(|len| Found {
-                range: source.origin(text.len() - len..text.len()),
-                secret: index,
-            }));
-            found.extend(ends.map(|len| Found {
-                range: source.origin(0..len),
-                secret: index,
-            }));
+        if text.len() < AT_AN_EDGE {
+            return;
+        }
+        for (secret, len) in with_key(&self.begins, six(&text[text.len() - AT_AN_EDGE..])) {
+            let begin = &self.all[secret].folded[..len];
+            let start = text.len().saturating_sub(len);
+            if text[start..].eq_ignore_ascii_case(begin) {
+                let range = source.origin(start..text.len());
+                found.push(Found { range, secret });
+            }
+        }
+        for (secret, len) in with_key(&self.ends, six(text)) {
+            let whole = &self.all[secret].folded;
+            if text.len() >= len && text[..len].eq_ignore_ascii_case(&whole[whole.len() - len..]) {
+                let range = source.origin(0..len);
+                found.push(Found { range, secret });
+            }
         }
     }
 
@@ -326,11 +345,16 @@ mod tests {
         secrets.add("permanent-token", "oc_perm_fedcba98765432100123456789abcdef");
         secrets.add("wifi-password", "pa55 w0rd");
         secrets.add("pin", "x7Kq");
-        secrets
-            .find(text.as_bytes())
-            .into_iter()
-            .map(|f| &text[f.range])
-            .collect()
+        let mut found = secrets.find(text.as_bytes());
+        found.sort_by_key(|f| (f.range.start, std::cmp::Reverse(f.range.end)));
+        // Views show the same again, or a part of it.
+        let mut end = 0;
+        found.retain(|f| {
+            let is_more = f.range.end > end;
+            end = end.max(f.range.end);
+            is_more
+        });
+        found.into_iter().map(|f| &text[f.range]).collect()
     }
 
     #[test]
@@ -346,7 +370,7 @@ mod tests {
     #[test]
     fn edges_of_a_wrapped_secret_are_found() {
         assert_eq!(parts("the session is 012345"), ["012345"]);
-        assert_eq!(parts("abcdef is its end"), ["abcdef", "abcdef"], "of two secrets");
+        assert_eq!(parts("abcdef is its end"), ["abcdef"]);
         assert_eq!(parts("in 012345 the middle"), [""; 0]);
     }
 }

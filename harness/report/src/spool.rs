@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// Bytes that are added one part after the other, and copied out at the end.
@@ -40,37 +41,36 @@ impl Spool {
         Ok(Spool::File { path, file })
     }
 
-    /// Adds a part.
+    /// Adds a part, and gives its place for [`Spool::copy`].
     ///
     /// # Errors
     /// Those of the file.
-    pub fn add(&mut self, part: &[u8]) -> io::Result<()> {
-        match self {
+    pub fn add(&mut self, part: &[u8]) -> io::Result<Range<u64>> {
+        let start = match self {
             Spool::Memory(bytes) => {
+                let start = bytes.len() as u64;
                 bytes.extend_from_slice(part);
-                Ok(())
+                start
             }
-            Spool::File { file, .. } => file.write_all(part),
-        }
+            Spool::File { file, .. } => {
+                let start = file.seek(SeekFrom::End(0))?;
+                file.write_all(part)?;
+                start
+            }
+        };
+        Ok(start..start + part.len() as u64)
     }
 
-    /// Copies all parts to `out`.
+    /// Copies the part at `range` to `out`.
     ///
     /// # Errors
     /// Those of the file and of `out`.
-    pub fn copy_to(&mut self, out: &mut dyn Write) -> io::Result<()> {
+    pub fn copy(&mut self, range: Range<u64>, out: &mut dyn Write) -> io::Result<()> {
         match self {
-            Spool::Memory(bytes) => out.write_all(bytes),
+            Spool::Memory(bytes) => out.write_all(&bytes[range.start as usize..range.end as usize]),
             Spool::File { file, .. } => {
-                file.seek(SeekFrom::Start(0))?;
-                let mut buffer = vec![0; 64 * 1024];
-                loop {
-                    let n = file.read(&mut buffer)?;
-                    if n == 0 {
-                        return Ok(());
-                    }
-                    out.write_all(&buffer[..n])?;
-                }
+                file.seek(SeekFrom::Start(range.start))?;
+                io::copy(&mut file.take(range.end - range.start), out).map(drop)
             }
         }
     }
@@ -115,13 +115,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_come_out_in_order_and_nothing_is_left() {
+    fn parts_come_out_in_any_order_and_nothing_is_left() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("report.html");
         let mut spool = Spool::beside(&path).unwrap();
-        spool.add(b"one ").unwrap();
-        spool.add(b"two").unwrap();
-        replace(&path, |out| spool.copy_to(out)).unwrap();
+        let two = spool.add(b"two").unwrap();
+        let one = spool.add(b"one ").unwrap();
+        replace(&path, |out| spool.copy(one, out).and_then(|()| spool.copy(two, out))).unwrap();
         drop(spool);
         assert_eq!(fs::read(&path).unwrap(), b"one two");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);

@@ -8,7 +8,8 @@ use vocabulary::text::one_line;
 use vocabulary::{Event, FaultState, Kind, StepState};
 
 use crate::around::{Moment, around};
-use crate::{Outcome, Run};
+use crate::reporter::{InOrder, Output, Reporter, Session};
+use crate::{Outcome, ReportError, Run};
 
 /// How many serial lines a failure shows, with all that lies between them.
 const CONTEXT_LINES: usize = 12;
@@ -220,6 +221,57 @@ fn story(out: &mut String, events: &[Event], failed: Option<Instant>) {
     if let Some(at) = failed {
         let _ = writeln!(out, "    {}", paint(BAD, &format!("{at} {:>7} × here", "")));
         after.iter().for_each(|m| out.push_str(&row(m)));
+    }
+}
+
+/// Everything about a run: its line, the remarks, and the story of a failure.
+pub fn whole(run: &Run) -> String {
+    let mut text = format!("{}\n{}", line(run), remarks(run));
+    if run.only_snapshot {
+        // The log is not what went wrong around some moment: the difference says it all.
+        let _ = writeln!(text, "  repeat: {}", one_line(&run.repeat));
+    } else {
+        text.push_str(&failure(run));
+    }
+    if let Some(snapshot) = &run.snapshot {
+        text.push_str(&snapshot.story);
+    }
+    text
+}
+
+/// Prints verdicts and stories for people.
+#[derive(Debug)]
+pub struct Terminal<O> {
+    order: InOrder<O>,
+    quiet: bool,
+}
+
+impl<O: Output> Terminal<O> {
+    /// Prints to `out`; `quiet` leaves out what passed.
+    pub fn new(out: O, quiet: bool) -> Terminal<O> {
+        Terminal {
+            order: InOrder::to(out),
+            quiet,
+        }
+    }
+}
+
+impl<O: Output> Reporter for Terminal<O> {
+    fn run_done(&mut self, place: usize, run: &Run) -> Result<(), ReportError> {
+        let text = if self.quiet && run.leaves_nothing_to_do() {
+            String::new()
+        } else {
+            whole(run)
+        };
+        self.order.put(place, text)
+    }
+
+    fn run_lost(&mut self, place: usize) -> Result<(), ReportError> {
+        self.order.put(place, String::new())
+    }
+
+    fn session_done(&mut self, session: &Session<'_>) -> Result<(), ReportError> {
+        self.order.summary(session)
     }
 }
 

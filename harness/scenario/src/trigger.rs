@@ -102,6 +102,9 @@ pub struct AfterTrigger {
 ///
 /// Text is looked for in single lines, as soon as its bytes are there: a prompt without a line end is found.
 /// A line counts once, however often it holds the text.
+///
+/// Terminal escape sequences, such as colours, are no part of a line: a text is found across them. A text or an
+/// expression that holds an escape character itself is looked for in the line as it came.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(remote = "Self", deny_unknown_fields, rename_all = "kebab-case")]
 #[schemars(transform = or_scalar)]

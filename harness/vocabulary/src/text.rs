@@ -133,26 +133,30 @@ pub fn holds_escapes(text: &str) -> bool {
 /// `text` without escape sequences and control characters but the tabulator: what a device prints must not steer the
 /// terminal of the person who reads it.
 pub fn printable(text: &str) -> Cow<'_, str> {
-    if !text.contains(|c: char| c.is_control() && c != '\t') {
+    let keep = |c: &char| *c == '\t' || !steers(*c);
+    if text.chars().all(|c| keep(&c)) {
         return Cow::Borrowed(text);
     }
-    let keep = |c: &char| !c.is_control() || *c == '\t';
     Cow::Owned(without_escapes(text).chars().filter(keep).collect())
+}
+
+/// Whether a character does something to the line that it stands in: a control character, or a separator of lines.
+fn steers(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
 /// `text` with its control characters written out (`\n`, `\u{1b}`), for a message of one line: names, paths,
 /// patterns, and lines of which the message must show all.
 pub fn one_line(text: &str) -> Cow<'_, str> {
-    let plain = |c: char| !(c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'));
-    if text.chars().all(plain) {
+    if !text.contains(steers) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 8);
     for c in text.chars() {
-        if plain(c) {
-            out.push(c);
-        } else {
+        if steers(c) {
             out.extend(c.escape_default());
+        } else {
+            out.push(c);
         }
     }
     Cow::Owned(out)

@@ -37,8 +37,8 @@ impl Effector for VirtualBench {
     fn act(&mut self, now: Instant, order: &Order) -> Result<Done, DutError> {
         match &order.action {
             Action::Service(action) => {
-                let cloud = &mut self.origin.borrow_mut().cloud;
-                Ok(operate(order, action, now, cloud, &self.device))
+                let service = &mut self.origin.borrow_mut().service;
+                Ok(operate(order, action, now, service.as_mut(), &self.device))
             }
             Action::Device(action) => self.act_on_device(order, action),
             Action::Radio(RadioAction::Deauthenticate(_)) if !self.net.has_station() => {
@@ -231,9 +231,6 @@ impl VirtualBench {
         for (id, mut connection) in std::mem::take(&mut self.connections) {
             connection.reset(self.now);
             connection.poll(self.now);
-            self.net.stream_abort(id);
-        }
-        for (id, _) in std::mem::take(&mut self.portals) {
             self.net.stream_abort(id);
         }
     }

@@ -20,8 +20,8 @@ impl Effector for Running {
     fn act(&mut self, now: Instant, order: &Order) -> Result<Done, RunError> {
         match &order.action {
             Action::Service(action) => {
-                let cloud = &mut self.origin.borrow_mut().cloud;
-                Ok(operate(order, action, now, cloud, &self.device))
+                let service = &mut self.origin.borrow_mut().service;
+                Ok(operate(order, action, now, service.as_mut(), &self.device))
             }
             Action::Radio(action) => self.act_on_radio(order, action),
             Action::Network(action) => Ok(self.act_on_network(order, action)),

@@ -4,8 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use oceanremote::server::{Admission, Front, Server};
-use oceanremote::{Cloud, Directive, Exchange, Interposer, Phase, Shared};
+use http_service::server::{Admission, Server, Transport};
+use http_service::{ActiveExchange, ConnId, Directive, Interposer, Phase, Service, Shared};
 use sim::Instant;
 use tokio::net::TcpStream;
 
@@ -62,7 +62,7 @@ impl OpenServer {
 
 struct Admitting(Rc<NewConnections>);
 
-impl Front for Admitting {
+impl Transport for Admitting {
     type Stream = TcpStream;
 
     fn is_secure(&self) -> bool {
@@ -94,11 +94,21 @@ impl AtTheServer {
 }
 
 impl Interposer for AtTheServer {
-    fn at(&mut self, now: Instant, phase: Phase, exchange: &Exchange, cloud: &mut Cloud) -> Vec<Directive> {
-        let mut directives = self.recorder.at(now, phase, exchange, cloud);
+    fn at(
+        &mut self,
+        now: Instant,
+        phase: Phase,
+        exchange: &ActiveExchange,
+        service: &mut dyn Service,
+    ) -> Vec<Directive> {
+        let mut directives = self.recorder.at(now, phase, exchange, service);
         if phase == Phase::FirstByte && self.connections.admission() == Admission::Swallow {
             directives.push(Directive::Silence);
         }
         directives
+    }
+
+    fn broke_off(&mut self, now: Instant, conn: ConnId, what: &str) {
+        self.recorder.broke_off(now, conn, what);
     }
 }

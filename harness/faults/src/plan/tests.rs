@@ -1,6 +1,7 @@
 //! A plan and events in, states and wishes out.
 
-use oceanremote::{CloudConfig, Cut, Ending, Pace, Reply};
+use http_service::{Cut, Ending, Pace, Reply};
+use oceanremote::{Cloud, CloudConfig, error_reply};
 use scenario::Scenario;
 use vocabulary::Kind;
 
@@ -17,16 +18,18 @@ fn cloud() -> Cloud {
     Cloud::new(CloudConfig::default()).unwrap()
 }
 
-fn exchange(id: u64, endpoint: oceanremote::Endpoint, reply: Option<Reply>) -> oceanremote::Exchange {
-    oceanremote::Exchange {
+fn exchange(id: u64, endpoint: &'static str, reply: Option<Reply>) -> ActiveExchange {
+    ActiveExchange {
         id,
         conn: 1,
-        endpoint,
+        peer: std::net::Ipv4Addr::LOCALHOST.into(),
+        endpoint: Some(endpoint),
+        named_late: false,
         nth: id,
         method: "POST".to_owned(),
         target: "/api/x/".to_owned(),
         first_byte: Instant::ZERO,
-        device: None,
+        subject: None,
         request: None,
         effect: None,
         reply,
@@ -34,16 +37,14 @@ fn exchange(id: u64, endpoint: oceanremote::Endpoint, reply: Option<Reply>) -> o
 }
 
 /// Brings a request to a phase, as the cloud does.
-fn reach(
-    plan: &mut FaultPlan,
-    at: u64,
-    phase: oceanremote::Phase,
-    x: &oceanremote::Exchange,
-) -> Vec<Directive> {
+fn reach(plan: &mut FaultPlan, at: u64, phase: Phase, x: &ActiveExchange) -> Vec<Directive> {
     let at = Instant::from_secs(at);
     plan.observe(&Event {
         at,
-        kind: translate::exchange(phase, x),
+        kind: Kind::Request {
+            phase,
+            exchange: x.record(phase),
+        },
     });
     plan.strike(at, phase, x, &cloud())
 }
@@ -63,15 +64,12 @@ fn a_request_that_is_named_is_struck_and_no_other() {
     let mut plan = plan(
         "  - {name: f, when: {request: {endpoint: update, nth: 2}}, do: {respond: {status: 503, retry-after: soon}}}",
     );
-    let update = |id| exchange(id, oceanremote::Endpoint::Update, None);
-    assert_eq!(
-        reach(&mut plan, 1, oceanremote::Phase::BeforeEffect, &update(1)),
-        []
-    );
+    let update = |id| exchange(id, "update", None);
+    assert_eq!(reach(&mut plan, 1, Phase::BeforeEffect, &update(1)), []);
     assert_eq!(states(&mut plan), []);
-    let reply = Reply::error(503, "Service unavailable").with_header("retry-after", "soon");
+    let reply = error_reply(503, "Service unavailable").with_header("retry-after", "soon");
     assert_eq!(
-        reach(&mut plan, 2, oceanremote::Phase::BeforeEffect, &update(2)),
+        reach(&mut plan, 2, Phase::BeforeEffect, &update(2)),
         [Directive::Respond(reply)]
     );
     assert_eq!(
@@ -81,26 +79,23 @@ fn a_request_that_is_named_is_struck_and_no_other() {
             ("f".to_owned(), FaultState::Ended)
         ]
     );
-    assert_eq!(
-        reach(&mut plan, 3, oceanremote::Phase::BeforeEffect, &update(3)),
-        []
-    );
+    assert_eq!(reach(&mut plan, 3, Phase::BeforeEffect, &update(3)), []);
     assert_eq!(plan.unfired().len(), 0);
 }
 
 #[test]
 fn what_changes_a_reply_waits_for_it() {
     let mut plan = plan("  - {name: f, when: {request: {endpoint: update}}, do: {missing-field: session}}");
-    let early = exchange(7, oceanremote::Endpoint::Update, None);
-    assert_eq!(reach(&mut plan, 1, oceanremote::Phase::BeforeEffect, &early), []);
+    let early = exchange(7, "update", None);
+    assert_eq!(reach(&mut plan, 1, Phase::BeforeEffect, &early), []);
     // Armed is not fired.
     assert_eq!(states(&mut plan), []);
-    let other = exchange(8, oceanremote::Endpoint::Update, Some(json()));
-    assert_eq!(reach(&mut plan, 1, oceanremote::Phase::AfterEffect, &other), []);
-    let due = exchange(7, oceanremote::Endpoint::Update, Some(json()));
+    let other = exchange(8, "update", Some(json()));
+    assert_eq!(reach(&mut plan, 1, Phase::AfterEffect, &other), []);
+    let due = exchange(7, "update", Some(json()));
     let changed = json().with_body(r#"{"success":true}"#);
     assert_eq!(
-        reach(&mut plan, 1, oceanremote::Phase::AfterEffect, &due),
+        reach(&mut plan, 1, Phase::AfterEffect, &due),
         [Directive::Respond(changed)]
     );
     assert_eq!(states(&mut plan).len(), 2);
@@ -109,27 +104,24 @@ fn what_changes_a_reply_waits_for_it() {
 #[test]
 fn a_window_strikes_every_request_to_its_endpoint() {
     let mut plan = plan("  - {name: f, when: 10s, do: half-open, endpoint: commands, for: 10s}");
-    let poll = exchange(1, oceanremote::Endpoint::Commands, None);
-    assert_eq!(reach(&mut plan, 9, oceanremote::Phase::BeforeEffect, &poll), []);
+    let poll = exchange(1, "commands", None);
+    assert_eq!(reach(&mut plan, 9, Phase::BeforeEffect, &poll), []);
     plan.advance(Instant::from_secs(10));
     assert_eq!(states(&mut plan), [], "nothing was struck yet");
-    let update = exchange(2, oceanremote::Endpoint::Update, None);
+    let update = exchange(2, "update", None);
+    assert_eq!(reach(&mut plan, 11, Phase::BeforeEffect, &update), []);
     assert_eq!(
-        reach(&mut plan, 11, oceanremote::Phase::BeforeEffect, &update),
-        []
-    );
-    assert_eq!(
-        reach(&mut plan, 12, oceanremote::Phase::BeforeEffect, &poll),
+        reach(&mut plan, 12, Phase::BeforeEffect, &poll),
         [Directive::Silence]
     );
     assert_eq!(
-        reach(&mut plan, 13, oceanremote::Phase::BeforeEffect, &poll),
+        reach(&mut plan, 13, Phase::BeforeEffect, &poll),
         [Directive::Silence]
     );
     assert_eq!(states(&mut plan), [("f".to_owned(), FaultState::Fired)]);
     plan.advance(Instant::from_secs(20));
     assert_eq!(states(&mut plan), [("f".to_owned(), FaultState::Ended)]);
-    assert_eq!(reach(&mut plan, 21, oceanremote::Phase::BeforeEffect, &poll), []);
+    assert_eq!(reach(&mut plan, 21, Phase::BeforeEffect, &poll), []);
 }
 
 #[test]
@@ -193,8 +185,8 @@ fn each_action_on_a_reply_has_its_directive() {
         reach(
             &mut plan,
             1,
-            oceanremote::Phase::AfterEffect,
-            &exchange(1, oceanremote::Endpoint::Update, Some(json())),
+            Phase::AfterEffect,
+            &exchange(1, "update", Some(json())),
         )
     };
     let cut = |after, then| {
@@ -254,12 +246,7 @@ fn retry_after_has_every_form() {
         let mut plan = plan(&format!(
             "  - {{name: f, when: {{request: {{}}}}, do: {{respond: {{status: 429, retry-after: {written}}}}}}}"
         ));
-        let struck = reach(
-            &mut plan,
-            1,
-            oceanremote::Phase::BeforeEffect,
-            &exchange(1, oceanremote::Endpoint::Update, None),
-        );
+        let struck = reach(&mut plan, 1, Phase::BeforeEffect, &exchange(1, "update", None));
         let [Directive::Respond(reply)] = &struck[..] else {
             panic!("{struck:?}")
         };
