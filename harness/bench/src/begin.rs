@@ -6,7 +6,7 @@ use scenario::Scenario;
 
 use crate::run::{Limits, Progress, Run, RunEnd, RunError, Terms};
 use crate::setup::{self, SetupError};
-use crate::virtual_bench::{self, VirtualBench};
+use crate::virtual_bench::{VirtualBench, effector};
 use crate::wall::{Abilities, WallBench, impossible};
 use faults::{FaultPlan, Recorder};
 
@@ -61,7 +61,7 @@ pub fn lacking(source: &dyn DutSource, scenario: &Scenario) -> Result<Vec<String
 fn unable(scenario: &Scenario) -> Vec<String> {
     let faults = scenario.faults.iter();
     let why = |fault: &scenario::Fault| {
-        let why = virtual_bench::able(&fault.action.value).err()?;
+        let why = effector::able(&fault.action.value).err()?;
         let span = fault.action.span.or(fault.name.span);
         Some(format!(
             "{}: `{}`: {why}",

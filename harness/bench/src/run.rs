@@ -21,6 +21,9 @@ use crate::setup::{self, SetupError};
 const SLICE: Duration = Duration::from_secs(1);
 /// Turns of the bench at one moment after which the device counts as one that takes no time for what it does.
 const MOST_TURNS_AT_A_MOMENT: u32 = 100_000;
+/// Events for each hour of a long run that does not say how many it may have. The firmware under test has about 6,000,
+/// frames included.
+const EVENTS_PER_HOUR: u64 = 20_000;
 /// Console output after which a run ends, bytes.
 const MOST_SERIAL_BYTES: u64 = 200 << 20;
 
@@ -259,6 +262,18 @@ impl Run {
         Ok(())
     }
 
+    /// The scenario's budget of events, or one that grows with the length of the run.
+    fn event_budget(&self) -> u64 {
+        let bench = &self.scenario.bench;
+        let budget = bench.event_budget;
+        let by_length = setup::duration(bench).as_secs().saturating_mul(EVENTS_PER_HOUR) / 3600;
+        if budget.span.is_known() {
+            budget.value.0
+        } else {
+            budget.value.0.max(by_length)
+        }
+    }
+
     /// Ends the run when one of its budgets is spent.
     fn look_at_budgets(&mut self) {
         let now = self.now;
@@ -273,13 +288,15 @@ impl Run {
                  sleeps, or the budget (bench.instruction-budget) is too small for {}",
                 bench.duration.value
             )
-        } else if self.events > bench.event_budget.value.0 {
+        } else if self.events > self.event_budget() {
             let most = self.counts.iter().max_by_key(|(_, count)| **count);
             let (what, count) = most.map_or(("", 0), |(what, count)| (*what, *count));
             format!(
                 "{} events by {now}, {count} of them `{what}`, are more than the budget of {} (bench.event-budget): the \
                  device does the same thing without end, or the budget is too small for {}",
-                self.events, bench.event_budget.value.0, bench.duration.value
+                self.events,
+                self.event_budget(),
+                bench.duration.value
             )
         } else if self.serial_bytes > MOST_SERIAL_BYTES {
             format!(

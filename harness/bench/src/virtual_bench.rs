@@ -1,6 +1,6 @@
 //! The bench in virtual time: an emulated device, the air, the simulated network and the cloud.
 
-mod effector;
+pub(crate) mod effector;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
@@ -271,5 +271,3 @@ impl Bench for VirtualBench {
         std::mem::take(&mut self.frames)
     }
 }
-
-pub(crate) use effector::able;

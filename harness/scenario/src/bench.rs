@@ -30,7 +30,8 @@ pub struct Bench {
     /// How many instructions the firmware may execute before the run is given up as one that never sleeps.
     #[schemars(example = &"5G")]
     pub instruction_budget: Located<Amount>,
-    /// How many events a run may have before it is given up as one that does the same thing without end.
+    /// How many events a run may have before it is given up as one that does the same thing without end. Left out, the
+    /// default, or 20,000 for each hour of the run if that is more.
     #[schemars(example = &"500k")]
     pub event_budget: Located<Amount>,
     /// Whether an access that the chip model does not implement fails the run.
