@@ -264,7 +264,7 @@ fn pcapng(frames: &[CapturedFrame], events: &[Event], epoch: UnixTime) -> Vec<u8
         .filter_map(|(at, name, state)| match state {
             FaultState::Fired => Some((at, format!("fault `{name}` begins at {at}"))),
             FaultState::Ended => Some((at, format!("fault `{name}` ends at {at}"))),
-            FaultState::NeverFired => None,
+            FaultState::WithoutEffect | FaultState::NeverFired => None,
         })
         .peekable();
     let mut write = || {

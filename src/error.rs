@@ -109,7 +109,7 @@ pub(crate) enum CliError {
     Snapshot(SnapshotError),
     /// The cloud cannot serve.
     #[error("cannot serve the cloud")]
-    Serve(#[source] oceanremote::CloudError),
+    Serve(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The runtime for sockets cannot start.
     #[error("cannot start the network runtime")]
     Runtime(#[source] io::Error),

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use report::input;
-use scenario::Scenario;
+use scenario::{Purpose, Scenario};
 use vocabulary::text::one_line;
 
 use crate::cli::CheckArgs;
@@ -38,6 +38,14 @@ pub(crate) fn check(args: &CheckArgs) -> Result<Exit, CliError> {
 /// # Errors
 /// When a path cannot be read, there is no file, or one is not valid.
 pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<Scenario>, CliError> {
+    read_for(Purpose::Judged, paths)
+}
+
+/// As [`read`], for files that are read for `purpose`.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn read_for(purpose: Purpose, paths: &[PathBuf]) -> Result<Vec<Scenario>, CliError> {
     let files = discover::scenario_files(paths)?;
     if files.is_empty() {
         let named: Vec<String> = paths.iter().map(|p| p.display().to_string()).collect();
@@ -56,7 +64,7 @@ pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<Scenario>, CliError> {
             invalid += 1;
             continue;
         };
-        match Scenario::parse_all(&name, &text) {
+        match Scenario::parse_all_for(purpose, &name, &text) {
             Ok(cases) => scenarios.extend(cases),
             Err(diagnostics) => {
                 invalid += 1;

@@ -5,6 +5,8 @@ mod bad_input;
 #[cfg(target_os = "linux")]
 mod boards;
 #[cfg(target_os = "linux")]
+mod conformance;
+#[cfg(target_os = "linux")]
 mod desk;
 mod determinism;
 mod firmware_images;

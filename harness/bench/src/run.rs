@@ -125,8 +125,9 @@ pub trait Bench {
     /// Takes the frames captured since the last call.
     fn take_frames(&mut self) -> Vec<CapturedFrame>;
 
-    /// The names of the faults that never fired and were not declared optional.
-    fn never_fired(&self) -> Vec<String>;
+    /// The faults that never fired and were not declared optional, each with the reason why it had no effect, if it
+    /// came.
+    fn unfired(&self) -> Vec<(String, Option<String>)>;
 }
 
 /// How far a run is.
@@ -381,7 +382,12 @@ impl Run {
             let kind = Kind::SerialLine { port, text };
             self.show(Event { at: now, kind }, progress);
         }
-        for name in self.bench.never_fired() {
+        for (name, why) in self.bench.unfired() {
+            if let Some(why) = why {
+                self.reasons
+                    .push(format!("the fault `{name}` had no effect: {why}"));
+                continue;
+            }
             let state = vocabulary::FaultState::NeverFired;
             self.reasons
                 .push(format!("the fault `{name}` was planned and never fired"));
@@ -393,6 +399,10 @@ impl Run {
             self.reasons.push(format!(
                 "strict: the firmware touched what the chip model does not implement, {unmodelled} times"
             ));
+        }
+        if let Some(endless) = self.bench.device().endless() {
+            self.reasons
+                .push(format!("the firmware makes no progress: {endless}"));
         }
         for (index, state) in self.steps.finish(now) {
             let kind = Kind::Step { index, state };

@@ -298,7 +298,7 @@ fn interval(e: &IntervalExpectation, serial: &mut SerialMatcher) -> Interval {
 fn requests(e: &RequestsExpectation, count: Count, serial: &mut SerialMatcher) -> Occurrence {
     let filter = e.filter();
     let subject = Subject::Request(RequestSubject {
-        endpoint: filter.endpoint,
+        endpoint: filter.endpoint.cloned(),
         at: Some(filter.at.unwrap_or(Phase::AfterEffect)),
         status: filter.status,
         target: filter.target.map(str::to_owned),

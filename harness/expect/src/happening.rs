@@ -63,7 +63,7 @@ impl Subject {
             Trigger::Time(_) | Trigger::After(_) => return None,
             Trigger::Serial(t) => Subject::Serial(serial.add(t.pattern())),
             Trigger::Request(t) => Subject::Request(RequestSubject {
-                endpoint: t.endpoint,
+                endpoint: t.endpoint.clone(),
                 at: Some(t.at.unwrap_or(phase)),
                 status: t.status,
                 target: t.target.clone(),
@@ -132,7 +132,7 @@ impl Subject {
     }
 }
 
-/// What comes close to a subject: the same without its filters.
+/// Near misses of a subject: events that it would match without its filters.
 #[derive(Clone, Debug)]
 pub(crate) struct Nearly {
     subject: Subject,
@@ -148,7 +148,7 @@ impl Nearly {
         })
     }
 
-    /// Something happened that is not `wanted`.
+    /// Takes an input that is not an occurrence of `wanted`.
     pub(crate) fn observe(&mut self, wanted: &Subject, h: &Happening<'_>) {
         if let Some(at) = self.subject.occurs(h)
             && let What::Event(event) = h.what
@@ -164,7 +164,7 @@ impl Nearly {
 }
 
 impl Subject {
-    /// The same without what narrows it; `None` where nothing does.
+    /// The subject without its filters; `None` if it has none.
     fn widened(&self) -> Option<Subject> {
         match self {
             Subject::Wifi { state, reason } => reason.map(|_| Subject::Wifi {
@@ -179,7 +179,7 @@ impl Subject {
                 body,
             }) => (status.is_some() || target.is_some() || body.is_some()).then_some(Subject::Request(
                 RequestSubject {
-                    endpoint: *endpoint,
+                    endpoint: endpoint.clone(),
                     at: *at,
                     status: None,
                     target: None,
@@ -192,7 +192,7 @@ impl Subject {
                 name: None,
                 state: *state,
             }),
-            // The console has the most similar line instead. The others have no filter.
+            // For the console the most similar line is reported instead. The others have no filter.
             Subject::Serial(_)
             | Subject::Dhcp(_)
             | Subject::Sntp
@@ -202,7 +202,7 @@ impl Subject {
         }
     }
 
-    /// What an occurrence is called in a message that says how often it came.
+    /// Verb for the number of occurrences in a message.
     fn verb(&self) -> &'static str {
         match self {
             Subject::Wifi { state, .. } => match state {
@@ -217,6 +217,7 @@ impl Subject {
             Subject::Fault { state, .. } => match state {
                 FaultState::Fired => "fired",
                 FaultState::Ended => "ended",
+                FaultState::WithoutEffect => "had no effect",
                 FaultState::NeverFired => "never fired",
             },
             Subject::Serial(_)
@@ -228,7 +229,7 @@ impl Subject {
         }
     }
 
-    /// What an event has that this does not take, where it takes it without its filters.
+    /// The property of a near miss that the filters of this subject exclude.
     fn instead(&self, kind: &Kind) -> String {
         match (self, kind) {
             (Subject::Wifi { .. }, Kind::Wifi(event)) => match event {
@@ -246,10 +247,10 @@ impl Subject {
     }
 }
 
-/// Most characters of a text in a message.
+/// Greatest length of a text in a message, characters.
 const SHOWN: usize = 80;
 
-/// `text` between quotes, its beginning where it is long.
+/// `text` in quotes, truncated if it is long.
 fn short(text: &str) -> String {
     match text.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{}…", quoted(&text[..end])),
@@ -258,7 +259,7 @@ fn short(text: &str) -> String {
 }
 
 impl RequestSubject {
-    /// What a request has in place of what is wanted.
+    /// The properties of a request that differ from the wanted ones.
     fn instead(&self, exchange: &Exchange) -> String {
         let RequestSubject {
             endpoint: _,
@@ -289,13 +290,20 @@ impl RequestSubject {
 
     fn occurs(&self, now: Instant, phase: Phase, exchange: &Exchange) -> Option<Instant> {
         let narrowed = self.endpoint.is_some() || self.target.is_some();
-        let at = match self.at.unwrap_or(Phase::AfterEffect) {
-            // At the first byte the endpoint is not known: the condition is checked when it is.
-            Phase::FirstByte if narrowed => (phase == Phase::BeforeEffect).then_some(exchange.started),
-            wanted => (phase == wanted).then_some(now),
-        }?;
+        if phase != self.at.unwrap_or(Phase::AfterEffect) {
+            return None;
+        }
+        let at = match phase {
+            // A condition on the request waits for the request line; without one, the first byte was enough.
+            Phase::FirstByte if narrowed => exchange.started,
+            Phase::FirstByte if exchange.named_late => return None,
+            Phase::FirstByte | Phase::BeforeEffect | Phase::AfterEffect | Phase::AfterReply => now,
+        };
         let holds = |wanted: &Option<String>, text: &str| wanted.as_ref().is_none_or(|w| text.contains(w));
-        (self.endpoint.is_none_or(|e| exchange.endpoint == Some(e))
+        (self
+            .endpoint
+            .as_ref()
+            .is_none_or(|e| exchange.endpoint.as_ref() == Some(e))
             && self.status.is_none_or(|s| exchange.status == Some(s))
             && holds(&self.target, &exchange.target)
             && holds(&self.body, &exchange.request_body))

@@ -14,7 +14,7 @@ use crate::nearest::Log;
 pub(crate) struct Interval {
     pub(crate) from: Moment,
     pub(crate) to: Moment,
-    /// Whether the second moment is the first such event after the first moment.
+    /// True if the second moment is the first such event after the first moment.
     pub(crate) to_follows: bool,
     pub(crate) min: Option<Duration>,
     pub(crate) max: Option<Duration>,

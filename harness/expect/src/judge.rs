@@ -112,7 +112,7 @@ impl Misses {
         }
     }
 
-    /// ` (lost once, with reason 4, at 0:05:00.000)`, or nothing. `verb` is what the occurrences are called.
+    /// ` (lost once, with reason 4, at 0:05:00.000)`, or an empty text. `verb` names the occurrences.
     pub(crate) fn told(&self, verb: &str) -> String {
         let Some((_, one)) = self.first.first() else {
             return String::new();
@@ -132,7 +132,7 @@ impl Misses {
     }
 }
 
-/// A length of time for a message, exact.
+/// A duration for a message, exact.
 pub(crate) fn span(d: Duration) -> TimeSpan {
     TimeSpan(u64::try_from(d.as_nanos()).unwrap_or(u64::MAX))
 }

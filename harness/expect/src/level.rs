@@ -78,9 +78,9 @@ impl Signal {
 /// Condition for the value.
 #[derive(Debug)]
 pub(crate) enum Demand {
-    /// It is this one at a moment.
+    /// It has this value at a moment.
     At(Value, Moment),
-    /// It is this one all the time.
+    /// It always has this value.
     Always(Value),
     /// It never has this value.
     Never(Value),

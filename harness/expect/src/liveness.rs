@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sim::Instant;
-use vocabulary::{Endpoint, Kind, Phase};
+use vocabulary::{Kind, Phase};
 
 use crate::happening::{Happening, What};
 use crate::judge::{Failure, Judge, span};
@@ -63,7 +63,11 @@ fn is_alive(h: &Happening<'_>) -> bool {
     else {
         return false;
     };
-    exchange.status == Some(200) && matches!(exchange.endpoint, Some(Endpoint::Update | Endpoint::Commands))
+    exchange.status == Some(200)
+        && matches!(
+            exchange.endpoint.as_ref().map(vocabulary::Endpoint::name),
+            Some("update" | "commands")
+        )
 }
 
 impl Judge for Liveness {

@@ -16,11 +16,11 @@ pub(crate) struct Moment {
     name: String,
     kind: MomentKind,
     reached: Option<Instant>,
-    /// For the message when it never came: occurrences before the one that is meant, and what only a filter kept
-    /// from being one.
+    /// For the message if it was not reached: occurrences before the one of the trigger. The next field has
+    /// the near misses.
     earlier: Times,
     nearly: Option<Nearly>,
-    /// Whether it is named by a time, so that what happens at that very time comes after it.
+    /// True if it is given by a time. Events at that time then come after the moment.
     by_clock: bool,
 }
 
@@ -70,17 +70,17 @@ impl Moment {
         }
     }
 
-    /// The last of these events in the run.
+    /// The moment of the last occurrence in the run.
     pub(crate) fn last(name: &str, subject: Subject) -> Moment {
         Moment::of(name.to_owned(), MomentKind::Last(subject))
     }
 
-    /// What messages call it.
+    /// Name of the moment in messages.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// What came in its place, in parentheses, or nothing.
+    /// Earlier occurrences or near misses, in parentheses, or an empty text.
     pub(crate) fn near(&self) -> String {
         if let MomentKind::After(inner, _) = &self.kind {
             return inner.near();
@@ -91,7 +91,7 @@ impl Moment {
         self.nearly.as_ref().map_or_else(String::new, Nearly::told)
     }
 
-    /// `NAME never came`, with what came in its place.
+    /// Message `NAME never came`, with earlier occurrences or near misses.
     pub(crate) fn never_came(&self) -> String {
         format!("{} never came{}", self.name, self.near())
     }

@@ -12,7 +12,8 @@ const MAX_BYTES: usize = 4 << 20;
 /// Least similarity of a line that is reported, percent.
 const MIN_SIMILAR: usize = 40;
 
-/// The lines of the console without escape sequences, with the times at which they ended; the oldest are dropped.
+/// The lines of the console without escape sequences, with the times at which they ended; the oldest are
+/// dropped.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Log {
     lines: VecDeque<(Instant, String)>,

@@ -55,7 +55,7 @@ impl Occurrence {
             0 => "; it never came".to_owned(),
             n => format!("; it came {n} times{}", self.inside.list()),
         };
-        // Of what came too often the others are no near miss.
+        // If there are too many occurrences, near misses are of no interest.
         let nearly = self
             .nearly
             .as_ref()

@@ -19,13 +19,13 @@ pub struct Hit {
 /// Finds patterns in the bytes of both consoles, in linear time and bounded memory. The division of the bytes
 /// into pieces has no effect.
 ///
-/// Patterns are looked for in single lines (see [`LineAssembler`](crate::LineAssembler) for what ends one). A
-/// hit is reported with the byte that completes it, so that a prompt without a line end is found; only an
-/// expression that looks ahead (`$`, `\b`) needs one more byte or the line's end. Each line counts once for
-/// each pattern.
+/// Patterns are searched in single lines (see [`LineAssembler`](crate::LineAssembler) for the ends of lines).
+/// A hit is reported with the byte that completes it, so that a prompt without a line end is found; only an
+/// expression that looks ahead (`$`, `\b`) needs one more byte or the line's end. Each pattern is reported at
+/// most once per line.
 ///
-/// Terminal escape sequences (colours, titles) are no part of a line: a pattern crosses them. A pattern that holds an
-/// escape character itself is looked for in the line as it came.
+/// Terminal escape sequences (colours, titles) are removed from the line before the search. A pattern that
+/// contains an escape character is searched in the line as it was received.
 #[derive(Debug, Default)]
 pub struct SerialMatcher {
     patterns: Vec<String>,
@@ -34,18 +34,18 @@ pub struct SerialMatcher {
 
 #[derive(Debug, Default)]
 struct Port {
-    /// The line as it came, for patterns that hold an escape character themselves.
+    /// The line as it was received, for patterns that contain an escape character.
     raw: Track,
     /// The line without terminal escape sequences, for all other patterns.
     plain: Track,
     filter: EscapeFilter,
-    /// Bytes of the line so far, as they came.
+    /// Length of the line so far as it was received, bytes.
     len: usize,
-    /// Carriage returns that may belong to the line's end.
+    /// Number of carriage returns that may be part of the line's end.
     returns: usize,
 }
 
-/// One way to see a line, and the patterns that are looked for in it.
+/// One form of a line, and the automata of the patterns that are searched in it.
 #[derive(Debug, Default)]
 struct Track {
     automata: Vec<(usize, Automaton)>,
@@ -211,7 +211,7 @@ impl Track {
     }
 }
 
-/// Whether a pattern is about escape sequences itself. It is looked for in the line as it came.
+/// True if a pattern contains escape sequences. Such a pattern is searched in the line as it was received.
 pub(crate) fn holds_escape(pattern: Pattern<'_>) -> bool {
     match pattern {
         Pattern::Text(text) => holds_escapes(text),

@@ -51,8 +51,8 @@ impl Backlog {
         }
     }
 
-    /// Takes bytes until `wanted` is there, and gives the time of the last one. Escape sequences are no part of the
-    /// text, unless `raw`.
+    /// Takes bytes until `wanted` is there, and gives the time of the last one. Escape sequences are no part
+    /// of the text, unless `raw`.
     fn search(&mut self, wanted: &mut Literal, raw: bool) -> Option<Instant> {
         while let Some((at, bytes)) = self.pieces.front_mut() {
             let mut text = [0; 2];

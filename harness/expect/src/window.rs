@@ -17,7 +17,7 @@ pub(crate) struct Window {
     /// True if the end is the first such event after the start, not the first of the run.
     end_follows: bool,
     within: Option<Duration>,
-    /// Whether the start was written.
+    /// True if the scenario gives a start.
     has_start: bool,
     /// ` after X, before Y, within Z`, or nothing.
     words: String,

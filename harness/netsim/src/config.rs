@@ -178,12 +178,11 @@ pub struct NetConfig {
     pub wan_latency: Duration,
     /// Civil time at [`sim::Instant::ZERO`].
     pub epoch: UnixTime,
-    /// TCP ports that somebody listens on, by address, and the name of the service there. A connection to any other
-    /// place is refused.
+    /// Names of the TCP services by address and port. Connections to other addresses and ports are refused.
     pub listeners: BTreeMap<(Ipv4Addr, u16), String>,
-    /// DNS servers beside the gateway. Queries to other addresses meet nobody.
+    /// DNS servers beside the gateway. Queries to other addresses get no answer.
     pub resolvers: BTreeSet<Ipv4Addr>,
-    /// Addresses of the time servers. Polls to other addresses meet nobody.
+    /// Addresses of the time servers. Polls to other addresses get no answer.
     pub ntp_servers: BTreeSet<Ipv4Addr>,
     /// UDP port of the time servers.
     pub ntp_port: u16,

@@ -7,9 +7,47 @@ use sim::air::Reason;
 
 use crate::config::{check_channel, check_password};
 use crate::impair::{Filter, Impairment, RuleId};
-use crate::{DhcpMode, DnsMode, NetError, Netsim, SntpMode};
+use crate::{ApConfig, DhcpMode, DnsMode, NetError, Netsim, SntpMode};
+
+/// What a bench has set in a network while it runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NetSettings {
+    /// The access point as it is now, and whether it is on.
+    pub access_point: (ApConfig, bool),
+    /// How the DHCP server behaves, the time of new leases (s), and whether another host claims the address.
+    pub dhcp: (DhcpMode, u32, bool),
+    /// How the DNS server behaves, and how long an answer takes.
+    pub dns: (DnsMode, Duration),
+    /// How the SNTP server behaves, and what it adds to civil time, ns.
+    pub sntp: (SntpMode, i128),
+    /// Whether somebody listens at every address and port.
+    pub listening_everywhere: bool,
+    /// Rules in force.
+    pub rules: usize,
+}
 
 impl Netsim {
+    /// What is set now.
+    pub fn settings(&self) -> NetSettings {
+        NetSettings {
+            access_point: (self.radio.ap().clone(), self.radio.is_on()),
+            dhcp: (
+                self.gateway.dhcp.mode,
+                self.config.lease_time_s,
+                self.gateway.address_conflict,
+            ),
+            dns: (self.gateway.dns_mode, self.gateway.dns_delay),
+            sntp: (self.sntp_mode, self.config.ntp_offset_ns),
+            listening_everywhere: self.listening_everywhere,
+            rules: self.link.rules() + self.refused.len(),
+        }
+    }
+
+    /// Whether the station is associated, or about to be.
+    pub fn has_station(&self) -> bool {
+        self.radio.passes().is_ok()
+    }
+
     /// Switches the access point off or on. While it is off frames are lost, and after
     /// [`BEACON_LOSS`](crate::BEACON_LOSS) the station detects it. If it is on again before that, the
     /// association continues.
@@ -81,12 +119,12 @@ impl Netsim {
         self.gateway.dns_delay = delay;
     }
 
-    /// Lets somebody listen at every address and port, as a captive portal does, or ends that.
+    /// Makes a server listen at every address and port, as with a captive portal, or ends that.
     pub fn set_listening_everywhere(&mut self, everywhere: bool) {
         self.listening_everywhere = everywhere;
     }
 
-    /// Changes how the SNTP server behaves, and what it adds to civil time, ns.
+    /// Changes the behaviour of the SNTP server, and its offset from civil time, ns.
     pub fn set_sntp(&mut self, mode: SntpMode, offset_ns: i128) {
         self.sntp_mode = mode;
         self.config.ntp_offset_ns = offset_ns;

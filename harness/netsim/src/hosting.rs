@@ -1,8 +1,8 @@
 //! Servers outside the simulation: the owner of the network decides about connections, and receives
 //! datagrams.
 //!
-//! Without hosting [`NetConfig::listeners`](crate::NetConfig::listeners) says where connections are accepted, and
-//! datagrams that no service of the network knows are lost.
+//! Without hosting, connections to [`NetConfig::listeners`](crate::NetConfig::listeners) are accepted, and
+//! datagrams that no service of the network handles are lost.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;

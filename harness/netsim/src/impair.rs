@@ -192,6 +192,11 @@ fn draw(rng: &mut Rng, ppm: u32) -> bool {
 }
 
 impl Link {
+    /// Rules in force.
+    pub(crate) fn rules(&self) -> usize {
+        self.rules.len()
+    }
+
     pub(crate) fn new(seed: u64) -> Link {
         let rng = [
             Rng::stream(seed, "link from station"),

@@ -48,6 +48,7 @@ mod wan;
 
 pub use capture::{CapturedFrame, Direction};
 pub use config::{ApConfig, NetConfig, NetError};
+pub use controls::NetSettings;
 pub use dhcp::DhcpMode;
 pub use dns::DnsMode;
 pub use hosting::{Connect, Datagram, Endpoint};

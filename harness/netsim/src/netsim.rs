@@ -359,7 +359,7 @@ impl Netsim {
         self.for_a_server(bytes, (!heard).then_some(Refusal::NobodyListens));
     }
 
-    /// Hands a frame to the servers. `refuse` turns a new connection away, as a rule may.
+    /// Passes a frame to the servers. A new connection is refused for the reason in `refuse`, or by a rule.
     pub(crate) fn for_a_server(&mut self, bytes: Vec<u8>, refuse: Option<Refusal>) {
         let (now, notes) = (self.now, &mut self.notes);
         let by_rule = || self.refused.values().any(|filter| filter.matches(&bytes));

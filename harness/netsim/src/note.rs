@@ -74,18 +74,18 @@ pub enum DnsAnswer {
     Silent,
 }
 
-/// Why a connection was refused.
+/// Reason why a connection was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Refusal {
-    /// Nobody listens at that address and port.
+    /// No server listens at that address and port.
     NobodyListens,
     /// A rule refuses it: [`Netsim::refuse`](crate::Netsim::refuse).
     Rule,
-    /// The servers have no place for one more connection.
+    /// The greatest number of connections is reached.
     Full,
 }
 
-/// Why a frame went no further.
+/// Reason why a frame was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DropReason {
     /// The station has no association.
@@ -234,12 +234,12 @@ pub enum NetNote {
     TcpRefused {
         /// Address and port of the server.
         to: (Ipv4Addr, u16),
-        /// Why.
+        /// Reason of the refusal.
         why: Refusal,
     },
-    /// A datagram came to a place where nobody listens.
+    /// A datagram came to an address and port without a server.
     UdpUnheard {
-        /// The place.
+        /// Destination of the datagram.
         to: (Ipv4Addr, u16),
     },
     /// A frame was dropped.

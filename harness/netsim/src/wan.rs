@@ -1,5 +1,5 @@
-//! Every server of the wide-area network, in one TCP/IP stack: a connection that its caller does not refuse comes out
-//! as a stream of bytes, whatever address and port it was opened to.
+//! All servers of the wide-area network, in one TCP/IP stack. Each connection that the caller does not refuse
+//! becomes a stream of bytes, for any address and port.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -250,7 +250,7 @@ impl Wan {
         let mut socket = tcp::Socket::new(buffer(), buffer());
         socket.set_nagle_enabled(false);
         if socket.listen((flow.1.0, flow.1.1)).is_err() {
-            // Port 0 is no port.
+            // Port 0 is not valid.
             notes(refused(Refusal::NobodyListens));
             return;
         }

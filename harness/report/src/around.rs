@@ -21,6 +21,8 @@ pub struct Moment {
     pub kind: &'static str,
     /// What happened; without control characters.
     pub text: String,
+    /// A request that changed nothing and brought nothing.
+    pub is_idle: bool,
 }
 
 /// The moments around `at`: since the last `lines` serial lines before it, and up to `after` moments behind it.
@@ -28,9 +30,9 @@ pub fn around(events: &[Event], at: Instant, lines: usize, after: usize) -> (Vec
     let mut before = moments(events);
     let mut behind = before.split_off(before.partition_point(|m| m.at <= at));
     // A poll that brought nothing says only that the device lives: the last one is enough.
-    let last_poll = before.iter().rposition(is_idle_poll).map(|i| before[i].clone());
-    before.retain(|m| !is_idle_poll(m) || last_poll.as_ref() == Some(m));
-    behind.retain(|m| !is_idle_poll(m));
+    let last_poll = before.iter().rposition(|m| m.is_idle).map(|i| before[i].clone());
+    before.retain(|m| !m.is_idle || last_poll.as_ref() == Some(m));
+    behind.retain(|m| !m.is_idle);
     let mut left = lines;
     let from = before.iter().rposition(|m| {
         left = left.saturating_sub(usize::from(m.kind == "serial"));
@@ -41,13 +43,6 @@ pub fn around(events: &[Event], at: Instant, lines: usize, after: usize) -> (Vec
         before[from..].to_vec(),
         behind[..after.min(behind.len())].to_vec(),
     )
-}
-
-fn is_idle_poll(moment: &Moment) -> bool {
-    moment.kind == "request"
-        && moment
-            .text
-            .ends_with("→ 200, 0 commands handed out, 0 acknowledged")
 }
 
 /// Every moment of a run that a person may want to read, in order. A request stands where it started, with
@@ -63,6 +58,7 @@ pub fn moments(events: &[Event]) -> Vec<Moment> {
                 at: event.at,
                 kind,
                 text: printable(&text).into_owned(),
+                is_idle: false,
             });
         }
     }
@@ -78,6 +74,7 @@ pub fn moments(events: &[Event]) -> Vec<Moment> {
             at: x.started,
             kind: "request",
             text: printable(&text).into_owned(),
+            is_idle: x.is_idle,
         }
     }));
     out.sort_by_key(|m| m.at);
@@ -127,6 +124,7 @@ fn words(kind: &Kind) -> Option<(&'static str, String)> {
                 LinkEvent::Dropped { why, .. } => format!("frame lost: {why}"),
             },
         ),
+        Kind::Fact(fact) => ("cloud", fact.to_string()),
         Kind::Session { change, .. } => (
             "session",
             match change {
@@ -154,6 +152,7 @@ fn words(kind: &Kind) -> Option<(&'static str, String)> {
             match state {
                 FaultState::Fired => format!("{name} begins"),
                 FaultState::Ended => format!("{name} is over"),
+                FaultState::WithoutEffect => format!("{name} has no effect"),
                 FaultState::NeverFired => return None,
             },
         ),

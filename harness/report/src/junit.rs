@@ -415,7 +415,10 @@ mod tests {
         let (_, log) = xml.split_once("<system-out>").unwrap();
         let (log, _) = log.split_once("</system-out>").unwrap();
         let (_, log) = log.split_once("0:00:").unwrap();
-        assert!(!log.contains("[31m") && !log.contains("]0;t"), "escape sequences go whole");
+        assert!(
+            !log.contains("[31m") && !log.contains("]0;t"),
+            "escape sequences go whole"
+        );
         assert!(xml.contains("c\u{fffd}d"), "{xml}");
     }
 

@@ -331,7 +331,9 @@ impl Redactor {
                 if part.is_empty() || is_placeholder(part.as_str()) {
                     continue;
                 }
-                let range = visible.as_ref().map_or(part.range(), |view| view.original(part.range()));
+                let range = visible
+                    .as_ref()
+                    .map_or(part.range(), |view| view.original(part.range()));
                 // Those that it meets start before its end, and end after its start.
                 let met: Vec<usize> = claims
                     .range(..range.end)

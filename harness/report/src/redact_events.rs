@@ -1,6 +1,8 @@
 //! Redaction of whole events: every text that can carry a secret.
 
-use vocabulary::{Event, Exchange, ExpectationResult, Kind, LinkEvent, SessionChange, StepState, Verdict};
+use vocabulary::{
+    Event, Exchange, ExpectationResult, Kind, LinkEvent, SessionChange, StepState, Value, Verdict,
+};
 
 use crate::redact::Redactor;
 
@@ -42,6 +44,18 @@ impl Redactor {
                 backtrace.iter_mut().for_each(|frame| self.swap(frame));
             }
             Kind::Request { exchange, .. } => self.exchange(exchange),
+            Kind::Fact(fact) => {
+                for value in fact.fields.values_mut() {
+                    match value {
+                        Value::Text(text) => {
+                            if let std::borrow::Cow::Owned(new) = self.text(text) {
+                                *value = Value::Text(new.into());
+                            }
+                        }
+                        Value::Bool(_) | Value::Integer(_) => {}
+                    }
+                }
+            }
             Kind::Session { change, .. } => match change {
                 SessionChange::Issued { session }
                 | SessionChange::Renewed { session }
@@ -139,8 +153,9 @@ mod tests {
             id: 1,
             connection: 1,
             started: Instant::ZERO,
-            endpoint: Some(Endpoint::State),
+            endpoint: Some(Endpoint::named("state")),
             method: "GET".into(),
+            named_late: false,
             target: format!("/api/device/state/?token={session}"),
             status: Some(200),
             request_headers: vec![
@@ -151,6 +166,7 @@ mod tests {
             reply_headers: vec![("Set-Cookie".into(), "id=1".into())],
             reply_body: format!(r#"{{"session":"{session}","permanent_token":"oc_perm_{session}"}}"#),
             effect: format!("session {session} renewed"),
+            is_idle: false,
         };
         let event = Event {
             at: Instant::ZERO,

@@ -20,6 +20,30 @@ pub enum Exit {
     Hook,
     /// The bus requested a pause after a write; the instruction has been completed.
     Break,
+    /// The first instruction of the trap handler raises the exception that has led to it: the hart takes traps and
+    /// nothing else until a reset or a change of memory, and its state no longer changes. [`Hart::trap_loop`] says
+    /// where it began. The owner moves time forward with [`Hart::skip_to`]; a further run tries the handler again.
+    TrapLoop,
+}
+
+/// Exceptions without an instruction between them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrapLoop {
+    /// The exception of the last instruction that was to be executed outside the trap handler.
+    pub first: Exception,
+    /// The exception of the handler's first instruction; it repeats.
+    pub repeated: Exception,
+}
+
+/// Exceptions that no retired instruction separates.
+#[derive(Clone, Copy, Debug)]
+struct Chain {
+    /// Instructions retired when they were taken.
+    instret: u64,
+    first: Exception,
+    last: Exception,
+    /// The last one is the same as the one before.
+    repeats: bool,
 }
 
 /// One hart: registers, CSRs and decoded code.
@@ -41,6 +65,8 @@ pub struct Hart {
     pub(crate) config: HartConfig,
     exceptions: Log<Exception>,
     unknown_csrs: Log<UnknownCsr>,
+    /// The exceptions since the last retired instruction.
+    chain: Option<Chain>,
     cache: Cache,
     /// Buffer for decoded code that is used once.
     pub(crate) scratch: Vec<Slot>,
@@ -61,6 +87,7 @@ impl Hart {
             config,
             exceptions: Log::default(),
             unknown_csrs: Log::default(),
+            chain: None,
             cache: Cache::default(),
             scratch: Vec::new(),
             poller: Poller::default(),
@@ -73,6 +100,7 @@ impl Hart {
         self.pc = self.config.reset_pc;
         self.privilege = Privilege::Machine;
         self.interrupt = None;
+        self.chain = None;
         self.csrs = Csrs::new(&self.config);
         self.forget_code();
     }
@@ -275,23 +303,61 @@ impl Hart {
         if then == OnException::Retry {
             return None;
         }
-        self.take_exception(cause, tval);
+        if self.take_exception(cause, tval) {
+            return Some(Exit::TrapLoop);
+        }
         (then == OnException::TakeAndBreak).then_some(Exit::Break)
     }
 
-    /// Takes an exception at pc. It costs a cycle, so that a hart whose handler faults again still reaches
-    /// its limit.
-    fn take_exception(&mut self, cause: u32, tval: u32) {
-        self.exceptions.push(Exception {
+    /// Takes an exception at pc. It costs a cycle, so that a hart whose handler faults still meets its limit. True if
+    /// it is the same exception as the one before it, with no instruction between them: nothing else can follow.
+    fn take_exception(&mut self, cause: u32, tval: u32) -> bool {
+        let exception = Exception {
             cause,
             pc: self.pc,
             tval,
             cycle: self.cycle,
+        };
+        let instret = self.instret();
+        let first = match self.chain {
+            Some(chain) if chain.instret == instret => chain.first,
+            Some(_) | None => exception,
+        };
+        let repeats = self.chain.is_some_and(|chain| {
+            let last = chain.last;
+            chain.instret == instret && (last.cause, last.pc, last.tval) == (cause, self.pc, tval)
         });
+        self.chain = Some(Chain {
+            instret,
+            first,
+            last: exception,
+            repeats,
+        });
+        if !repeats {
+            self.exceptions.push(exception);
+        }
         self.pc = self.csrs.enter_trap(cause, tval, self.pc, self.privilege);
         self.privilege = Privilege::Machine;
         self.cycle += 1;
         self.idle += 1;
+        repeats
+    }
+
+    /// Takes an exception at pc for the owner, who has carried out a hooked function that raises it. Returns
+    /// [`Exit::TrapLoop`] as [`Hart::run`] does.
+    pub fn raise_exception(&mut self, cause: u32, tval: u32) -> Option<Exit> {
+        self.take_exception(cause, tval).then_some(Exit::TrapLoop)
+    }
+
+    /// The loop of traps that the hart is in, see [`Exit::TrapLoop`].
+    pub fn trap_loop(&self) -> Option<TrapLoop> {
+        let chain = self
+            .chain
+            .filter(|chain| chain.repeats && chain.instret == self.instret())?;
+        Some(TrapLoop {
+            first: chain.first,
+            repeated: chain.last,
+        })
     }
 
     /// The exceptions taken since this was last called.

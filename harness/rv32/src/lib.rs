@@ -23,5 +23,5 @@ mod trap;
 pub use bus::{AccessFault, Bus, Flow, OnException, PollCall, PollRead, PollWrite};
 pub use config::{HartConfig, Misaligned, TrapVector};
 pub use csr::{Counts, Privilege};
-pub use hart::{Exit, Hart};
+pub use hart::{Exit, Hart, TrapLoop};
 pub use trap::{Exception, Log, UnknownCsr};

@@ -27,7 +27,7 @@ use crate::trigger::{
 #[derive(Clone, Copy, Debug)]
 pub struct RequestFilter<'a> {
     /// Only to this endpoint.
-    pub endpoint: Option<Endpoint>,
+    pub endpoint: Option<&'a Endpoint>,
     /// Looked at in this part of its life, where that was written.
     pub at: Option<Phase>,
     /// Only with this status.
@@ -88,7 +88,7 @@ impl RequestsExpectation {
             within: _,
         } = self;
         RequestFilter {
-            endpoint: *endpoint,
+            endpoint: endpoint.as_ref(),
             at: *at,
             status: status.map(|s| s.value),
             target: target.as_deref(),
@@ -127,7 +127,7 @@ impl Display for Trigger {
                     write!(f, " {endpoint}")?;
                 }
                 let filter = RequestFilter {
-                    endpoint: *endpoint,
+                    endpoint: endpoint.as_ref(),
                     at: *at,
                     status: *status,
                     target: target.as_deref(),

@@ -42,7 +42,7 @@ pub use expectation::{Expectation, ExpectationKind, Secret, SerialPattern, Windo
 pub use fault::{Fault, Repeat};
 pub use fault_reference::{FaultEntry, fault_entries, fault_reference};
 pub use located::{Located, Span};
-pub use model::{Catalogue, ExpectVerdict, Scenario};
+pub use model::{Catalogue, ExpectVerdict, Purpose, Scenario};
 pub use provisioning::Provisioning;
 pub use quantity::{TimeOffset, TimeSpan};
 pub use reference::reference;

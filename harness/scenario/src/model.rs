@@ -129,6 +129,15 @@ pub struct Scenario {
     pub(crate) source: Source,
 }
 
+/// What a file is read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// It is run and judged: it must expect something.
+    Judged,
+    /// Its cloud is served and its faults are carried out; nothing is judged.
+    Served,
+}
+
 impl Scenario {
     /// Reads a file that holds one scenario. `path` is the name for messages; `text` is the content.
     ///
@@ -143,7 +152,15 @@ impl Scenario {
     /// # Errors
     /// What is wrong with the file.
     pub fn parse_all(path: &str, text: &str) -> Result<Vec<Scenario>, Diagnostics> {
-        parse::all(path, text)
+        parse::all(path, text, Purpose::Judged)
+    }
+
+    /// As [`Scenario::parse_all`], for a file that is read for `purpose`.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    pub fn parse_all_for(purpose: Purpose, path: &str, text: &str) -> Result<Vec<Scenario>, Diagnostics> {
+        parse::all(path, text, purpose)
     }
 
     /// The name of the case: `name`, or `name[parameter=value,…]`.

@@ -6,7 +6,7 @@ use serde_saphyr::{DuplicateKeyPolicy, Error, MergeKeyPolicy, Options};
 use crate::diagnostics::{Collector, Diagnostics, Source};
 use crate::located::Span;
 use crate::matrix::{Case, Matrix, is_name, substitute};
-use crate::model::{File, Scenario};
+use crate::model::{File, Purpose, Scenario};
 use crate::{names, validate};
 
 /// Longest file, bytes.
@@ -20,7 +20,7 @@ struct Head {
 }
 
 pub(crate) fn one(path: &str, text: &str) -> Result<Scenario, Diagnostics> {
-    let mut scenarios = all(path, text)?;
+    let mut scenarios = all(path, text, Purpose::Judged)?;
     let source = Source::new(path, text);
     let mut problems = Collector::new(&source);
     if scenarios.len() > 1 {
@@ -33,7 +33,7 @@ pub(crate) fn one(path: &str, text: &str) -> Result<Scenario, Diagnostics> {
     problems.finish(scenarios.swap_remove(0))
 }
 
-pub(crate) fn all(path: &str, text: &str) -> Result<Vec<Scenario>, Diagnostics> {
+pub(crate) fn all(path: &str, text: &str, purpose: Purpose) -> Result<Vec<Scenario>, Diagnostics> {
     let source = Source::new(path, text);
     let mut problems = Collector::new(&source);
     if text.len() > MAX_FILE {
@@ -56,11 +56,11 @@ pub(crate) fn all(path: &str, text: &str) -> Result<Vec<Scenario>, Diagnostics> 
     matrix
         .cases()
         .iter()
-        .map(|case| read_case(path, text, case))
+        .map(|case| read_case(path, text, case, purpose))
         .collect()
 }
 
-fn read_case(path: &str, text: &str, case: &Case) -> Result<Scenario, Diagnostics> {
+fn read_case(path: &str, text: &str, case: &Case, purpose: Purpose) -> Result<Scenario, Diagnostics> {
     let mut source = Source::new(path, text);
     let substituted = if case.is_empty() {
         text.to_owned()
@@ -83,7 +83,7 @@ fn read_case(path: &str, text: &str, case: &Case) -> Result<Scenario, Diagnostic
             return Err(problems.failed());
         }
     };
-    validate::scenario(file, case.clone(), source)
+    validate::scenario(file, case.clone(), source, purpose)
 }
 
 /// Duplicate keys are errors, merge keys too (the schema would not know them), and a bomb of aliases goes off

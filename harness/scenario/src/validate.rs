@@ -9,7 +9,7 @@ use crate::expectation::Expectation;
 use crate::located::{Located, Span};
 use crate::log;
 use crate::matrix::Case;
-use crate::model::{ExpectVerdict, File, Scenario};
+use crate::model::{ExpectVerdict, File, Purpose, Scenario};
 use crate::names;
 use crate::provisioning;
 use crate::quantity::TimeSpan;
@@ -65,7 +65,12 @@ impl Context<'_, '_> {
     }
 }
 
-pub(crate) fn scenario(file: File, case: Case, source: Source) -> Result<Scenario, Diagnostics> {
+pub(crate) fn scenario(
+    file: File,
+    case: Case,
+    source: Source,
+    purpose: Purpose,
+) -> Result<Scenario, Diagnostics> {
     let fault_names: Vec<String> = file.faults.iter().map(|f| f.name.value.clone()).collect();
     let mut problems = Collector::new(&source);
     let mut context = Context {
@@ -73,7 +78,7 @@ pub(crate) fn scenario(file: File, case: Case, source: Source) -> Result<Scenari
         fault_names: &fault_names,
         problems: &mut problems,
     };
-    head(&file, &mut context);
+    head(&file, purpose, &mut context);
     bench(&file.bench, &mut context);
     let steps: Vec<Step> = file
         .steps
@@ -112,7 +117,7 @@ pub(crate) fn scenario(file: File, case: Case, source: Source) -> Result<Scenari
     })
 }
 
-fn head(file: &File, context: &mut Context<'_, '_>) {
+fn head(file: &File, purpose: Purpose, context: &mut Context<'_, '_>) {
     if file.version.value != 1 {
         let message = format!("version {} is not known", file.version.value);
         context.problem(file.version.span, message, "this version", "write `version: 1`");
@@ -120,7 +125,8 @@ fn head(file: &File, context: &mut Context<'_, '_>) {
     if file.name.trim().is_empty() {
         context.problem(file.name.span, "the name is empty", "this name", "");
     }
-    if file.steps.is_empty() && file.expect.is_empty() {
+    let expects_nothing = file.steps.is_empty() && file.expect.is_empty();
+    if purpose == Purpose::Judged && expects_nothing {
         let help = "add `expect:` or `steps:`";
         context.problem(
             file.name.span,

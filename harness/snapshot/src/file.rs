@@ -49,7 +49,7 @@ impl Snapshot {
         if text.trim().is_empty() {
             return Err("it is empty");
         }
-        // The marks of a merge that nobody finished: `<<<<<<< HEAD`, `>>>>>>> branch`.
+        // Conflict markers of an unfinished merge: `<<<<<<< HEAD`, `>>>>>>> branch`.
         let marked = |mark: &str| text.lines().any(|line| line.starts_with(mark));
         if marked("<<<<<<< ") && marked(">>>>>>> ") {
             return Err("it holds the conflict markers of an unfinished merge");

@@ -3,7 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use esp32c3::{ChipError, ElfError};
+use esp32c3::ChipError;
+use image::ElfError;
 use netsim::NetError;
 
 /// Reason why a virtual board cannot be made, or why a command to one fails.

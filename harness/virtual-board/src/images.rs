@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::PathBuf;
 
-use esp32c3::Firmware;
 use esp32c3::rom::nor::NorFlash;
+use image::Firmware;
+use image::chip::ESP32C3;
 
 use crate::error::{BoardError, on};
 
@@ -38,6 +39,8 @@ impl Elfs {
 
     /// The ELF from which the application in flash was made, if any.
     pub(crate) fn of(&self, flash: &NorFlash) -> Option<&Elf> {
-        self.0.iter().find(|elf| elf.firmware.matches(flash))
+        self.0
+            .iter()
+            .find(|elf| elf.firmware.matches(flash.cells(), &ESP32C3))
     }
 }

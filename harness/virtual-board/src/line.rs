@@ -68,8 +68,9 @@ mod tests {
 
     #[test]
     fn a_receiver_twice_as_fast_sees_every_bit_twice() {
-        // 'U' is 0101010101 on the line: start and data come as pairs. The first byte heard has a start bit and the
-        // sender's start once more, then 11 00 11 0; what follows starts at the next falling edge.
+        // 'U' is 0101010101 on the line, and each bit is sampled twice. The first received byte has a start
+        // bit, then the second sample of the sender's start bit, then 11 00 11 0; the rest starts at the next
+        // falling edge.
         let heard = sampled(b"U", 115_200, 230_400);
         assert_eq!(heard[0], 0b0110_0110);
         assert_eq!(sampled(b"U", 115_200, 230_400), heard, "the same each time");

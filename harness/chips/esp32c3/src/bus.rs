@@ -3,6 +3,8 @@
 
 mod csrs;
 
+use std::collections::BTreeMap;
+
 use rv32::{AccessFault, Bus, Counts, Flow, OnException, PollCall, PollRead, PollWrite};
 
 use csrs::VendorCsrs;
@@ -34,13 +36,18 @@ const PERIPHERALS_SIZE: u32 = 0xD_1000;
 const UDIVDI3: u32 = 0x4000_08AC;
 const MMU_TABLE: u32 = 0x600C_5000;
 /// Words of the ROM that tools and their programs read: the chip's `ESP_CHIP_ID`, the ROM's version, and the word by
-/// which tools tell chips apart.
+/// which tools distinguish chips.
 const ROM_CHIP_ID: u32 = 0x4000_0010;
 const CHIP_ID: u32 = 5;
 const ROM_ECO_VERSION: u32 = 0x4000_0014;
 const ROM_DETECT: u32 = 0x4000_1000;
 
-/// Bytes added at the end of each memory, so that an access of four bytes at any valid offset stays inside.
+/// What one access by host code costs; bytes that are copied in one piece cost 1 each.
+const ACCESS_EFFORT: u64 = 4;
+/// How many different accesses without an answer are kept until they are taken; of more the last ones are lost.
+const MOST_MISSES: usize = 4096;
+
+/// A few bytes more than there are, so that an access of four bytes at any valid offset stays inside.
 const SLACK: usize = 4;
 const SRAM_LEN: usize = IRAM_SIZE as usize + SLACK;
 const RTC_FAST_LEN: usize = RTC_FAST_SIZE as usize + SLACK;
@@ -53,8 +60,42 @@ pub(crate) struct Miss {
     pub(crate) kind: UnmodelledKind,
     pub(crate) addr: u32,
     pub(crate) size: u32,
+    /// The value of the first write.
     pub(crate) write: Option<u32>,
     pub(crate) pc: u32,
+    /// How often it happened.
+    pub(crate) times: u64,
+}
+
+/// Accesses that the model did not answer, each place in the program once, in the order of their first occurrence.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Misses {
+    records: Vec<Miss>,
+    /// Where in `records` an access to this address at this place is.
+    index: BTreeMap<(u32, u32), usize>,
+}
+
+impl Misses {
+    fn push(&mut self, miss: Miss) {
+        if let Some(at) = self.index.get(&(miss.addr, miss.pc)) {
+            self.records[*at].times += 1;
+        } else if self.records.len() < MOST_MISSES {
+            self.index.insert((miss.addr, miss.pc), self.records.len());
+            self.records.push(miss);
+        } else if let Some(last) = self.records.last_mut() {
+            last.times += 1;
+        }
+    }
+
+    /// Takes what has been kept.
+    pub(crate) fn take(&mut self) -> Vec<Miss> {
+        self.index.clear();
+        std::mem::take(&mut self.records)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
 }
 
 /// Memories, flash and peripherals of the chip.
@@ -76,7 +117,7 @@ pub(crate) struct SystemBus {
     pub(crate) peripherals: Peripherals,
     pub(crate) hooks: HookSet,
     pub(crate) outbox: Outbox,
-    pub(crate) misses: Vec<Miss>,
+    pub(crate) misses: Misses,
     /// `_rom_eco_version` of the boot ROM.
     pub(crate) rom_version: u32,
     csrs: VendorCsrs,
@@ -84,6 +125,8 @@ pub(crate) struct SystemBus {
     /// them.
     pub(crate) host_cycle: u64,
     pub(crate) host_pc: u32,
+    /// What accesses of host code have cost, in units of the chip's account, since the owner last set it to 0.
+    pub(crate) host_effort: u64,
     locating: Locating,
 }
 
@@ -140,11 +183,12 @@ impl SystemBus {
             peripherals,
             hooks,
             outbox: Outbox::new(),
-            misses: Vec::new(),
+            misses: Misses::default(),
             rom_version: 0,
             csrs: VendorCsrs::default(),
             host_cycle: 0,
             host_pc: 0,
+            host_effort: 0,
             locating: Locating::Idle,
         }
     }
@@ -261,6 +305,7 @@ impl SystemBus {
             size,
             write,
             pc,
+            times: 1,
         });
         Ok(())
     }
@@ -268,6 +313,7 @@ impl SystemBus {
     /// Makes an access for host code.
     fn for_host<T>(&mut self, access: impl FnOnce(&mut Self, u64) -> T) -> T {
         self.locating = Locating::At(self.host_pc);
+        self.host_effort += ACCESS_EFFORT;
         let result = access(self, self.host_cycle);
         self.locating = Locating::Idle;
         result
@@ -523,6 +569,7 @@ impl GuestMemory for SystemBus {
         if offset + out.len() <= SRAM1_SIZE as usize {
             let at = offset + SRAM0_SIZE as usize;
             out.copy_from_slice(&self.sram[at..at + out.len()]);
+            self.host_effort += out.len() as u64;
             return Ok(());
         }
         for (i, byte) in out.iter_mut().enumerate() {

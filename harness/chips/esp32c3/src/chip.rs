@@ -4,6 +4,7 @@ mod cpu;
 mod pace;
 mod report;
 mod rom;
+mod work;
 
 use std::collections::BTreeMap;
 
@@ -12,12 +13,15 @@ use sim::Instant;
 use sim::air::FromAir;
 
 use cpu::{HartCpu, csr};
+pub use work::Endless;
+use work::Work;
 
-use crate::backtrace::Backtrace;
-use crate::boot::{self, BootError};
+use image::BootError;
+use image::backtrace::Backtrace;
+
+use crate::boot;
 use crate::bus::SystemBus;
 use crate::clock::{NEVER, cycle_at, cycles_of, instant_at};
-use crate::elf::Firmware;
 use crate::guest::{MSTATUS_MIE, Outcome};
 use crate::output::{Output, Port, UnmodelledKind};
 use crate::peripherals::Peripherals;
@@ -27,6 +31,7 @@ use crate::reset::{ResetCause, ResetLevel};
 use crate::rom::nor::NorFlash;
 use crate::rom::startup::{Startup, eco_version};
 use crate::services::{Context, Services};
+use image::Firmware;
 
 /// Size of the flash, bytes.
 pub const FLASH_SIZE: u32 = 4 << 20;
@@ -88,8 +93,8 @@ pub enum ChipError {
 pub enum Stop {
     /// The moment was reached.
     Time,
-    /// Before that, the chip produced an output to which other components may have to react: see
-    /// [`Chip::take_outputs`].
+    /// Before that, something left the chip that others may have to act on: see [`Chip::take_outputs`]; or so much has
+    /// been done, or has left it, that the caller should look up before it goes on.
     Output,
 }
 
@@ -121,6 +126,15 @@ pub struct Chip {
     waiting: bool,
     /// The cycle until which a ROM function is busy.
     busy_until: u64,
+    /// Until then the guest stands still for work that the host has done for it.
+    held_until: u64,
+    work: Work,
+    /// Loops without progress that have been reported.
+    endless: Vec<Endless>,
+    /// Exceptions since the chip was made.
+    exceptions: u64,
+    /// Unmodelled accesses that no longer found room in the ledger.
+    unlisted: u64,
     power_cut_at: u64,
     outputs: Vec<(Instant, Output)>,
     /// An output since the last call ends [`Chip::run_until`].
@@ -194,6 +208,11 @@ impl Chip {
             state: State::Off,
             waiting: false,
             busy_until: 0,
+            held_until: 0,
+            work: Work::default(),
+            endless: Vec::new(),
+            exceptions: 0,
+            unlisted: 0,
             power_cut_at: NEVER,
             outputs: Vec::new(),
             attention: false,
@@ -207,9 +226,49 @@ impl Chip {
         instant_at(self.hart.cycle)
     }
 
-    /// Instructions executed since the chip was made.
+    /// Instructions executed since the chip was made. Work of the host that is charged to the guest counts as
+    /// instructions too: traps, calls and resets that follow each other without rest.
     pub fn instructions(&self) -> u64 {
-        self.hart.instret()
+        self.hart.instret() + self.work.charged()
+    }
+
+    /// The loop without progress that the guest is in, or has been in most recently. A loop of traps that a reset has
+    /// ended does not count.
+    pub fn endless(&self) -> Option<Endless> {
+        let reported = self
+            .endless
+            .iter()
+            .rev()
+            .find(|endless| endless.is_futile() && !endless.is_trap_loop());
+        self.trap_loop().or(reported.copied())
+    }
+
+    fn trap_loop(&self) -> Option<Endless> {
+        let trap_loop = self.hart.trap_loop().filter(|_| self.state == State::Running)?;
+        Some(Endless::TrapLoop {
+            cause: trap_loop.first.cause,
+            pc: trap_loop.first.pc,
+            handler: trap_loop.repeated.pc,
+            handler_cause: trap_loop.repeated.cause,
+        })
+    }
+
+    /// Books work that the host has done for the guest, see [`work`].
+    fn book(&mut self, units: u64, what: impl FnOnce(&Chip) -> Endless) {
+        let now = self.hart.cycle.max(self.held_until);
+        let charged = self.work.book(now, units);
+        if charged > 0 {
+            self.held_until = now + charged;
+            let what = what(self);
+            self.report_endless(what);
+        }
+    }
+
+    fn report_endless(&mut self, what: Endless) {
+        if !self.endless.iter().any(|known| known.is_like(&what)) {
+            self.endless.push(what);
+            self.push(Output::Endless(what));
+        }
     }
 
     /// Runs to the first cycle at or after `until`, or until an output to which other components may have to
@@ -217,6 +276,7 @@ impl Chip {
     pub fn run_until(&mut self, until: Instant) -> Stop {
         let end = cycle_at(until);
         self.attention = false;
+        let pause_at = self.effort() + work::PAUSE;
         loop {
             let now = self.hart.cycle;
             if self.state == State::Off {
@@ -244,11 +304,19 @@ impl Chip {
                     Stop::Time
                 };
             }
+            if self.effort() >= pause_at || self.outputs.len() >= work::MOST_OUTPUTS {
+                return Stop::Output;
+            }
             self.step(end);
         }
     }
 
-    /// Runs or waits until the next deadline, at most until `end`.
+    /// Instructions and units of work since the chip was made.
+    fn effort(&self) -> u64 {
+        self.hart.instret() + self.work.total()
+    }
+
+    /// Runs or waits until the next deadline at the latest.
     fn step(&mut self, end: u64) {
         let now = self.hart.cycle;
         let mut limit = end.min(self.bus.peripherals.deadline()).min(self.power_cut_at);
@@ -257,6 +325,23 @@ impl Chip {
         }
         // Everything due has been done: a deadline that is still in the past must not stop time.
         limit = limit.max(now + 1);
+        if now < self.held_until {
+            self.hart.skip_to(limit.min(self.held_until));
+            return;
+        }
+        let instret = self.hart.instret();
+        self.act(limit);
+        let price = if self.hart.instret() == instret {
+            work::IDLE_TURN
+        } else {
+            work::TURN
+        };
+        self.book(price, |chip| Endless::Deadlines { pc: chip.hart.pc });
+    }
+
+    /// What the chip does by itself until `limit` at the latest.
+    fn act(&mut self, mut limit: u64) {
+        let now = self.hart.cycle;
         match self.state {
             State::Stuck => {
                 self.hart.skip_to(limit);
@@ -293,19 +378,32 @@ impl Chip {
         }
         if self.bus.take_stale_code() {
             self.hart.forget_code();
+            self.book(work::FORGET_CODE, |chip| Endless::Overwrites { pc: chip.hart.pc });
         }
         self.hart.set_interrupt(line);
-        match self.hart.run(&mut self.bus, limit) {
+        match self.hart.run(&mut self.bus, limit.min(now + work::SLICE_CYCLES)) {
             Exit::Limit | Exit::Break => {}
             Exit::Wfi => self.waiting = true,
             Exit::Hook => self.serve_hook(),
+            Exit::TrapLoop => self.stand_in_trap_loop(limit),
         }
+    }
+
+    /// Lets time pass for a hart that can do nothing but take the same trap again.
+    fn stand_in_trap_loop(&mut self, limit: u64) {
+        self.collect();
+        if let Some(what) = self.trap_loop() {
+            self.report_endless(what);
+        }
+        self.hart.skip_to(limit);
     }
 
     fn serve_hook(&mut self) {
         let now = self.hart.cycle;
+        let addr = self.hart.pc;
         self.bus.host_cycle = now;
-        self.bus.host_pc = self.hart.pc;
+        self.bus.host_pc = addr;
+        self.bus.host_effort = 0;
         if self.program && self.serve_rom_entry() {
             return;
         }
@@ -328,24 +426,19 @@ impl Chip {
         }
         // Host code may have written to any register.
         self.bus.peripherals.sync(now);
+        let effort = work::CALL + self.bus.host_effort;
+        self.book(effort, |chip| Endless::Calls {
+            addr,
+            caller: chip.hart.regs[1],
+        });
     }
 
     fn take_access_fault(&mut self, addr: u32, store: bool) {
-        let pc = self.hart.pc;
         let cause = if store { 7 } else { 5 };
-        self.report_exception(cause, pc, addr);
-        let mstatus = self.hart.csr(csr::MSTATUS).unwrap_or(0);
-        let mpie = if mstatus & MSTATUS_MIE != 0 { csr::MPIE } else { 0 };
-        let entered = mstatus & !(MSTATUS_MIE | csr::MPIE) | mpie | csr::MPP_MACHINE;
-        for (number, value) in [
-            (csr::MEPC, pc),
-            (csr::MCAUSE, cause),
-            (csr::MTVAL, addr),
-            (csr::MSTATUS, entered),
-        ] {
-            self.hart.set_csr(number, value);
+        match self.hart.raise_exception(cause, addr) {
+            Some(Exit::TrapLoop) => self.stand_in_trap_loop(self.hart.cycle + 1),
+            Some(Exit::Limit | Exit::Wfi | Exit::Hook | Exit::Break) | None => {}
         }
-        self.hart.pc = self.hart.csr(csr::MTVEC).unwrap_or(0) & !0xFF;
     }
 
     fn serve_radio(&mut self) {
@@ -383,7 +476,12 @@ impl Chip {
             .map(|((kind, addr, pc), count)| (*kind, *addr, *pc, *count))
     }
 
-    /// Delivers a message from the access point to the chip, now.
+    /// How many unmodelled accesses happened so far, those included that [`Chip::unmodelled`] has no room for.
+    pub fn unmodelled_count(&self) -> u64 {
+        self.ledger.values().sum::<u64>() + self.unlisted
+    }
+
+    /// A message from the air, now.
     pub fn air(&mut self, message: FromAir) {
         if self.state != State::Off {
             let now = self.now();
@@ -452,6 +550,7 @@ impl Chip {
         self.bus.peripherals.reset(cause, cycle, &mut self.bus.outbox);
         self.collect();
         self.push(Output::Reset { cause, pc });
+        self.book(work::RESET, |_| Endless::Resets { cause, pc });
         self.services.reset();
         self.take_symbols();
         if cause.level() >= ResetLevel::System {
@@ -523,7 +622,7 @@ impl Chip {
     /// The guest's current call stack.
     pub fn backtrace(&mut self) -> Backtrace {
         self.bus.host_cycle = self.hart.cycle;
-        Backtrace::capture(&HartCpu(&mut self.hart), &mut self.bus, &self.firmware.symbols)
+        crate::backtrace::capture(&HartCpu(&mut self.hart), &mut self.bus, &self.firmware.symbols)
     }
 
     /// Boots after a reset with this cause and program counter, or after power-on (`None`).
@@ -566,6 +665,22 @@ impl Chip {
         self.hart.set_csr(csr::MSTATUS, MSTATUS_MIE | csr::MPP_MACHINE);
         self.state = State::Running;
         Ok(())
+    }
+}
+
+/// The name of an exception (unprivileged and privileged specification of RISC-V, `mcause`).
+pub fn cause_name(cause: u32) -> &'static str {
+    match cause {
+        0 => "instruction address misaligned",
+        1 => "instruction access fault",
+        2 => "illegal instruction",
+        3 => "breakpoint",
+        4 => "load address misaligned",
+        5 => "load access fault",
+        6 => "store address misaligned",
+        7 => "store access fault",
+        8 | 11 => "environment call",
+        _ => "exception",
     }
 }
 

@@ -108,9 +108,7 @@ pub(crate) mod reg {
     pub(crate) const RA: usize = 1;
     /// Number of `sp`, the stack pointer.
     pub(crate) const SP: usize = 2;
-    /// Number of `s0`, the frame pointer.
-    pub(crate) const S0: usize = 8;
-    /// Number of `a0`, the first argument and result.
+    /// First argument and result.
     pub(crate) const A0: usize = 10;
     /// Number of `a1`, the second argument and high half of a 64-bit result.
     pub(crate) const A1: usize = 11;

@@ -9,15 +9,13 @@
 //! modelled. An access to any other register is reported ([`Output::Unmodelled`]) with address, width and
 //! program counter.
 
-pub mod backtrace;
+mod backtrace;
 mod boot;
 mod bus;
 mod calls;
 mod chip;
 mod clock;
 mod download;
-pub mod elf;
-mod flashed;
 pub mod guest;
 mod output;
 pub mod peripherals;
@@ -26,15 +24,12 @@ mod registers;
 mod reset;
 pub mod rom;
 pub mod services;
-pub mod symbols;
 #[cfg(test)]
 mod testing;
 
-pub use boot::BootError;
-pub use chip::{Chip, ChipConfig, ChipError, FLASH_SIZE, Stop};
+pub use chip::{Chip, ChipConfig, ChipError, Endless, FLASH_SIZE, Stop, cause_name};
 pub use clock::CPU_HZ;
-pub use elf::{AppDescription, ElfError, Firmware};
-pub use flashed::{FlashedApp, flashed_app};
+pub use image::{BootError, Firmware};
 pub use output::{Exception, Output, Port, Unmodelled, UnmodelledKind};
 pub use peripherals::efuse::Revision;
 pub use registers::{Class, Register};

@@ -2,11 +2,12 @@
 
 use sim::air::ToAir;
 
-use crate::backtrace::Backtrace;
-use crate::boot::BootError;
+use crate::chip::Endless;
 use crate::reset::ResetCause;
 use crate::services::ServiceEvent;
-use crate::symbols::Location;
+use image::BootError;
+use image::Location;
+use image::backtrace::Backtrace;
 
 /// A serial port of the chip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,6 +78,8 @@ pub enum Output {
     },
     /// An event of the host code that replaces the radio library.
     Radio(ServiceEvent),
+    /// The guest is in a loop that makes no progress. Each kind is reported once.
+    Endless(Endless),
 }
 
 /// Kind of an unmodelled access.

@@ -28,8 +28,8 @@ use sim::air::{FromAir, Mac, ToAir};
 use crate::calls::{Argument, GuestCall};
 use crate::rom::call::{Call, Fault, Reply};
 use crate::services::ServiceEvent;
-use crate::symbols::SymbolTable;
 use functions::Function;
+use image::SymbolTable;
 use layout::{err, init, osi};
 
 /// Events that wait for the guest beyond this are dropped and reported: the guest has stopped taking interrupts.

@@ -19,6 +19,8 @@ pub mod nor;
 pub(crate) mod startup;
 pub(crate) mod system;
 
+use std::collections::BTreeMap;
+
 use crate::services::ServiceEvent;
 use call::{Call, Reply, Served};
 
@@ -28,9 +30,26 @@ pub(crate) struct Rom {
     system: system::System,
     console: console::Console,
     inflate: inflate::Inflate,
+    /// Names of functions without a model that have been looked up.
+    names: BTreeMap<u32, Option<&'static str>>,
 }
 
+/// The most names that are kept.
+const MOST_NAMES: usize = 1024;
+
 impl Rom {
+    /// The name of the function at `addr`. A guest may call it again and again, and the list is long.
+    fn name_of(&mut self, addr: u32) -> Option<&'static str> {
+        if let Some(name) = self.names.get(&addr) {
+            return *name;
+        }
+        let name = names::name_of(addr);
+        if self.names.len() < MOST_NAMES {
+            self.names.insert(addr, name);
+        }
+        name
+    }
+
     /// Carries out the function at `call.pc`.
     pub(crate) fn serve(&mut self, call: &mut Call<'_>, events: &mut Vec<ServiceEvent>) -> Served {
         let addr = call.pc;
@@ -58,7 +77,7 @@ impl Rom {
         }
         events.push(ServiceEvent::RomNotModelled {
             addr,
-            name: names::name_of(addr),
+            name: self.name_of(addr),
             caller: call.ra,
         });
         Ok(Reply::Value(0))

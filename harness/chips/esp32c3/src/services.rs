@@ -10,15 +10,15 @@ use std::sync::Arc;
 use sim::Instant;
 use sim::air::{FromAir, Mac, ToAir};
 
-use crate::backtrace::Backtrace;
 use crate::calls::{Calls, CannotCall, GuestCall};
-use crate::elf::Firmware;
 use crate::guest::{GuestCpu, GuestMemory, HookSet, Outcome, RETURN_PADS, ROM, reg};
 use crate::radio::{Radio, Step, Then};
 use crate::rom::Rom;
 use crate::rom::call::{Call, Fault, Reply, Served};
 use crate::rom::system::INTERRUPT_HANDLERS;
-use crate::symbols::SymbolTable;
+use image::Firmware;
+use image::SymbolTable;
+use image::backtrace::Backtrace;
 
 /// Events of hooked functions, for reports. None is an error of the simulator.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,7 +133,7 @@ impl Services {
             self.take_step(cpu, cx.mem, step)
         } else {
             if self.panic_entry == Some(pc) {
-                let backtrace = Backtrace::capture(cpu, cx.mem, &self.symbols);
+                let backtrace = crate::backtrace::capture(cpu, cx.mem, &self.symbols);
                 self.events.push(ServiceEvent::Panicked { backtrace });
             }
             Outcome::Unhook(pc)

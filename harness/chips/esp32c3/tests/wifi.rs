@@ -35,17 +35,9 @@ fn flash() -> Vec<u8> {
     header[..4].copy_from_slice(b"ORPV");
     header[4..8].copy_from_slice(&1u32.to_le_bytes());
     header[8..12].copy_from_slice(&(text.len() as u32).to_le_bytes());
-    header[12..16].copy_from_slice(&crc32(text.as_bytes()).to_le_bytes());
+    header[12..16].copy_from_slice(&image::checksum::crc32(text.as_bytes()).to_le_bytes());
     header[16..16 + text.len()].copy_from_slice(text.as_bytes());
     flash
-}
-
-fn crc32(data: &[u8]) -> u32 {
-    !data.iter().fold(u32::MAX, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |c, _| {
-            if c & 1 == 1 { c >> 1 ^ 0xEDB8_8320 } else { c >> 1 }
-        })
-    })
 }
 
 /// A chip and an access point.

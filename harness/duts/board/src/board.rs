@@ -1,11 +1,10 @@
 //! A claimed board: found, locked, and ready to be flashed and started.
 
 use std::str::FromStr as _;
-use std::sync::Arc;
 
-use esp32c3::symbols::SymbolTable;
 use espflash::connection::Connection;
 use espflash::target::Chip;
+use image::panics::Names;
 use serialport::SerialPort as _;
 
 use crate::clock::HostClock;
@@ -13,8 +12,8 @@ use crate::config::BoardConfig;
 use crate::console::OpenAgain;
 use crate::error::BoardError;
 use crate::flash::{self, ChipInfo, Flashed, Progress};
+use crate::flash_plan::FlashPlan;
 use crate::guard::guarded;
-use crate::image::FlashPlan;
 use crate::line::{Lines, SerialLine};
 use crate::lock::{BoardLock, Holder};
 use crate::ports::{self, Port, PortKind};
@@ -28,7 +27,7 @@ pub struct Board {
     lock: BoardLock,
     /// The open connection to a chip in download mode.
     in_download: Option<Connection>,
-    symbols: Option<Arc<SymbolTable>>,
+    names: Names,
 }
 
 impl Board {
@@ -46,7 +45,7 @@ impl Board {
             port,
             lock,
             in_download: None,
-            symbols: None,
+            names: Names::default(),
         })
     }
 
@@ -76,12 +75,12 @@ impl Board {
         self.find_port_again()?;
         if let Some(selector) = &self.config.probe {
             let flashed = probe::flash(&self.config, selector, &parts, progress)?;
-            self.symbols = plan.symbols();
+            self.names = plan.names(&self.config.chip);
             return Ok(flashed);
         }
         let (flashed, connection) = flash::flash(&self.config, &self.port, &parts, progress)?;
         self.in_download = Some(connection);
-        self.symbols = plan.symbols();
+        self.names = plan.names(&self.config.chip);
         Ok(flashed)
     }
 
@@ -107,7 +106,7 @@ impl Board {
     /// If the port cannot be opened, or the chip cannot be reset.
     pub fn start(&mut self, clock: HostClock) -> Result<SerialBoard, BoardError> {
         let (lines, open_again) = if self.port.kind == PortKind::Probe {
-            probe::lines(&self.config, &self.port, self.symbols.as_deref())?
+            probe::lines(&self.config, &self.port, self.names.symbols())?
         } else {
             self.open_console()?
         };
@@ -117,7 +116,7 @@ impl Board {
             lines,
             open_again,
             clock,
-            self.symbols.clone(),
+            self.names.clone(),
         );
         if self.has_reset() {
             board.start_over()?;

@@ -157,12 +157,12 @@ impl RawBoard {
         };
         let chip = match &self.chip {
             None => DEFAULT_CHIP.to_owned(),
-            Some(chip) if crate::image::is_chip(chip.get_ref()) => chip.get_ref().clone(),
+            Some(chip) if crate::flash_plan::is_chip(chip.get_ref()) => chip.get_ref().clone(),
             Some(chip) => {
                 let message = format!(
                     "`{}` is no chip that can be flashed: expected one of {}",
                     chip.get_ref(),
-                    crate::image::chips().join(", ")
+                    crate::flash_plan::chips().join(", ")
                 );
                 return fault(&chip.span(), message);
             }

@@ -129,8 +129,8 @@ pub enum After {
     /// RTS drives EN: a pulse resets the chip.
     #[default]
     HardReset,
-    /// The port cannot reset the chip: `commands.reset` does it. Without that command the loader starts the chip's
-    /// watchdog after flashing, and the chip cannot be reset while its firmware runs.
+    /// The port cannot reset the chip: `commands.reset` does it. Without that command the loader starts the
+    /// chip's watchdog after flashing, and the chip cannot be reset while its firmware runs.
     NoReset,
 }
 

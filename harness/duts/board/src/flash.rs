@@ -15,8 +15,8 @@ use crate::clock;
 use crate::command;
 use crate::config::{Before, BoardConfig};
 use crate::error::{BoardError, with_causes};
+use crate::flash_plan::Part;
 use crate::guard::{Cancel, guarded};
-use crate::image::Part;
 use crate::mac::Mac;
 use crate::ports::{self, Port};
 

@@ -16,12 +16,11 @@ mod config;
 mod console;
 mod error;
 mod flash;
+mod flash_plan;
 mod guard;
-mod image;
 mod line;
 mod lock;
 mod mac;
-mod panics;
 mod ports;
 #[cfg(feature = "probe-rs")]
 mod probe;
@@ -44,7 +43,7 @@ pub use config::{
 pub use console::Waker;
 pub use error::{BoardError, PortUser};
 pub use flash::{ChipInfo, FlashStep, Flashed, Progress, Unwatched};
-pub use image::{FlashPlan, Part};
+pub use flash_plan::{FlashPlan, Part};
 pub use lock::{BoardLock, DIR_VARIABLE, Holder, LockState, state as lock_state};
 pub use mac::Mac;
 pub use ports::{Port, PortKind, check as check_port, connected, find as find_port, users as port_users};

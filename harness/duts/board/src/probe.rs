@@ -7,7 +7,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 use std::time::Duration;
 
-use esp32c3::symbols::SymbolTable;
+use image::SymbolTable;
 use probe_rs::flashing::{
     DownloadOptions, FlashError, FlashLoader, FlashProgress, ProgressEvent, ProgressOperation,
 };
@@ -21,8 +21,8 @@ use crate::config::{BoardConfig, ProbeSelector};
 use crate::console::OpenAgain;
 use crate::error::{BoardError, with_causes};
 use crate::flash::{ChipInfo, FlashStep, Flashed, Progress};
+use crate::flash_plan::Part;
 use crate::guard::{Cancel, guarded};
-use crate::image::Part;
 use crate::line::{Line, Lines, PATIENCE};
 use crate::mac::Mac;
 use crate::ports::Port;
@@ -436,7 +436,7 @@ mod tests {
     fn every_chip_that_can_be_declared_is_known_or_refused_by_name() {
         know_the_chips();
         let registry = Registry::from_builtin_families();
-        let known: Vec<&str> = crate::image::chips()
+        let known: Vec<&str> = crate::flash_plan::chips()
             .into_iter()
             .filter(|chip| registry.get_target_by_name(chip).is_ok())
             .collect();

@@ -1,10 +1,9 @@
 //! A board on a serial port as the device under test.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use dut::{Dut, DutError, Observation};
-use esp32c3::symbols::SymbolTable;
+use dut::{Capabilities, Dut, DutError, Observation};
+use image::panics::Names;
 use sim::Instant;
 use sim::air::FromAir;
 use vocabulary::SerialPort as ChipConsole;
@@ -54,7 +53,7 @@ impl SerialBoard {
         lines: Lines,
         open_again: OpenAgain,
         clock: HostClock,
-        symbols: Option<Arc<SymbolTable>>,
+        names: Names,
     ) -> SerialBoard {
         let listener = Listener {
             open_again,
@@ -68,7 +67,7 @@ impl SerialBoard {
         };
         SerialBoard {
             name: format!("board:{}", config.name),
-            watch: Watch::new(config.baud, symbols),
+            watch: Watch::new(config.baud, names),
             config,
             port,
             console: Console::listen(lines, listener),

@@ -1,14 +1,13 @@
 //! Interpretation of the console's output: resets, panics, a boot loop, garbage.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use dut::Observation;
-use esp32c3::symbols::SymbolTable;
+use image::panics::Names;
 use sim::Instant;
 use vocabulary::ResetCause;
 
-use crate::panics::{Panic, PanicReader};
+use image::panics::{Panic, PanicReader};
 
 /// Number of bytes that are checked for garbage together.
 const WINDOW: usize = 256;
@@ -99,13 +98,13 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn new(baud: u32, symbols: Option<Arc<SymbolTable>>) -> Watch {
+    pub(crate) fn new(baud: u32, names: Names) -> Watch {
         Watch {
             baud,
             heard: Heard::default(),
             line: Vec::new(),
             window: Vec::new(),
-            panics: PanicReader::new(symbols),
+            panics: PanicReader::new(names),
             line_at: Instant::ZERO,
             boot_at: None,
             short_boots: 0,
@@ -284,7 +283,7 @@ mod tests {
 
     #[test]
     fn the_banner_tells_the_cause_of_a_reset() {
-        let mut watch = Watch::new(115_200, None);
+        let mut watch = Watch::new(115_200, Names::default());
         let banner =
             "ESP-ROM:esp32c3-api1-20210207\r\nrst:0xc (RTC_SW_CPU_RST),boot:0xd (SPI_FAST_FLASH_BOOT)\r\n";
         assert_eq!(
@@ -308,7 +307,7 @@ mod tests {
 
     #[test]
     fn a_boot_loop_is_noticed_once_and_long_boots_are_none() {
-        let mut watch = Watch::new(115_200, None);
+        let mut watch = Watch::new(115_200, Names::default());
         let banner = "rst:0x7 (TG0WDT_SYS_RST),boot:0xd (SPI_FAST_FLASH_BOOT)\n";
         let mut remarks = 0;
         for boot in 0..8 {
@@ -325,7 +324,7 @@ mod tests {
             "it restarts again and again (8 times so far)"
         );
 
-        let mut watch = Watch::new(115_200, None);
+        let mut watch = Watch::new(115_200, Names::default());
         for boot in 0..8 {
             read(&mut watch, boot * 6_000, banner);
         }
@@ -334,7 +333,7 @@ mod tests {
 
     #[test]
     fn garbage_is_told_from_text() {
-        let mut watch = Watch::new(115_200, None);
+        let mut watch = Watch::new(115_200, Names::default());
         let mut out = Vec::new();
         let noise: Vec<u8> = (0..300_u32)
             .map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8 | 0x80)
@@ -347,7 +346,7 @@ mod tests {
         );
         assert!(watch.heard().garbage);
 
-        let mut watch = Watch::new(115_200, None);
+        let mut watch = Watch::new(115_200, Names::default());
         let text = "\u{1b}[32mI (1234) wifi: verbunden mit Küche, Kanal 6\u{1b}[0m\r\n".repeat(20);
         assert_eq!(read(&mut watch, 0, &text), []);
         assert!(!watch.heard().garbage);
@@ -355,9 +354,9 @@ mod tests {
 
     #[test]
     fn what_was_heard_has_a_story_and_a_next_step() {
-        let watch = Watch::new(115_200, None);
+        let watch = Watch::new(115_200, Names::default());
         assert_eq!(watch.heard().story(), "the console is silent");
-        let mut watch = Watch::new(115_200, None);
+        let mut watch = Watch::new(115_200, Names::default());
         read(
             &mut watch,
             0,
@@ -378,7 +377,7 @@ mod tests {
 
     #[test]
     fn a_panic_at_the_end_of_the_log_is_taken_after_a_pause() {
-        let mut watch = Watch::new(115_200, None);
+        let mut watch = Watch::new(115_200, Names::default());
         let log = "====================== PANIC ======================\npanicked at a.rs:1:1:\nx\n\nBacktrace:\n\n0x42000000\n";
         assert_eq!(read(&mut watch, 1_000, log), []);
         let mut out = Vec::new();
@@ -390,6 +389,12 @@ mod tests {
         };
         assert_eq!(*at, Instant::from_millis(1_000));
         assert_eq!(message, "panicked at a.rs:1:1: x");
-        assert_eq!(backtrace, &["#0 0x42000000 ?"]);
+        assert_eq!(
+            backtrace,
+            &[
+                "#0 0x42000000 ?",
+                "(without names: the firmware's ELF file is not known)"
+            ]
+        );
     }
 }

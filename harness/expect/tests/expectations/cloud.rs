@@ -7,10 +7,10 @@ use vocabulary::{Endpoint, FaultState};
 fn requests_are_counted_by_endpoint_and_status() {
     let e = "requests: {endpoint: renew-session, status: 200, count: 2}";
     let run = [
-        request(MIN, Endpoint::RenewSession, 200),
-        request(2 * MIN, Endpoint::Update, 200),
-        request(3 * MIN, Endpoint::RenewSession, 401),
-        request(4 * MIN, Endpoint::RenewSession, 200),
+        request(MIN, Endpoint::named("renew-session"), 200),
+        request(2 * MIN, Endpoint::named("update"), 200),
+        request(3 * MIN, Endpoint::named("renew-session"), 401),
+        request(4 * MIN, Endpoint::named("renew-session"), 200),
     ];
     holds(e, &run);
     let nearest = fails(
@@ -28,7 +28,7 @@ fn requests_are_counted_by_endpoint_and_status() {
 fn a_refused_token_is_given_up() {
     let refused = |n: u64, token: &str| {
         (0..n)
-            .map(|i| request_with(i * SEC, Endpoint::Commands, 401, token, ""))
+            .map(|i| request_with(i * SEC, Endpoint::named("commands"), 401, token, ""))
             .collect::<Vec<_>>()
     };
     holds("token-reuse: {max: 5}", &refused(5, "oc_perm_1"));
@@ -51,7 +51,7 @@ fn a_refused_token_is_given_up() {
 #[test]
 fn the_device_lives_again_after_the_last_fault() {
     let e = "liveness: {within: 2m}";
-    let alive = |ns| request(ns, Endpoint::Commands, 200);
+    let alive = |ns| request(ns, Endpoint::named("commands"), 200);
     let ended = |ns| fault(ns, FaultState::Ended);
     holds(e, &[ended(10 * MIN), alive(12 * MIN)]);
     // The last fault counts, and only requests after it.
@@ -67,8 +67,26 @@ fn the_device_lives_again_after_the_last_fault() {
     );
     assert_eq!(nearest.unwrap(), "1ns too late");
     assert!(!judge(e, &[alive(MIN), ended(10 * MIN)]).held);
-    assert!(!judge(e, &[ended(10 * MIN), request(11 * MIN, Endpoint::Commands, 401)]).held);
-    assert!(!judge(e, &[ended(10 * MIN), request(11 * MIN, Endpoint::Register, 200)]).held);
+    assert!(
+        !judge(
+            e,
+            &[
+                ended(10 * MIN),
+                request(11 * MIN, Endpoint::named("commands"), 401)
+            ]
+        )
+        .held
+    );
+    assert!(
+        !judge(
+            e,
+            &[
+                ended(10 * MIN),
+                request(11 * MIN, Endpoint::named("register"), 200)
+            ]
+        )
+        .held
+    );
     fails(
         e,
         &[alive(MIN)],

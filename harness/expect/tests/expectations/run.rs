@@ -39,6 +39,7 @@ pub(crate) fn request_with(ns: u64, endpoint: Endpoint, status: u16, token: &str
         connection: 1,
         started: Instant::from_nanos(ns.saturating_sub(1000)),
         endpoint: Some(endpoint),
+        named_late: false,
         method: "POST".to_owned(),
         target: "/api/device/x/".to_owned(),
         status: Some(status),
@@ -47,6 +48,7 @@ pub(crate) fn request_with(ns: u64, endpoint: Endpoint, status: u16, token: &str
         reply_headers: Vec::new(),
         reply_body: reply.to_owned(),
         effect: String::new(),
+        is_idle: false,
     };
     at(
         ns,

@@ -130,7 +130,7 @@ fn order_is_order() {
 #[test]
 fn secrets_stay_off_the_console() {
     let reply = r#"{"permanent_token":"oc_perm_feed","session":"a1b2c3d4e5f6"}"#;
-    let registered = request_with(SEC, Endpoint::Register, 200, "", reply);
+    let registered = request_with(SEC, Endpoint::named("register"), 200, "", reply);
     let session = serial(2 * SEC, "[UPDATE] Using session: a1b2c3d4e5f6\n");
     holds("no-secrets: {}", &[registered.clone(), session.clone()]);
     assert!(!judge("no-secrets: {of: [session]}", &[registered.clone(), session]).held);

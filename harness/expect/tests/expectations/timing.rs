@@ -9,7 +9,7 @@ use vocabulary::Endpoint;
 
 #[test]
 fn an_interval_is_exact_to_the_nanosecond() {
-    let renew = |ns| request(ns, Endpoint::RenewSession, 200);
+    let renew = |ns| request(ns, Endpoint::named("renew-session"), 200);
     let e = "interval: {from: {request: {endpoint: renew-session, nth: 1}}, to: {request: {endpoint: renew-session, \
              nth: 2}}, min: 44m, max: 46m}";
     for gap in [44 * MIN, 45 * MIN, 46 * MIN] {
@@ -87,7 +87,7 @@ fn a_rate_looks_at_every_stretch() {
     let run = |times: &[u64]| {
         times
             .iter()
-            .map(|ns| request(*ns, Endpoint::Register, 401))
+            .map(|ns| request(*ns, Endpoint::named("register"), 401))
             .collect::<Vec<_>>()
     };
     holds(e, &run(&[0, 9 * SEC, 10 * SEC, 19 * SEC]));
@@ -104,10 +104,10 @@ fn backoff_grows_up_to_its_limit() {
     let e = "backoff: {of: {request: {endpoint: renew-session}}, factor: 1.5, up-to: 5m}";
     let run = |gaps: &[u64]| {
         let mut ns = MIN;
-        let mut run = vec![request(ns, Endpoint::RenewSession, 500)];
+        let mut run = vec![request(ns, Endpoint::named("renew-session"), 500)];
         for gap in gaps {
             ns += gap;
-            run.push(request(ns, Endpoint::RenewSession, 500));
+            run.push(request(ns, Endpoint::named("renew-session"), 500));
         }
         run
     };

@@ -9,10 +9,6 @@ pub(super) mod csr {
     pub(in crate::chip) const MSTATUS: u16 = 0x300;
     pub(in crate::chip) const MTVEC: u16 = 0x305;
     pub(in crate::chip) const MEPC: u16 = 0x341;
-    pub(in crate::chip) const MCAUSE: u16 = 0x342;
-    pub(in crate::chip) const MTVAL: u16 = 0x343;
-    /// `mstatus.MPIE`: value of MIE before the trap.
-    pub(in crate::chip) const MPIE: u32 = 1 << 7;
     /// `mstatus.MPP`, machine mode.
     pub(in crate::chip) const MPP_MACHINE: u32 = 3 << 11;
 }

@@ -26,9 +26,12 @@ impl Chip {
             if now < self.busy_until {
                 // A ROM function is busy, or the ROM's own program waits.
                 due = due.min(self.busy_until);
-            } else if !idle {
+            } else if !idle && self.trap_loop().is_none() {
                 due = now;
             }
+        }
+        if now < self.held_until {
+            due = due.max(self.held_until.min(self.power_cut_at));
         }
         instant_at(due.max(now))
     }

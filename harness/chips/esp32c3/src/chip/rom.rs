@@ -2,8 +2,6 @@
 
 use super::cpu::{HartCpu, csr};
 use super::{Chip, State};
-use crate::backtrace::Backtrace;
-use crate::elf::Firmware;
 use crate::guest::{GuestCpu, GuestMemory, MSTATUS_MIE, RETURN_PADS};
 use crate::output::{Exception, Output, Port};
 use crate::peripherals::interrupt_core0::source;
@@ -12,6 +10,8 @@ use crate::rom::console::UART_DEVICE;
 use crate::rom::flash;
 use crate::rom::startup::{LOOP_PC, Next, Startup, straps};
 use crate::services::Services;
+use image::Firmware;
+use image::backtrace::Backtrace;
 
 /// The ROM's vector table: one instruction for each interrupt line (chip revision 0.3).
 const VECTORS: u32 = 0x4000_1D00;

@@ -5,9 +5,10 @@ use std::time::Duration;
 use super::packed::{Packed, Unpacked, WINDOW};
 use super::slip::{Deframer, frame};
 use super::transfer::{DATA, Transfer, checksum, length};
-use crate::boot::word;
+use image::app_image::word;
+use md5::{Digest as _, Md5};
+
 use crate::guest::GuestMemory;
-use crate::rom::hash::Md5;
 use crate::rom::nor::{Done, NorError, SECTOR};
 
 /// Size of the ROM's buffer for a request, bytes.
@@ -454,7 +455,7 @@ impl Loader {
             addr += chunk;
             left -= chunk;
         }
-        for (n, byte) in digest.finish().into_iter().enumerate() {
+        for (n, byte) in digest.finalize().into_iter().enumerate() {
             let digits = [byte >> 4, byte & 15].map(|d| if d < 10 { b'0' + d } else { b'a' + d - 10 });
             self.answer[8 + 2 * n..10 + 2 * n].copy_from_slice(&digits);
         }

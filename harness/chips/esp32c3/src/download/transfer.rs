@@ -1,7 +1,7 @@
 //! Parameters of `FLASH_BEGIN`, `MEM_BEGIN` and `FLASH_DEFL_BEGIN`, and progress of the transfer.
 
 use super::loader::error;
-use crate::boot::word;
+use image::app_image::word;
 
 /// Longest block, bytes; larger ones do not fit into the ROM's buffer.
 const LONGEST_BLOCK: u32 = 0x1800;

@@ -399,7 +399,7 @@ impl RtcCntl {
         self.file.get(OPTION1) & 1 != 0
     }
 
-    /// Disables both watchdogs while the boot ROM's own program runs.
+    /// Disables the RTC watchdog and makes the super watchdog feed itself, while the ROM's program runs.
     pub(crate) fn quiet_watchdogs(&mut self, cycle: u64) {
         self.file.set(
             SWD_CONF,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::radio::layout::err;
 use crate::radio::{Radio, Step, done};
 use crate::rom::call::{Call, Fault};
-use crate::symbols::SymbolTable;
+use image::SymbolTable;
 
 /// Host code in place of a driver function.
 pub(crate) type Run = fn(&mut Radio, &mut Call<'_>) -> Result<Step, Fault>;
@@ -149,7 +149,7 @@ pub(crate) fn find(symbols: &SymbolTable) -> BTreeMap<u32, Function> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::symbols::Symbol;
+    use image::Symbol;
 
     #[test]
     fn functions_are_found_by_name() {

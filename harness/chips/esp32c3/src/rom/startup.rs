@@ -7,8 +7,11 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::boot::image::Image;
-use crate::boot::{self, BootError};
+use image::AppImage;
+use image::BootError;
+use image::bootloader::choose;
+use image::chip::ESP32C3;
+
 use crate::bus::SystemBus;
 use crate::clock::{CPU_HZ, NEVER, cycles_of};
 use crate::download::{Answer, Loader, Then};
@@ -168,9 +171,9 @@ impl Startup {
 
     fn boot_from_flash(&mut self, bus: &SystemBus, text: &mut String) {
         let cells = bus.flash.cells();
-        let image = match Image::read(cells, 0) {
+        let image = match AppImage::read(cells, 0, &ESP32C3) {
             Ok(image) => image,
-            Err(BootError::OtherChip { id }) => {
+            Err(BootError::OtherChip { id, .. }) => {
                 *text += &format!(
                     "Invalid chip id. Expected 5 read {id}. Bootloader for wrong chip?\nets_main.c 333 \n"
                 );
@@ -213,7 +216,7 @@ impl Startup {
             );
         }
         *text += &format!("entry 0x{:08x}\n", image.entry);
-        if let Err(failure) = boot::choose(&bus.flash, false) {
+        if let Err(failure) = choose(bus.flash.cells(), &ESP32C3, false) {
             for line in failure.log {
                 // The log counts milliseconds since the reset; what was printed so far took most of them.
                 let ms = text.len() * 10 / 115 + 20;

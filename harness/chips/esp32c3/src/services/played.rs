@@ -5,8 +5,8 @@ use std::time::Duration;
 use sim::air::{ApInfo, AuthMode, Reason};
 
 use crate::services::*;
-use crate::symbols::Symbol;
 use crate::testing::{FakeCpu, FlatMemory};
+use image::Symbol;
 
 pub(super) const RAM: u32 = 0x3FC8_0000;
 /// Addresses of the OS adapter's table, the init configuration, scratch memory and the heap of the simulated

@@ -105,7 +105,7 @@ fn the_confirmation_of_a_goodbye_is_not_the_answer_to_the_next_attempt() {
     assert_eq!(guest.seen, []);
     guest.hear(FromAir::Connected { ap: ap(), aid: 1 });
     assert_eq!(guest.events(), [4]);
-    // Asked for, it is told.
+    // The guest asked for the disconnection, so it gets the event.
     assert_eq!(guest.call("esp_wifi_disconnect_internal", &[]), 0);
     guest.hear(lost(Reason::ASSOC_LEAVE));
     assert_eq!(guest.events(), [4, 5]);
