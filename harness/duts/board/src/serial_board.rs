@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dut::{Capabilities, Dut, DutError, Observation};
+use dut::{Dut, DutError, Observation};
 use image::panics::Names;
 use sim::Instant;
 use sim::air::FromAir;

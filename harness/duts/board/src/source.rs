@@ -17,7 +17,7 @@ use crate::clock::HostClock;
 use crate::config::{BoardConfig, Boards, ConfigError, FILE_NAME};
 use crate::error::{BoardError, with_causes};
 use crate::flash::{FlashStep, Progress};
-use crate::image::FlashPlan;
+use crate::flash_plan::FlashPlan;
 use crate::mac::Mac;
 
 /// Factory of boards for `--dut board:NAME`.
