@@ -112,7 +112,9 @@ impl<O: Output> InOrder<O> {
     pub fn summary(&mut self, session: &Session<'_>) -> Result<(), ReportError> {
         let summary = session.summary();
         let printed = self.print(&format!("{summary}\n"));
-        if printed.is_err() {
+        // A reader that has gone wants nothing more.
+        let is_lost = |e: &ReportError| !matches!(e, ReportError::Output(e) if e.kind() == io::ErrorKind::BrokenPipe);
+        if printed.as_ref().is_err_and(is_lost) {
             self.out.note(&summary);
         }
         self.not_run(session);

@@ -38,6 +38,9 @@ impl Spool {
             .create(true)
             .truncate(true)
             .open(&path)?;
+        // Without a name it goes with the process, however that ends.
+        #[cfg(unix)]
+        fs::remove_file(&path)?;
         Ok(Spool::File { path, file })
     }
 

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 use sim::Instant;
-use vocabulary::text::one_line;
-use vocabulary::{Event, FaultState, Kind, StepState};
+use vocabulary::text::{one_line, printable};
+use vocabulary::{FaultState, Kind, StepState};
 
 use crate::around::{Moment, around};
 use crate::reporter::{InOrder, Output, Reporter, Session};
@@ -164,7 +164,7 @@ pub fn failure(run: &Run) -> String {
             _ => {}
         }
     }
-    story(&mut out, &run.events, shown_until);
+    story(&mut out, run, shown_until);
     let _ = writeln!(out, "  {} {}", paint(DIM, "repeat:"), one_line(&run.repeat));
     out
 }
@@ -196,13 +196,18 @@ pub(crate) fn fault_reason(name: &str) -> String {
 }
 
 /// What happened around the moment of the failure; without one, at the end.
-fn story(out: &mut String, events: &[Event], failed: Option<Instant>) {
-    let (before, after) = around(
-        events,
+fn story(out: &mut String, run: &Run, failed: Option<Instant>) {
+    let (mut before, mut after) = around(
+        &run.events,
         failed.unwrap_or(Instant::FAR_FUTURE),
         CONTEXT_LINES,
         CONTEXT_AFTER,
     );
+    // The reasons of the failure are told above.
+    let reasons = run.outcome.reasons();
+    let is_new = |m: &Moment| m.kind != "note" || !reasons.iter().any(|reason| printable(reason) == m.text);
+    before.retain(is_new);
+    after.retain(is_new);
     if before.is_empty() && after.is_empty() {
         let _ = writeln!(out, "  {}", paint(DIM, "the serial log is empty"));
         return;
@@ -332,7 +337,7 @@ pub fn summary(runs: &[&Run], not_run: usize, wall: std::time::Duration) -> Stri
 mod tests {
     use std::time::Duration;
 
-    use vocabulary::Trouble;
+    use vocabulary::{Event, Trouble};
 
     use super::*;
     use crate::synthetic::{self, Shape};

