@@ -107,7 +107,9 @@ fn round(jobs: &[Job], args: &RunArgs) -> Result<Exit, CliError> {
         width,
         |place, job| {
             let stopped = INTERRUPTED.load(Ordering::Relaxed);
-            let mut run = (!stopped).then(|| job.carry_out(args, &screen, &INTERRUPTED)).flatten();
+            let mut run = (!stopped)
+                .then(|| job.carry_out(args, &screen, &INTERRUPTED))
+                .flatten();
             // As soon as it has ended: its events are in memory no longer than that, whichever runs are still to come.
             let mut reporters = reporters.lock().unwrap_or_else(PoisonError::into_inner);
             match &run {
@@ -138,7 +140,9 @@ fn round(jobs: &[Job], args: &RunArgs) -> Result<Exit, CliError> {
     };
     let mut reporters = reporters.into_inner().unwrap_or_else(PoisonError::into_inner);
     reporters.each(|reporter| reporter.session_done(&session));
-    let exits = [exit(&runs, args.ci)].into_iter().chain(reporters.troubles.tell());
+    let exits = [exit(&runs, args.ci)]
+        .into_iter()
+        .chain(reporters.troubles.tell());
     Ok(exit::first_of(exits))
 }
 
@@ -223,7 +227,10 @@ impl Troubles {
 }
 
 fn exit(runs: &[Run], ci: bool) -> Exit {
-    let troubles = runs.iter().filter(|run| !run.troubles.is_empty()).map(|_| Exit::Bench);
+    let troubles = runs
+        .iter()
+        .filter(|run| !run.troubles.is_empty())
+        .map(|_| Exit::Bench);
     let interrupted = INTERRUPTED.load(Ordering::Relaxed).then_some(Exit::Interrupted);
     let of = |run: &Run| match &run.outcome {
         Outcome::Passed => Exit::Passed,

@@ -471,8 +471,9 @@ mod tests {
     use crate::Scenario;
 
     fn titles(expect: &str) -> Vec<String> {
-        let text =
-            format!("name: n\nversion: 1\nbench: {{duration: 3h}}\nfaults:\n  - {{name: f, when: 1s, do: reset}}\nexpect:\n{expect}");
+        let text = format!(
+            "name: n\nversion: 1\nbench: {{duration: 3h}}\nfaults:\n  - {{name: f, when: 1s, do: reset}}\nexpect:\n{expect}"
+        );
         let scenario =
             Scenario::parse("n.yaml", &text).unwrap_or_else(|e| panic!("{}", e.render(false, 100)));
         scenario.expect.iter().map(crate::Expectation::title).collect()
