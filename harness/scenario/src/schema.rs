@@ -96,10 +96,8 @@ impl Definitions {
     }
 
     fn choice(&mut self, choice: &Choice) -> Value {
-        if choice.variants.iter().all(|v| v.about.is_empty()) {
-            return json!({ "description": choice.about, "type": "string", "enum": choice.names() });
-        }
-        let variants: Vec<Value> = choice.variants.iter().map(|v| self.variant(v)).collect();
+        let mut variants: Vec<Value> = choice.variants.iter().map(|v| self.variant(v)).collect();
+        variants.push(parameter());
         let mut schema = json!({ "oneOf": variants });
         described(&mut schema, choice.about, &[]);
         if choice.short.is_some() {
@@ -127,7 +125,8 @@ impl Definitions {
         match special {
             Special::Action => self.reference("Action", |definitions| {
                 let bare: Vec<&str> = action::variants().filter(|v| v.bare).map(|v| v.name).collect();
-                let all: Vec<Value> = action::variants().map(|v| definitions.variant(v)).collect();
+                let mut all: Vec<Value> = action::variants().map(|v| definitions.variant(v)).collect();
+                all.push(parameter());
                 let mut long = json!({ "oneOf": all });
                 described(&mut long, action::ABOUT, &[]);
                 let mut schema = json!({ "anyOf": [{ "type": "string", "enum": bare }, long] });
@@ -157,6 +156,11 @@ impl Definitions {
             }),
         }
     }
+}
+
+/// A parameter of the matrix, wherever a name may stand.
+fn parameter() -> Value {
+    json!({ "type": "string", "pattern": PARAMETER })
 }
 
 fn integer(least: i128, most: i128) -> Value {

@@ -466,7 +466,10 @@ fn mistakes_are_named_with_their_place() {
             "3:10: `Skew` is no name of a parameter",
         ),
         // Bombs.
-        ("&a [*a]".to_owned(), "1:5: this alias stands inside of what it names"),
+        (
+            "&a [*a]".to_owned(),
+            "1:5: this alias stands inside of what it names",
+        ),
         (format!("name: {}\n", "[".repeat(200)), "1:"),
     ];
     let mut wrong = String::new();
@@ -481,7 +484,8 @@ fn mistakes_are_named_with_their_place() {
 
 #[test]
 fn mistakes_of_meaning_are_reported_together_in_the_order_of_the_file() {
-    let text = "name: a\nversion: 1\nbench: {network: {channel: 15}}\nexpect:\n  - serial: ''\n  - pin: {gpio: 4}\n";
+    let text =
+        "name: a\nversion: 1\nbench: {network: {channel: 15}}\nexpect:\n  - serial: ''\n  - pin: {gpio: 4}\n";
     let diagnostics = Scenario::parse("dir/f.yaml", text).unwrap_err();
     let places: Vec<&str> = diagnostics.problems().iter().map(|p| p.position()).collect();
     assert_eq!(places, ["dir/f.yaml:3:28", "dir/f.yaml:5:13", "dir/f.yaml:6:10"]);
