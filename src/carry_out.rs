@@ -10,55 +10,35 @@ use netsim::CapturedFrame;
 use netsim::pcapng::Writer;
 use report::files::{self, ScenarioFiles};
 use report::redact::Redactor;
-use report::{Attempt, Outcome, ReportError, Run, Trouble};
+use report::{Attempt, Outcome, Run, Trouble};
 use sim::UnixTime;
-use snapshot::{Checked, Mode};
+use snapshot::Mode;
 use vocabulary::{Event, FaultState, Kind};
 
 use crate::backend::{self, Stop, Task};
 use crate::cli::{Format, RunArgs};
 use crate::commands::snapshot as snapshots;
+use crate::error::with_causes;
 use crate::job::Job;
 use crate::output::{self, Screen, Watched};
-
-/// A scenario that has run.
-pub(crate) struct Done {
-    /// What happened. Secrets are replaced wherever something of it is shown.
-    pub(crate) run: Run,
-    /// What came of comparing its log with its snapshot.
-    pub(crate) snapshot: Option<Checked>,
-    /// Nothing but its snapshot is wrong with it.
-    pub(crate) only_snapshot: bool,
-}
-
-impl Stop {
-    /// A file that cannot be read or written.
-    fn of_file(error: &ReportError) -> Stop {
-        let mut stop = Stop::broken(error);
-        if let (Stop::Broken { next_step, .. }, ReportError::Io { .. }) = (&mut stop, error) {
-            *next_step = Some("check that the directory may be written and the disk has room".to_owned());
-        }
-        stop
-    }
-}
 
 impl Job {
     /// Runs the scenario, and again as often as `--retries` says while the bench is to blame; a failure of the
     /// firmware is never tried again. `None`: `stop` ended it early.
-    pub(crate) fn carry_out(&self, args: &RunArgs, screen: &Screen, stop: &AtomicBool) -> Option<Done> {
+    pub(crate) fn carry_out(&self, args: &RunArgs, screen: &Screen, stop: &AtomicBool) -> Option<Run> {
         let mut attempts = Vec::new();
         loop {
-            let done = self.attempt(args, &attempts, screen, stop)?;
+            let run = self.attempt(args, &attempts, screen, stop)?;
             let Outcome::Infrastructure {
                 kind,
                 message,
                 next_step,
-            } = &done.run.outcome
+            } = &run.outcome
             else {
-                return Some(done);
+                return Some(run);
             };
             if attempts.len() >= usize::from(args.retries) || stop.load(Ordering::Relaxed) {
-                return Some(done);
+                return Some(run);
             }
             output::note(&format!(
                 "{}: attempt {} of {}: {}: {message}",
@@ -71,7 +51,7 @@ impl Job {
                 kind: *kind,
                 message: message.clone(),
                 next_step: next_step.clone(),
-                wall_ms: u64::try_from(done.run.wall.as_millis()).unwrap_or(u64::MAX),
+                wall_ms: u64::try_from(run.wall.as_millis()).unwrap_or(u64::MAX),
             });
         }
     }
@@ -82,35 +62,35 @@ impl Job {
         before: &[Attempt],
         screen: &Screen,
         stop: &AtomicBool,
-    ) -> Option<Done> {
+    ) -> Option<Run> {
         let started = output::wall_clock();
         let scenario = &self.selected.scenario;
-        let mut done = Done {
-            run: Run {
-                name: self.selected.id.clone(),
-                path: scenario.path().to_owned(),
-                repeat: self.repeat(args),
-                events: Vec::new(),
-                must_fail: match &scenario.expect_verdict {
+        let mut run = Run {
+            name: self.selected.id.clone(),
+            path: scenario.path().to_owned(),
+            repeat: self.repeat(args),
+            events: Vec::new(),
+            must_fail: match &scenario.expect_verdict {
                     scenario::ExpectVerdict::Pass => None,
                     scenario::ExpectVerdict::Fail(name) => Some(name.value.clone()),
-                },
-                outcome: Outcome::Passed,
-                wall: Duration::ZERO,
-                backend: self.backend.name().to_owned(),
-                time_scale: backend::time_scale(&*self.backend),
-                attempts: before.to_vec(),
-                quarantine: self.quarantine.clone(),
-                scenario_sha256: self.scenario_sha256.clone(),
-                finished_unix_ms: 0,
             },
+            outcome: Outcome::Passed,
+            wall: Duration::ZERO,
+            backend: self.backend.name().to_owned(),
+            time_scale: backend::time_scale(&*self.backend),
+            attempts: before.to_vec(),
+            quarantine: self.quarantine.clone(),
             snapshot: None,
             only_snapshot: false,
+            troubles: Vec::new(),
+            scenario_sha256: self.scenario_sha256.clone(),
+            finished_unix_ms: 0,
         };
         // A bug of ours is a broken bench, not a lost nightly run.
         let ended = catch_unwind(AssertUnwindSafe(|| {
-            self.run_and_keep(args, screen, stop, started, &mut done)
+            self.run_and_keep(args, screen, stop, started, &mut run)
         }));
+        let mut troubles = std::mem::take(&mut run.troubles);
         let outcome = match ended {
             Ok(Ok(())) => None,
             Ok(Err(Stop::Interrupted)) => return None,
@@ -132,25 +112,30 @@ impl Job {
                 Some(Outcome::Infrastructure {
                     kind: Trouble::Bench,
                     message: format!("a bug of oceanrig: {text}"),
-                    next_step: Some(format!("report it, with the command: {}", done.run.repeat)),
+                    next_step: Some(format!("report it, with the command: {}", run.repeat)),
                 })
             }
         };
-        done.run.wall = started.elapsed();
+        run.wall = started.elapsed();
         if let Some(outcome) = outcome {
-            done.run.outcome = outcome;
-            done.only_snapshot = false;
-            done.run.finished_unix_ms = output::unix_ms();
+            run.outcome = outcome;
+            run.only_snapshot = false;
+            run.finished_unix_ms = output::unix_ms();
             let mut redactor = Redactor::new(&self.rules, self.scope);
             if let Some(dir) = &self.dir {
-                // What was written so far gets its manifest. Where that cannot be written either, the outcome says
-                // already what is wrong.
-                let _ = fs::create_dir_all(dir);
-                let _ = files::write_manifest(dir, &done.run, &mut redactor);
+                // What was written so far gets its manifest.
+                let written = fs::create_dir_all(dir)
+                    .map_err(|e| with_causes(&e))
+                    .and_then(|()| {
+                        let manifest = files::write_manifest(dir, &run, &mut redactor);
+                        manifest.map(drop).map_err(|e| with_causes(&e))
+                    });
+                troubles.extend(written.err());
             }
-            done.run = done.run.redacted(&mut redactor);
+            run = run.redacted(&mut redactor);
         }
-        Some(done)
+        run.troubles = troubles;
+        Some(run)
     }
 
     fn run_and_keep(
@@ -159,24 +144,26 @@ impl Job {
         screen: &Screen,
         stop: &AtomicBool,
         started: std::time::Instant,
-        done: &mut Done,
+        run: &mut Run,
     ) -> Result<(), Stop> {
         let scenario = &self.selected.scenario;
-        let files = match &self.dir {
-            None => None,
-            Some(dir) => {
-                Some(ScenarioFiles::create(dir, &self.rules, self.scope).map_err(|e| Stop::of_file(&e))?)
+        let mut files = None;
+        if let Some(dir) = &self.dir {
+            // Without its files the run still has a verdict.
+            match ScenarioFiles::create(dir, scenario.path()) {
+                Ok(created) => files = Some(created),
+                Err(error) => run.troubles.push(with_causes(&error)),
             }
-        };
+        }
         let limits = Limits {
             seed: args.seed,
             strict: args.strict,
-            capture: self.dir.is_some() && self.backend.captures(),
+            capture: files.is_some() && self.backend.captures(),
             time_scale: backend::time_scale(&*self.backend),
         };
         let redactor = Redactor::new(&self.rules, self.scope);
         let duration = scenario.duration().duration();
-        let mut watcher = screen.watch(&self.selected.id, duration, files, redactor, stop);
+        let mut watcher = screen.watch(&self.selected.id, duration, files, redactor, args.snapshots, stop);
         if let Some(reason) = &self.impossible {
             return Err(Stop::Skipped {
                 reason: reason.clone(),
@@ -188,74 +175,80 @@ impl Job {
             limits,
         };
         let ended = self.backend.carry_out(&task, &mut watcher);
-        // The watcher ends a run whose files can no longer be written.
         let Watched {
             files,
             mut redactor,
+            redacted,
             events,
+            lines,
             frames,
-        } = watcher.into_parts().map_err(|e| Stop::of_file(&e))?;
-        let end = ended?;
-        done.run.events = events;
-        let failed: Vec<String> = done
-            .run
+            failed,
+        } = watcher.into_watched();
+        run.troubles.extend(failed.map(|e| with_causes(&e)));
+        let record = ended?;
+        run.events = events;
+        let failed: Vec<String> = run
             .expectations()
             .filter(|(_, r)| !r.held)
             .map(|(_, r)| r.name.clone())
             .collect();
-        done.run.outcome = Outcome::judge(&end.verdict, &failed, done.run.must_fail.as_deref());
-        add_reasons(&mut done.run.outcome, end.reasons);
+        // Names and reasons are compared as the events have them.
+        let mut text = |t: &String| {
+            if redacted {
+                redactor.text(t).into_owned()
+            } else {
+                t.clone()
+            }
+        };
+        run.must_fail = run.must_fail.as_ref().map(&mut text);
+        let reasons: Vec<String> = record.reasons.iter().map(&mut text).collect();
+        run.outcome = Outcome::judge(&record.verdict, &failed, run.must_fail.as_deref(), &reasons);
         if args.snapshots {
-            self.compare(args, done)?;
+            self.compare(args, &lines, &redactor, run);
         }
-        done.run.wall = started.elapsed();
-        done.run.finished_unix_ms = output::unix_ms();
+        run.wall = started.elapsed();
+        run.finished_unix_ms = output::unix_ms();
         if let Some(files) = files {
             let capture = limits
                 .capture
-                .then(|| pcapng(&frames, &done.run.events, scenario.bench.start.unix_time()));
-            redactor = files.finish(&done.run, capture).map_err(|e| Stop::of_file(&e))?.1;
+                .then(|| pcapng(&frames, &run.events, scenario.bench.start.unix_time()));
+            if let Err(error) = files.finish(run, capture, &mut redactor) {
+                run.troubles.push(with_causes(&error));
+            }
         }
         // A pass shows nothing of its events, unless somebody asked for more.
-        let shown = self.dir.is_some() || args.format == Format::Json || done.run.outcome != Outcome::Passed;
+        let shown = self.dir.is_some() || args.format == Format::Json || run.outcome != Outcome::Passed;
         if shown {
-            done.run = done.run.redacted(&mut redactor);
+            if !redacted {
+                *run = run.redacted(&mut redactor);
+            }
         } else {
-            // What it ran on, and its end.
-            let events = &mut done.run.events;
-            let last = events.len().saturating_sub(1);
-            let mut i = 0;
-            events.retain(|_| {
-                i += 1;
-                i == 1 || i > last
-            });
+            run.forget_events();
         }
         Ok(())
     }
 
-    fn compare(&self, args: &RunArgs, done: &mut Done) -> Result<(), Stop> {
+    /// Compares the console's lines with the snapshot. A snapshot that cannot be written hides no verdict.
+    fn compare(&self, args: &RunArgs, lines: &[Event], known: &Redactor, run: &mut Run) {
         let mode = if args.ci { Mode::ReadOnly } else { Mode::Write };
-        let checked = snapshots::check_run(&self.selected.scenario, &done.run.events, &self.rules, mode)
-            .map_err(|e| Stop::broken(&e))?;
-        if checked.is_pending() {
-            done.only_snapshot = done.run.outcome == Outcome::Passed;
-            add_reasons(&mut done.run.outcome, vec![snapshots::reason(&checked)]);
+        match snapshots::check_run(&self.selected.scenario, lines, &self.rules, known, mode) {
+            Ok(checked) => {
+                if checked.is_pending() {
+                    run.only_snapshot = run.outcome == Outcome::Passed;
+                    run.outcome.add_reasons(vec![snapshots::reason(&checked)]);
+                }
+                run.snapshot = Some(snapshots::compared(&checked));
+            }
+            Err(error) => {
+                // It was not compared: no pass, and no failure of the firmware.
+                let trouble = with_causes(&error);
+                if run.outcome == Outcome::Passed {
+                    run.outcome = Outcome::broken(trouble);
+                } else {
+                    run.troubles.push(trouble);
+                }
+            }
         }
-        done.snapshot = Some(checked);
-        Ok(())
-    }
-}
-
-/// Makes a failure of `outcome` when there are `more` reasons; what the bench failed by stays.
-fn add_reasons(outcome: &mut Outcome, mut more: Vec<String>) {
-    match outcome {
-        _ if more.is_empty() => {}
-        Outcome::Passed => *outcome = Outcome::Failed { reasons: more },
-        Outcome::Failed { reasons } => {
-            more.append(reasons);
-            *reasons = more;
-        }
-        Outcome::Infrastructure { .. } | Outcome::Skipped { .. } => {}
     }
 }
 
@@ -271,7 +264,7 @@ fn pcapng(frames: &[CapturedFrame], events: &[Event], epoch: UnixTime) -> Vec<u8
         .filter_map(|(at, name, state)| match state {
             FaultState::Fired => Some((at, format!("fault `{name}` begins at {at}"))),
             FaultState::Ended => Some((at, format!("fault `{name}` ends at {at}"))),
-            FaultState::NeverFired => None,
+            FaultState::WithoutEffect | FaultState::NeverFired => None,
         })
         .peekable();
     let mut write = || {
@@ -363,7 +356,7 @@ mod tests {
     }
 
     /// Carries a scenario out on a backend that does what `script` says, and how much of it was left.
-    fn carry_out(script: Vec<Result<RunEnd, Stop>>, more: &[&str]) -> (Done, usize) {
+    fn carry_out(script: Vec<Result<RunEnd, Stop>>, more: &[&str]) -> (Run, usize) {
         let line = ["oceanrig", "run", "one.yaml"].iter().chain(more);
         let Command::Run(args) = Cli::parse_from(line).command else {
             panic!("another subcommand");
@@ -376,11 +369,11 @@ mod tests {
         let mut job = job::prepare(vec![selected], &args).unwrap().remove(0);
         let backend = Arc::new(Scripted(Mutex::new(script.into_iter().rev().collect())));
         job.backend = backend.clone();
-        let done = job
+        let run = job
             .carry_out(&args, &Screen::new(1, false), &AtomicBool::new(false))
             .unwrap();
         let rest = backend.0.lock().unwrap().len();
-        (done, rest)
+        (run, rest)
     }
 
     #[test]
@@ -392,13 +385,13 @@ mod tests {
             record(Verdict::Pass),
         ];
         let dir = out.path().to_str().unwrap();
-        let (done, rest) = carry_out(script, &["--retries", "2", "--out", dir]);
-        assert_eq!((done.run.outcome.clone(), rest), (Outcome::Passed, 0));
-        let kinds: Vec<Trouble> = done.run.attempts.iter().map(|a| a.kind).collect();
+        let (run, rest) = carry_out(script, &["--retries", "2", "--out", dir]);
+        assert_eq!((run.outcome.clone(), rest), (Outcome::Passed, 0));
+        let kinds: Vec<Trouble> = run.attempts.iter().map(|a| a.kind).collect();
         assert_eq!(kinds, [Trouble::Flashing, Trouble::PortLost]);
         let json = fs::read(out.path().join("one").join(MANIFEST)).unwrap();
         let manifest: Manifest = serde_json::from_slice(&json).unwrap();
-        assert_eq!(manifest.attempts, done.run.attempts);
+        assert_eq!(manifest.attempts, run.attempts);
         assert_eq!(
             (manifest.backend.as_deref(), manifest.time_scale),
             (Some("board:scripted"), 60)
@@ -412,38 +405,38 @@ mod tests {
             trouble(Trouble::NoBoot),
             record(Verdict::Pass),
         ];
-        let (done, rest) = carry_out(script, &["--retries", "1"]);
-        let Outcome::Infrastructure { kind, next_step, .. } = &done.run.outcome else {
-            panic!("{:?}", done.run.outcome);
+        let (run, rest) = carry_out(script, &["--retries", "1"]);
+        let Outcome::Infrastructure { kind, next_step, .. } = &run.outcome else {
+            panic!("{:?}", run.outcome);
         };
         assert_eq!(
             (*kind, next_step.as_deref()),
             (Trouble::NoBoot, Some("look at the cable"))
         );
-        assert_eq!((done.run.attempts.len(), rest), (1, 1));
+        assert_eq!((run.attempts.len(), rest), (1, 1));
     }
 
     #[test]
     fn a_failure_and_a_skip_are_never_tried_again() {
-        let (done, rest) = carry_out(
+        let (run, rest) = carry_out(
             vec![record(Verdict::Fail), record(Verdict::Pass)],
             &["--retries", "9"],
         );
-        assert!(matches!(done.run.outcome, Outcome::Failed { .. }));
-        assert_eq!((done.run.attempts.len(), rest), (0, 1));
+        assert!(matches!(run.outcome, Outcome::Failed { .. }));
+        assert_eq!((run.attempts.len(), rest), (0, 1));
         let out = tempfile::tempdir().unwrap();
         let skip = Err(Stop::Skipped {
             reason: "no access point".into(),
         });
         let dir = out.path().to_str().unwrap();
-        let (done, rest) = carry_out(
+        let (run, rest) = carry_out(
             vec![skip, record(Verdict::Pass)],
             &["--retries", "9", "--out", dir],
         );
         let skipped = Outcome::Skipped {
             reason: "no access point".into(),
         };
-        assert_eq!((&done.run.outcome, rest), (&skipped, 1));
+        assert_eq!((&run.outcome, rest), (&skipped, 1));
         let read = report::load::runs(&out.path().join("one").join(files::EVENTS)).unwrap();
         assert_eq!((&read.runs[0].outcome, read.runs[0].time_scale), (&skipped, 60));
     }

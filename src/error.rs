@@ -48,6 +48,17 @@ pub(crate) enum CliError {
         /// What the system says.
         source: io::Error,
     },
+    /// Another process writes into the directory of `--out`.
+    #[error("{} is in use by {holder}", path.display())]
+    OutBusy {
+        /// The directory.
+        path: PathBuf,
+        /// Who it is.
+        holder: String,
+    },
+    /// Files of runs are damaged.
+    #[error("{0} of these event files is damaged; what was read is in the report, and no pass counts")]
+    Damaged(usize),
     /// What was named holds no history of runs.
     #[error("{} is no history of runs: {why}", path.display())]
     NoHistory {
@@ -98,7 +109,7 @@ pub(crate) enum CliError {
     Snapshot(SnapshotError),
     /// The cloud cannot serve.
     #[error("cannot serve the cloud")]
-    Serve(#[source] oceanremote::CloudError),
+    Serve(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The runtime for sockets cannot start.
     #[error("cannot start the network runtime")]
     Runtime(#[source] io::Error),
@@ -134,9 +145,12 @@ impl CliError {
             CliError::NothingSelected(_) => Exit::NothingRan,
             CliError::Report(error) => of_report(error),
             CliError::Snapshot(error) => of_snapshot(error),
-            CliError::Write { .. } | CliError::Serve(_) | CliError::Runtime(_) | CliError::Bench(_) => {
-                Exit::Bench
-            }
+            CliError::Write { .. }
+            | CliError::OutBusy { .. }
+            | CliError::Damaged(_)
+            | CliError::Serve(_)
+            | CliError::Runtime(_)
+            | CliError::Bench(_) => Exit::Bench,
             #[cfg(unix)]
             CliError::VirtualBoard(error) if error.is_usage() => Exit::Usage,
             #[cfg(unix)]
@@ -148,14 +162,18 @@ impl CliError {
     fn hint(&self) -> Option<&'static str> {
         match self {
             CliError::Discover(_) | CliError::Read { .. } => Some("check the path, and that it may be read"),
+            CliError::Snapshot(SnapshotError::Format { .. }) => {
+                Some("take it from version control again, or remove it and accept the next one")
+            }
             CliError::NoFiles(_) => Some("give a scenario file, or a directory that holds some"),
-            CliError::NoHistory { .. } => {
+            CliError::NoHistory { .. } | CliError::Report(ReportError::NoHistory { .. }) => {
                 Some("give a file of `oceanrig run --history`, or a directory of `oceanrig run --out`")
             }
             CliError::Boards(_) | CliError::Dut(_) => Some("docs/boards.md has the reference of the file"),
             CliError::NoSuchFault(_) => Some("`oceanrig faults` lists them all"),
             CliError::NothingSelected(_) => Some("`oceanrig run --list PATH` shows the names"),
-            CliError::Write { .. } => Some("check that the directory may be written and the disk has room"),
+            CliError::OutBusy { .. } => Some("wait until it has ended, or give another directory with --out"),
+            CliError::Report(ReportError::Io { what: "write", .. }) | CliError::Write { .. } => Some("check that the directory may be written and the disk has room"),
             _ => None,
         }
     }
@@ -195,13 +213,14 @@ fn of_io(what: &str) -> Exit {
 fn of_report(error: &ReportError) -> Exit {
     match error {
         ReportError::Io { what, .. } => of_io(what),
-        ReportError::Event { .. }
+        ReportError::NoHistory { .. }
+        | ReportError::Event { .. }
         | ReportError::NoStart { .. }
         | ReportError::NoEvents { .. }
         | ReportError::Schema { .. }
         | ReportError::Project { .. }
         | ReportError::Redact(_) => Exit::Usage,
-        ReportError::Junit(_) => Exit::Bench,
+        ReportError::Junit(_) | ReportError::Output(_) => Exit::Bench,
     }
 }
 

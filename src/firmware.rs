@@ -1,12 +1,12 @@
 //! Reads firmware files, each once.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use flate2::read::GzDecoder;
+use report::input;
 use sha2::{Digest, Sha256};
 
 use crate::error::CliError;
@@ -62,7 +62,7 @@ impl Images {
         }
         let file = match path {
             None => BUILT_IN.to_owned(),
-            Some(path) => fs::read(path).map_err(|source| CliError::Read {
+            Some(path) => input::read(path, input::MOST_FIRMWARE).map_err(|source| CliError::Read {
                 path: path.to_owned(),
                 source,
             })?,
@@ -76,7 +76,11 @@ impl Images {
 /// The ELF itself, so that an image has the same hash whether it is compressed or not.
 fn plain(bytes: &[u8]) -> Vec<u8> {
     let mut elf = Vec::new();
-    match GzDecoder::new(bytes).read_to_end(&mut elf) {
+    // A small file can unpack to any length.
+    match GzDecoder::new(bytes)
+        .take(input::MOST_FIRMWARE)
+        .read_to_end(&mut elf)
+    {
         Ok(_) => elf,
         Err(_) => bytes.to_owned(),
     }

@@ -62,6 +62,11 @@ pub(crate) fn prepare(selected: Vec<Selected>, args: &RunArgs) -> Result<Vec<Job
             ));
         }
     }
+    if args.snapshots {
+        for one in &selected {
+            snapshots::check_stored(&one.scenario)?;
+        }
+    }
     let now = output::unix_ms();
     let mut jobs = Vec::with_capacity(selected.len());
     for (mut selected, dir) in selected.into_iter().zip(dirs) {

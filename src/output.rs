@@ -8,10 +8,11 @@ use bench::Progress;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use netsim::CapturedFrame;
 use report::ReportError;
-use report::around::printable;
 use report::files::ScenarioFiles;
 use report::redact::Redactor;
+use report::reporter::Output;
 use sim::Instant;
+use vocabulary::text::{one_line, printable};
 use vocabulary::{Event, Kind};
 
 /// The wall clock, for durations that are shown to people and never decide anything.
@@ -80,13 +81,14 @@ impl Screen {
         self.all.finish_and_clear();
     }
 
-    /// Watches one scenario; `stop` ends it early.
+    /// Watches one scenario; `stop` ends it early. `keep` is whether its events are wanted with placeholders anyway.
     pub(crate) fn watch<'a>(
         &'a self,
         id: &'a str,
         duration: Duration,
         files: Option<ScenarioFiles>,
         redactor: Redactor,
+        snapshots: bool,
         stop: &'a AtomicBool,
     ) -> Watcher<'a> {
         let style = ProgressStyle::with_template("  {wide_bar:.dim} {msg}").expect("the template is valid");
@@ -98,13 +100,25 @@ impl Screen {
             screen: self,
             id,
             bar,
+            redacted: self.verbose || files.is_some(),
             files,
             redactor,
+            events: Vec::new(),
+            lines: snapshots.then(Vec::new),
             failed: None,
             stop,
-            events: Vec::new(),
             frames: Vec::new(),
         }
+    }
+}
+
+impl Output for &Screen {
+    fn print(&mut self, text: &str) -> io::Result<()> {
+        Screen::print(self, text)
+    }
+
+    fn note(&mut self, text: &str) {
+        note(text);
     }
 }
 
@@ -114,36 +128,48 @@ pub(crate) struct Watcher<'a> {
     id: &'a str,
     bar: ProgressBar,
     files: Option<ScenarioFiles>,
-    /// For what is shown while the scenario runs, where no files are written: those have their own.
     redactor: Redactor,
+    /// Whether events are redacted as they come. Otherwise that waits until something of them is shown.
+    redacted: bool,
+    /// What happened, without the console's raw bytes.
+    events: Vec<Event>,
+    /// The console's lines as they came, for a snapshot.
+    lines: Option<Vec<Event>>,
     failed: Option<ReportError>,
     stop: &'a AtomicBool,
-    events: Vec<Event>,
+    /// The frames of a capture.
     frames: Vec<CapturedFrame>,
 }
 
-/// What a watcher has of a run that ended.
+/// What a watcher has seen.
 pub(crate) struct Watched {
+    /// The files, to be finished.
     pub(crate) files: Option<ScenarioFiles>,
+    /// Knows every placeholder.
     pub(crate) redactor: Redactor,
+    /// Whether the events have their placeholders already.
+    pub(crate) redacted: bool,
+    /// What happened, without the console's raw bytes.
     pub(crate) events: Vec<Event>,
+    /// The console's lines as they came, where a snapshot wants them.
+    pub(crate) lines: Vec<Event>,
+    /// The frames of a capture.
     pub(crate) frames: Vec<CapturedFrame>,
+    /// Why the files could not be written any more.
+    pub(crate) failed: Option<ReportError>,
 }
 
 impl Watcher<'_> {
-    /// The files, to be finished, and the redactor that knows what was shown where there are none.
-    ///
-    /// # Errors
-    /// When a file could not be written while the run went on.
-    pub(crate) fn into_parts(mut self) -> Result<Watched, ReportError> {
-        match self.failed.take() {
-            Some(error) => Err(error),
-            None => Ok(Watched {
-                files: self.files.take(),
-                redactor: self.redactor.clone(),
-                events: std::mem::take(&mut self.events),
-                frames: std::mem::take(&mut self.frames),
-            }),
+    /// The run is over.
+    pub(crate) fn into_watched(mut self) -> Watched {
+        Watched {
+            files: self.files.take(),
+            redactor: self.redactor.clone(),
+            redacted: self.redacted,
+            events: std::mem::take(&mut self.events),
+            lines: self.lines.take().unwrap_or_default(),
+            frames: std::mem::take(&mut self.frames),
+            failed: self.failed.take(),
         }
     }
 }
@@ -159,13 +185,14 @@ impl Progress for Watcher<'_> {
     fn at(&mut self, now: Instant) -> bool {
         if self.bar.position() != now.as_secs() {
             self.bar.set_position(now.as_secs());
-            self.bar.set_message(format!("{} {now}", self.id));
+            self.bar.set_message(format!("{} {now}", one_line(self.id)));
         }
-        self.failed.is_none() && !self.stop.load(Ordering::Relaxed)
+        !self.stop.load(Ordering::Relaxed)
     }
 
     fn preparing(&mut self, what: &str, percent: u8) -> bool {
-        self.bar.set_message(format!("{} {what} {percent} %", self.id));
+        self.bar
+            .set_message(format!("{} {what} {percent} %", one_line(self.id)));
         !self.stop.load(Ordering::Relaxed)
     }
 
@@ -178,39 +205,40 @@ impl Progress for Watcher<'_> {
     }
 
     fn event(&mut self, event: Event) {
-        self.show(&event);
-        self.events.push(event);
-    }
-}
-
-impl Watcher<'_> {
-    fn show(&mut self, event: &Event) {
-        if let Some(files) = &mut self.files
-            && let Err(error) = files.event(event)
+        let is_chunk = matches!(event.kind, Kind::SerialChunk { .. });
+        if let Some(lines) = &mut self.lines
+            && let Kind::SerialLine { .. } = event.kind
         {
-            self.failed.get_or_insert(error);
+            lines.push(event.clone());
         }
-        if !self.screen.verbose {
+        let seen = if self.redacted && !is_chunk {
+            self.redactor.event(&event)
+        } else {
+            event.clone()
+        };
+        // A file that cannot be written ends the files, and not the run: its verdict counts.
+        if let Some(files) = &mut self.files
+            && let Err(error) = files.event(&event, &seen, &mut self.redactor)
+        {
+            self.failed = Some(error);
+            self.files = None;
+        }
+        if is_chunk {
             return;
         }
-        // The numbers of placeholders are those of the files, and of the story of a failure: by what was seen first.
-        if self.files.is_none() && !matches!(event.kind, Kind::SerialLine { .. }) {
-            self.redactor.event(event);
-        }
-        if let Kind::SerialLine { text, .. } = &event.kind {
-            let text = match &mut self.files {
-                Some(files) => files.text(text),
-                None => self.redactor.text(text).into_owned(),
-            };
-            let text = printable(&text);
+        if self.screen.verbose
+            && let Kind::SerialLine { text, .. } = &seen.kind
+        {
             let name = if self.screen.several {
-                format!("{} ", self.id)
+                format!("{} ", one_line(self.id))
             } else {
                 String::new()
             };
+            let text = printable(text);
             self.screen
                 .bars
                 .suspend(|| note(&format!("\x1b[2m{name}{} |\x1b[0m {text}", event.at)));
         }
+        self.events.push(seen);
     }
 }

@@ -5,7 +5,7 @@ use embassy_net::{Runner, Stack};
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_sync::signal::Signal;
 use embassy_sync::watch::{DynReceiver, Watch};
-use embassy_time::{Duration, Timer};
+use embassy_time::{Duration, Instant, Timer};
 use esp_hal::rng::Rng;
 use esp_println::println;
 use esp_radio::wifi::event::EventInfo;
@@ -63,6 +63,9 @@ pub static OBSTACLE_GONE: Signal<Raw, ()> = Signal::new();
 static RSSI_WANTED: Signal<Raw, ()> = Signal::new();
 static RSSI: Signal<Raw, i8> = Signal::new();
 
+/// An association that lasted so long was a good one: after it the pauses start from the shortest again.
+const STABLE: Duration = Duration::from_secs(30);
+
 /// How long DHCP may take before the log mentions it.
 const DHCP_PATIENCE: Duration = Duration::from_secs(15);
 
@@ -107,8 +110,12 @@ pub async fn keep_connected(
         println!("[WIFI] Connecting to {}", settings.wifi_ssid);
         match controller.connect_async().await {
             Ok(_) => {
-                backoff.reset();
+                let associated_at = Instant::now();
                 let reason = watch(&controller, stack, settings.defects).await;
+                // An access point that ends each association at once is not to be asked once a second.
+                if associated_at.elapsed() >= STABLE || settings.defects.has(Defect::NoWifiBackoff) {
+                    backoff.reset();
+                }
                 NETWORK.sender().send(false);
                 println!("[WIFI] Disconnected, reason {reason} ({})", reason_text(reason));
                 if settings.defects.has(Defect::NoWifiReconnect) {

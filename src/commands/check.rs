@@ -1,10 +1,11 @@
 //! `oceanrig check`
 
-use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use scenario::Scenario;
+use report::input;
+use scenario::{Purpose, Scenario};
+use vocabulary::text::one_line;
 
 use crate::cli::CheckArgs;
 use crate::discover;
@@ -37,6 +38,14 @@ pub(crate) fn check(args: &CheckArgs) -> Result<Exit, CliError> {
 /// # Errors
 /// When a path cannot be read, there is no file, or one is not valid.
 pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<Scenario>, CliError> {
+    read_for(Purpose::Judged, paths)
+}
+
+/// As [`read`], for files that are read for `purpose`.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn read_for(purpose: Purpose, paths: &[PathBuf]) -> Result<Vec<Scenario>, CliError> {
     let files = discover::scenario_files(paths)?;
     if files.is_empty() {
         let named: Vec<String> = paths.iter().map(|p| p.display().to_string()).collect();
@@ -45,17 +54,17 @@ pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<Scenario>, CliError> {
     let mut scenarios = Vec::new();
     let mut invalid = 0;
     for path in &files {
-        let bytes = fs::read(path).map_err(|source| CliError::Read {
+        let bytes = input::read(path, input::MOST_TEXT).map_err(|source| CliError::Read {
             path: path.clone(),
             source,
         })?;
         let name = path.display().to_string();
         let Ok(text) = String::from_utf8(bytes) else {
-            output::note(&format!("{name}: not a text file (not UTF-8)"));
+            output::note(&format!("{}: not a text file (not UTF-8)", one_line(&name)));
             invalid += 1;
             continue;
         };
-        match Scenario::parse_all(&name, &text) {
+        match Scenario::parse_all_for(purpose, &name, &text) {
             Ok(cases) => scenarios.extend(cases),
             Err(diagnostics) => {
                 invalid += 1;

@@ -1,7 +1,7 @@
 //! `oceanrig history`, and the file that `oceanrig run --history` keeps.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::fs;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum, ValueHint};
@@ -113,71 +113,4 @@ fn manifests(path: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// A history file that grows by a line for each run, whoever else writes to it.
-pub(crate) struct HistoryFile {
-    path: PathBuf,
-    file: File,
-}
-
-impl HistoryFile {
-    /// Opens the file, or makes it.
-    ///
-    /// # Errors
-    /// When it cannot be written, or is no history.
-    pub(crate) fn open(path: &Path) -> Result<HistoryFile, CliError> {
-        let file = OpenOptions::new().read(true).append(true).create(true).open(path);
-        let mut file = HistoryFile {
-            path: path.to_owned(),
-            file: file.map_err(|source| CliError::Write {
-                path: path.to_owned(),
-                source,
-            })?,
-        };
-        let mut start = Vec::new();
-        let read = (&mut file.file).take(64 * 1024).read_to_end(&mut start);
-        read.map_err(|source| file.failed(source))?;
-        let (records, torn) = history::parse(&String::from_utf8_lossy(&start));
-        // A file that is something else altogether was named by mistake.
-        if records.is_empty() && torn.len() > 1 {
-            return Err(CliError::NoHistory {
-                path: path.to_owned(),
-                why: "it holds something else".to_owned(),
-            });
-        }
-        Ok(file)
-    }
-
-    /// Adds a record: a whole line at once, after the end of a line that an earlier writer could not finish.
-    ///
-    /// # Errors
-    /// When the file cannot be written.
-    pub(crate) fn add(&mut self, record: &Record) -> Result<(), CliError> {
-        self.file.lock().map_err(|source| self.failed(source))?;
-        let added = self.add_locked(record);
-        let unlocked = self.file.unlock();
-        added.and(unlocked).map_err(|source| self.failed(source))
-    }
-
-    fn add_locked(&mut self, record: &Record) -> io::Result<()> {
-        let mut line = String::new();
-        if self.file.seek(SeekFrom::End(0))? > 0 {
-            self.file.seek(SeekFrom::End(-1))?;
-            let mut last = [0];
-            self.file.read_exact(&mut last)?;
-            if last != *b"\n" {
-                line.push('\n');
-            }
-        }
-        line.push_str(&record.line());
-        self.file.write_all(line.as_bytes())
-    }
-
-    fn failed(&self, source: io::Error) -> CliError {
-        CliError::Write {
-            path: self.path.clone(),
-            source,
-        }
-    }
 }

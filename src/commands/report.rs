@@ -1,12 +1,12 @@
 //! `oceanrig report`
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueHint};
 use report::redact::{Redactor, Rules, Scope};
 use report::{html, junit, load};
+use vocabulary::text::one_line;
 
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -47,6 +47,7 @@ pub(crate) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
         Scope::Secrets
     };
     let mut runs = Vec::new();
+    let mut damaged = 0;
     for path in &args.paths {
         let files = load::event_files(path).map_err(CliError::Report)?;
         if files.is_empty() {
@@ -56,12 +57,10 @@ pub(crate) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
         }
         for file in files {
             let loaded = load::runs(&file).map_err(CliError::Report)?;
-            if loaded.torn {
-                output::note(&format!(
-                    "{}: the last line is cut off and left out",
-                    file.display()
-                ));
+            for damage in &loaded.damage {
+                output::note(&format!("{}: {damage}", one_line(&file.display().to_string())));
             }
+            damaged += usize::from(!loaded.damage.is_empty());
             // Each run has its own numbers, as when it ran.
             runs.extend(
                 loaded
@@ -85,11 +84,14 @@ pub(crate) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
         args.output.display(),
         all.len()
     ));
+    if damaged > 0 {
+        return Err(CliError::Damaged(damaged));
+    }
     Ok(Exit::Passed)
 }
 
 fn write(path: &Path, text: &str) -> Result<(), CliError> {
-    fs::write(path, text).map_err(|source| CliError::Write {
+    report::spool::replace(path, |out| out.write_all(text.as_bytes())).map_err(|source| CliError::Write {
         path: path.to_owned(),
         source,
     })

@@ -1,24 +1,27 @@
 //! `oceanrig run`
 
-use std::fs;
+use std::collections::BTreeSet;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
 
-use report::history::Record;
-use report::html::Page;
-use report::junit::Junit;
-use report::{Outcome, Run};
+use report::github::Github;
+use report::history_file::HistoryFile;
+use report::html::PageFile;
+use report::json::JsonLines;
+use report::junit::JunitFile;
+use report::reporter::{Reporter, Session};
+use report::terminal::Terminal;
+use report::{Outcome, ReportError, Run};
+use vocabulary::text::one_line;
 
-use crate::carry_out::Done;
-use crate::cli::RunArgs;
+use crate::cli::{Format, RunArgs};
 use crate::commands::check;
-use crate::commands::history::HistoryFile;
 use crate::error::{CliError, stdout_failed};
 use crate::exit::{self, Exit};
-use crate::format::Printer;
 use crate::job::{self, Job};
+use crate::out_lock::OutLock;
 use crate::output::{self, Screen};
 use crate::pool;
 use crate::select;
@@ -35,7 +38,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, CliError> {
     if args.list {
         let mut out = std::io::stdout();
         for s in select::select(check::read(&args.paths)?, &args.select)? {
-            writeln!(out, "{}", s.id).map_err(stdout_failed)?;
+            writeln!(out, "{}", one_line(&s.id)).map_err(stdout_failed)?;
         }
         return Ok(Exit::Passed);
     }
@@ -47,9 +50,12 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, CliError> {
     };
     ctrlc::set_handler(on_interrupt).map_err(|e| CliError::Bench(format!("cannot catch Ctrl-C: {e}")))?;
     if args.watch {
+        let _lock = args.out.as_deref().map(OutLock::take).transpose()?;
         return watch::watch(args, &INTERRUPTED, |jobs| round(&jobs, args));
     }
-    round(&jobs(args)?, args)
+    let jobs = jobs(args)?;
+    let _lock = args.out.as_deref().map(OutLock::take).transpose()?;
+    round(&jobs, args)
 }
 
 /// The jobs that `args` ask for.
@@ -88,124 +94,145 @@ fn refuse_tls(selected: &[select::Selected]) -> Result<(), CliError> {
     })
 }
 
-/// What a run leaves in memory when its events are dropped: the last of them.
-struct Verdict {
-    run: Run,
-    only_snapshot: bool,
-}
-
-/// Runs `jobs`, prints their results and writes their files.
+/// Runs `jobs`, and tells every reporter of each that ends.
 fn round(jobs: &[Job], args: &RunArgs) -> Result<Exit, CliError> {
     let started = output::wall_clock();
     let screen = Screen::new(jobs.len(), args.verbose);
     let asked = args.jobs.map_or_else(pool::default_width, usize::from);
     let width = jobs.first().and_then(|job| job.backend.width()).unwrap_or(asked);
-    let mut printer = Printer::new(args, &screen);
-    let mut history = args.history.as_deref().map(HistoryFile::open).transpose()?;
-    let mut reports = args.out.as_deref().map(Reports::new);
-    let mut verdicts: Vec<Verdict> = Vec::new();
-    let mut failed = None;
+    let reporters = Mutex::new(Reporters::open(args, &screen)?);
+    let mut runs: Vec<Run> = Vec::new();
     pool::run_ordered(
         jobs,
         width,
-        |_, job| {
-            (!INTERRUPTED.load(Ordering::Relaxed))
-                .then(|| job.carry_out(args, &screen, &INTERRUPTED))
-                .flatten()
+        |place, job| {
+            let stopped = INTERRUPTED.load(Ordering::Relaxed);
+            let mut run = (!stopped).then(|| job.carry_out(args, &screen, &INTERRUPTED)).flatten();
+            // As soon as it has ended: its events are in memory no longer than that, whichever runs are still to come.
+            let mut reporters = reporters.lock().unwrap_or_else(PoisonError::into_inner);
+            match &run {
+                Some(run) => {
+                    screen.count();
+                    reporters.each(|reporter| reporter.run_done(place, run));
+                }
+                None => reporters.each(|reporter| reporter.run_lost(place)),
+            }
+            if let Some(run) = &mut run {
+                run.forget_events();
+            }
+            run
         },
-        |_, done: Done| {
-            if let Err(error) = printer.done(&done) {
-                failed.get_or_insert(error);
-            }
-            // At once: what ended counts, whatever becomes of the rest.
-            if let Some(Err(error)) = history.as_mut().map(|h| h.add(&Record::of(&done.run))) {
-                failed.get_or_insert(error);
-            }
-            if let Some(reports) = &mut reports {
-                reports.add(&done.run);
-            }
-            let Done {
-                mut run,
-                only_snapshot,
-                ..
-            } = done;
-            let last = run.events.pop();
-            run.events = last.into_iter().collect();
-            verdicts.push(Verdict { run, only_snapshot });
-        },
+        |_, run| runs.push(run),
     );
     screen.finish();
-    let wall = started.elapsed();
-    if let Some(reports) = reports {
-        reports.write(wall)?;
-    }
-    let ran = |id: &str| verdicts.iter().any(|v| v.run.name == id);
-    let not_run: Vec<&str> = jobs
+    let ran: BTreeSet<&str> = runs.iter().map(|run| run.name.as_str()).collect();
+    let not_run: Vec<String> = jobs
         .iter()
-        .map(|j| j.selected.id.as_str())
-        .filter(|id| !ran(id))
+        .map(|j| j.selected.id.clone())
+        .filter(|id| !ran.contains(id.as_str()))
         .collect();
-    let runs: Vec<&Run> = verdicts.iter().map(|v| &v.run).collect();
-    if let Err(error) = printer.finish(&runs, &not_run, wall) {
-        failed.get_or_insert(error);
+    let session = Session {
+        runs: &runs,
+        not_run: &not_run,
+        wall: started.elapsed(),
+    };
+    let mut reporters = reporters.into_inner().unwrap_or_else(PoisonError::into_inner);
+    reporters.each(|reporter| reporter.session_done(&session));
+    let exits = [exit(&runs, args.ci)].into_iter().chain(reporters.troubles.tell());
+    Ok(exit::first_of(exits))
+}
+
+/// Everything that hears of runs, and what went wrong with that.
+struct Reporters<'a> {
+    list: Vec<Box<dyn Reporter + 'a>>,
+    troubles: Troubles,
+}
+
+impl<'a> Reporters<'a> {
+    /// The formats that `args` ask for, one row each. One that cannot be opened leaves the others alone.
+    ///
+    /// # Errors
+    /// When the history file is something else: it was named by mistake, and nothing has run yet.
+    fn open(args: &RunArgs, screen: &'a Screen) -> Result<Reporters<'a>, CliError> {
+        let step_summary = || std::env::var_os("GITHUB_STEP_SUMMARY").map(PathBuf::from);
+        let printer: Box<dyn Reporter + 'a> = match args.format {
+            Format::Human => Box::new(Terminal::new(screen, args.quiet)),
+            Format::Json => Box::new(JsonLines::new(screen, args.quiet)),
+            Format::Github => Box::new(Github::new(screen, args.quiet, step_summary())),
+        };
+        let mut reporters = Reporters {
+            list: Vec::new(),
+            troubles: Troubles::default(),
+        };
+        match args.history.as_deref().map(HistoryFile::open) {
+            Some(Err(error @ ReportError::NoHistory { .. })) => return Err(CliError::Report(error)),
+            Some(opened) => reporters.add(opened),
+            None => {}
+        }
+        if let Some(dir) = &args.out {
+            reporters.add(JunitFile::in_dir(dir));
+            reporters.add(PageFile::in_dir(dir));
+        }
+        // Last, so that the summary is the last line.
+        reporters.list.push(printer);
+        Ok(reporters)
     }
-    let exit = exit(&verdicts, args.ci);
-    match failed {
-        // Who reads no more still gets the verdict by the exit code.
-        Some(CliError::Closed) | None => Ok(exit),
-        Some(error) => Err(error),
+
+    fn add(&mut self, opened: Result<impl Reporter + 'a, ReportError>) {
+        match opened {
+            Ok(reporter) => self.list.push(Box::new(reporter)),
+            Err(error) => self.troubles.0.push(error),
+        }
+    }
+
+    fn each(&mut self, mut tell: impl FnMut(&mut dyn Reporter) -> Result<(), ReportError>) {
+        for reporter in &mut self.list {
+            if let Err(error) = tell(&mut **reporter) {
+                self.troubles.0.push(error);
+            }
+        }
     }
 }
 
-fn exit(verdicts: &[Verdict], ci: bool) -> Exit {
+/// What could not be written while a round went on: told, and never in place of a verdict.
+#[derive(Default)]
+struct Troubles(Vec<ReportError>);
+
+impl Troubles {
+    /// Tells each once, and gives the exit codes that they call for.
+    fn tell(self) -> Vec<Exit> {
+        let mut told = BTreeSet::new();
+        let mut exits = Vec::new();
+        for error in self.0 {
+            let error = match error {
+                ReportError::Output(source) => stdout_failed(source),
+                error => CliError::Report(error),
+            };
+            // A reader of stdout that has gone wants nothing more.
+            if matches!(error, CliError::Closed) {
+                continue;
+            }
+            let text = error.for_a_person();
+            if told.insert(text.clone()) {
+                output::note(&text);
+            }
+            exits.push(error.exit());
+        }
+        exits
+    }
+}
+
+fn exit(runs: &[Run], ci: bool) -> Exit {
+    let troubles = runs.iter().filter(|run| !run.troubles.is_empty()).map(|_| Exit::Bench);
     let interrupted = INTERRUPTED.load(Ordering::Relaxed).then_some(Exit::Interrupted);
-    let of = |v: &Verdict| match &v.run.outcome {
+    let of = |run: &Run| match &run.outcome {
         Outcome::Passed => Exit::Passed,
         // Known, and not red.
-        Outcome::Failed { .. } if v.run.is_quarantined() => Exit::Passed,
-        Outcome::Failed { .. } if v.only_snapshot && ci => Exit::Pending,
+        Outcome::Failed { .. } if run.is_quarantined() => Exit::Passed,
+        Outcome::Failed { .. } if run.only_snapshot && ci => Exit::Pending,
         Outcome::Failed { .. } => Exit::Failed,
         Outcome::Infrastructure { kind, .. } => (*kind).into(),
         Outcome::Skipped { .. } => Exit::NothingRan,
     };
-    exit::first_of(verdicts.iter().map(of).chain(interrupted))
-}
-
-/// The reports about all scenarios in the directory of `--out`.
-struct Reports<'a> {
-    dir: &'a Path,
-    junit: Junit,
-    page: Page,
-}
-
-impl Reports<'_> {
-    fn new(dir: &Path) -> Reports<'_> {
-        Reports {
-            dir,
-            junit: Junit::default(),
-            page: Page::default(),
-        }
-    }
-
-    fn add(&mut self, run: &Run) {
-        self.junit.add(run);
-        self.page.add(run);
-    }
-
-    fn write(self, wall: Duration) -> Result<(), CliError> {
-        let junit = self.junit.finish(wall).map_err(CliError::Report)?;
-        whole(&self.dir.join("junit.xml"), &junit)?;
-        whole(&self.dir.join("report.html"), &self.page.finish("oceanrig run"))
-    }
-}
-
-/// Writes a file that is whole whenever somebody looks: an earlier one, or this.
-fn whole(path: &Path, text: &str) -> Result<(), CliError> {
-    let unfinished = path.with_extension("unfinished");
-    fs::write(&unfinished, text)
-        .and_then(|()| fs::rename(&unfinished, path))
-        .map_err(|source| CliError::Write {
-            path: path.to_owned(),
-            source,
-        })
+    exit::first_of(runs.iter().map(of).chain(troubles).chain(interrupted))
 }

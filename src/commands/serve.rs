@@ -3,8 +3,8 @@
 use std::io::Write as _;
 use std::net::SocketAddr;
 
-use bench::Served;
-use scenario::Scenario;
+use faults::Served;
+use scenario::{Purpose, Scenario};
 use serve::{ControlOptions, Options, ScenarioFault, ServeError, Service, TlsOptions};
 use sim::UnixTime;
 
@@ -32,7 +32,8 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<Exit, CliError> {
         // From here on Ctrl-C ends the server and not the process under it.
         let interrupted = interruption().map_err(CliError::Runtime)?;
         let service = Service::bind(options).await.map_err(|why| match why {
-            ServeError::Cloud(why) => CliError::Serve(why),
+            ServeError::Cloud(why) => CliError::Serve(why.into()),
+            ServeError::Listen(why) => CliError::Serve(why.into()),
             why => CliError::Bench(chain(&why)),
         })?;
         announce(args, &service).map_err(stdout_failed)?;
@@ -53,7 +54,7 @@ fn read_scenario(args: &ServeArgs) -> Result<Option<Scenario>, CliError> {
     let Some(path) = &args.scenario else {
         return Ok(None);
     };
-    let mut cases = check::read(std::slice::from_ref(path))?;
+    let mut cases = check::read_for(Purpose::Served, std::slice::from_ref(path))?;
     let found = match &args.case {
         Some(name) => cases.iter().position(|case| case.case_name() == *name),
         None => (cases.len() == 1).then_some(0),
@@ -67,7 +68,7 @@ fn read_scenario(args: &ServeArgs) -> Result<Option<Scenario>, CliError> {
 
 fn options(args: &ServeArgs, scenario: Option<&Scenario>) -> Options {
     let bench = scenario.map(|s| s.bench.clone()).unwrap_or_default();
-    let mut cloud = bench::cloud_config(&bench, bench.seed);
+    let mut cloud = faults::cloud_config(&bench, bench.seed);
     // Real devices carry the real time.
     cloud.epoch = wall_time();
     let fault = |s: &Scenario, fault: &scenario::Fault| ScenarioFault {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueHint};
 use report::redact::{Redactor, Rules, Scope};
+use report::{Compared, SnapshotState};
 use scenario::Scenario;
 use scenario::log::MayDo;
 use snapshot::{Checked, Comparison, Log, May, Mode, Snapshot, Tolerance, ToleranceRule};
@@ -65,6 +66,19 @@ pub(crate) fn snapshot(args: &SnapshotArgs) -> Result<Exit, CliError> {
     }
 }
 
+/// Checks that the stored snapshot of `scenario` can be read, if there is one: a broken one is found before anything
+/// runs.
+///
+/// # Errors
+/// When it cannot be read, or is no snapshot.
+pub(crate) fn check_stored(scenario: &Scenario) -> Result<(), CliError> {
+    let path = stored_path(scenario);
+    if path.exists() {
+        Snapshot::read(&path).map_err(CliError::Snapshot)?;
+    }
+    Ok(())
+}
+
 /// Compares the console log of a run with the snapshot of its scenario. Snapshots are shared, so secrets leave
 /// them always.
 ///
@@ -72,12 +86,16 @@ pub(crate) fn snapshot(args: &SnapshotArgs) -> Result<Exit, CliError> {
 /// When a snapshot cannot be read or written.
 pub(crate) fn check_run(
     scenario: &Scenario,
-    events: &[Event],
+    lines: &[Event],
     rules: &Rules,
+    known: &Redactor,
     mode: Mode,
 ) -> Result<Checked, CliError> {
     let tolerance = tolerance(scenario)?;
-    let log = Log::from_events(events, &mut Redactor::new(rules, Scope::All));
+    // The numbers of placeholders depend on the log alone; what is a secret is known from the whole run.
+    let mut redactor = Redactor::new(rules, Scope::All);
+    redactor.learn_from(known);
+    let log = Log::from_events(lines, &mut redactor);
     let expression = format!("serial log of {}", scenario.case_name());
     let path = stored_path(scenario);
     snapshot::check(&path, &log, &tolerance, scenario.path(), &expression, mode).map_err(CliError::Snapshot)
@@ -107,7 +125,7 @@ fn tolerance(scenario: &Scenario) -> Result<Tolerance, CliError> {
 /// file that is not valid now, is compared strictly.
 fn tolerance_at(path: &Path) -> Tolerance {
     let scenarios = owner(path).and_then(|file| {
-        let text = std::fs::read_to_string(&file).ok()?;
+        let text = report::input::read_text(&file).ok()?;
         Scenario::parse_all(&file.display().to_string(), &text).ok()
     });
     let mine = scenarios
@@ -127,13 +145,17 @@ pub(crate) fn reason(checked: &Checked) -> String {
     }
 }
 
-/// What to print of a check that did not find the same log.
-pub(crate) fn story(checked: &Checked) -> String {
-    match &checked.comparison {
-        Comparison::Same => String::new(),
-        Comparison::New => format!("  {}\n", reason(checked)),
-        Comparison::Different(diff) => format!("  {}:\n{}", reason(checked), snapshot::render(diff)),
-    }
+/// What reports say of a check.
+pub(crate) fn compared(checked: &Checked) -> Compared {
+    let (state, story) = match &checked.comparison {
+        Comparison::Same => (SnapshotState::Same, String::new()),
+        Comparison::New => (SnapshotState::New, format!("  {}\n", reason(checked))),
+        Comparison::Different(diff) => (
+            SnapshotState::Different,
+            format!("  {}:\n{}", reason(checked), snapshot::render(diff)),
+        ),
+    };
+    Compared { state, story }
 }
 
 /// Where the snapshot of a scenario lies.

@@ -87,8 +87,8 @@ fn what_a_killed_run_wrote_is_whole_and_can_be_reported() {
     assert!(whole_events(&rig, "out/long/events.jsonl") > 100);
     assert!(rig.read("out/long/serial-timed.log").ends_with('\n'));
     rig.oceanrig(&["report", "out", "-o", "page.html", "--junit", "junit.xml"])
-        .exits(0)
-        .tells(&["page.html: 1 scenario"]);
+        .exits(3)
+        .tells(&["the events have no end", "page.html: 1 scenario", "is damaged"]);
     assert!(rig.read("page.html").contains("[REG] Registered"));
     assert!(
         rig.read("junit.xml")

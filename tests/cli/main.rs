@@ -5,6 +5,8 @@ mod bad_input;
 #[cfg(target_os = "linux")]
 mod boards;
 #[cfg(target_os = "linux")]
+mod conformance;
+#[cfg(target_os = "linux")]
 mod desk;
 mod determinism;
 mod firmware_images;
@@ -19,4 +21,5 @@ mod places;
 mod process;
 mod rig;
 mod snapshots;
+mod troubles;
 mod verdicts;

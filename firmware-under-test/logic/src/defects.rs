@@ -67,11 +67,13 @@ pub enum Defect {
     IgnoresKissOfDeath,
     /// DHCP starts again at once whenever it has failed.
     DhcpStorm,
+    /// An association that ends at once is tried again after one second, for ever.
+    NoWifiBackoff,
 }
 
 impl Defect {
     /// Every defect, in the order of the documentation.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::NoAutoRenewal,
         Self::RenewAt60Minutes,
         Self::NoRetryAfterFailedRenewal,
@@ -102,6 +104,7 @@ impl Defect {
         Self::CaseSensitiveHeaders,
         Self::IgnoresKissOfDeath,
         Self::DhcpStorm,
+        Self::NoWifiBackoff,
     ];
 
     /// The name used in the provisioning partition.
@@ -137,6 +140,7 @@ impl Defect {
             Self::CaseSensitiveHeaders => "case-sensitive-headers",
             Self::IgnoresKissOfDeath => "ignores-kiss-of-death",
             Self::DhcpStorm => "dhcp-storm",
+            Self::NoWifiBackoff => "no-wifi-backoff",
         }
     }
 

@@ -4,12 +4,11 @@ use dut::{Clock, DutError, DutSource, Firmware, Load, Medium, Watch};
 use oceanremote::Cloud;
 use scenario::Scenario;
 
-use crate::faults::FaultPlan;
-use crate::hub::Hub;
 use crate::run::{Limits, Progress, Run, RunEnd, RunError, Terms};
 use crate::setup::{self, SetupError};
-use crate::virtual_bench::VirtualBench;
+use crate::virtual_bench::{VirtualBench, effector};
 use crate::wall::{Abilities, WallBench, impossible};
+use faults::{FaultPlan, Recorder};
 
 /// Runs `scenario` on a device to its verdict.
 ///
@@ -53,9 +52,24 @@ pub fn begin(
 /// When the declaration of the device lacks something.
 pub fn lacking(source: &dyn DutSource, scenario: &Scenario) -> Result<Vec<String>, DutError> {
     match source.medium() {
-        Medium::Air => Ok(Vec::new()),
+        Medium::Air => Ok(unable(scenario)),
         Medium::HostSockets => Ok(impossible(scenario, &Abilities::of(&source.site()?))),
     }
+}
+
+/// Actions of a scenario that no bench in virtual time can do.
+fn unable(scenario: &Scenario) -> Vec<String> {
+    let faults = scenario.faults.iter();
+    let why = |fault: &scenario::Fault| {
+        let why = effector::able(&fault.action.value).err()?;
+        let span = fault.action.span.or(fault.name.span);
+        Some(format!(
+            "{}: `{}`: {why}",
+            scenario.position(span),
+            fault.action.name()
+        ))
+    };
+    faults.filter_map(why).collect()
 }
 
 fn in_virtual_time(
@@ -80,10 +94,10 @@ fn in_virtual_time(
         .prepare(&load, &mut Watching(progress))
         .map_err(given_up)?
         .start(None)?;
-    let hub = Hub::shared(FaultPlan::new(&scenario.faults, seed), bench.device_id());
-    let cloud = Cloud::new(setup::cloud_config(bench, seed)).map_err(SetupError::from)?;
+    let recorder = Recorder::shared(FaultPlan::new(&scenario.faults, seed), bench.device_id());
+    let cloud = Cloud::new(faults::cloud_config(bench, seed)).map_err(SetupError::from)?;
     let net = setup::net_config(bench, seed, limits.capture);
-    let virtual_bench = VirtualBench::new(device, net, cloud, hub, bench.device_id())?;
+    let virtual_bench = VirtualBench::new(device, net, cloud, recorder, bench.device_id())?;
     let terms = Terms {
         firmware_sha256: sha256(source, firmware),
         seed,

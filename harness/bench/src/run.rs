@@ -21,6 +21,9 @@ use crate::setup::{self, SetupError};
 const SLICE: Duration = Duration::from_secs(1);
 /// Turns of the bench at one moment after which the device counts as one that takes no time for what it does.
 const MOST_TURNS_AT_A_MOMENT: u32 = 100_000;
+/// Events for each hour of a long run that does not say how many it may have. The firmware under test has about 6,000,
+/// frames included.
+const EVENTS_PER_HOUR: u64 = 20_000;
 /// Console output after which a run ends, bytes.
 const MOST_SERIAL_BYTES: u64 = 200 << 20;
 
@@ -125,8 +128,9 @@ pub trait Bench {
     /// Takes the frames captured since the last call.
     fn take_frames(&mut self) -> Vec<CapturedFrame>;
 
-    /// The names of the faults that never fired and were not declared optional.
-    fn never_fired(&self) -> Vec<String>;
+    /// The faults that never fired and were not declared optional, each with the reason why it had no effect, if it
+    /// came.
+    fn unfired(&self) -> Vec<(String, Option<String>)>;
 }
 
 /// How far a run is.
@@ -258,6 +262,18 @@ impl Run {
         Ok(())
     }
 
+    /// The scenario's budget of events, or one that grows with the length of the run.
+    fn event_budget(&self) -> u64 {
+        let bench = &self.scenario.bench;
+        let budget = bench.event_budget;
+        let by_length = setup::duration(bench).as_secs().saturating_mul(EVENTS_PER_HOUR) / 3600;
+        if budget.span.is_known() {
+            budget.value.0
+        } else {
+            budget.value.0.max(by_length)
+        }
+    }
+
     /// Ends the run when one of its budgets is spent.
     fn look_at_budgets(&mut self) {
         let now = self.now;
@@ -272,13 +288,15 @@ impl Run {
                  sleeps, or the budget (bench.instruction-budget) is too small for {}",
                 bench.duration.value
             )
-        } else if self.events > bench.event_budget.value.0 {
+        } else if self.events > self.event_budget() {
             let most = self.counts.iter().max_by_key(|(_, count)| **count);
             let (what, count) = most.map_or(("", 0), |(what, count)| (*what, *count));
             format!(
                 "{} events by {now}, {count} of them `{what}`, are more than the budget of {} (bench.event-budget): the \
                  device does the same thing without end, or the budget is too small for {}",
-                self.events, bench.event_budget.value.0, bench.duration.value
+                self.events,
+                self.event_budget(),
+                bench.duration.value
             )
         } else if self.serial_bytes > MOST_SERIAL_BYTES {
             format!(
@@ -381,7 +399,12 @@ impl Run {
             let kind = Kind::SerialLine { port, text };
             self.show(Event { at: now, kind }, progress);
         }
-        for name in self.bench.never_fired() {
+        for (name, why) in self.bench.unfired() {
+            if let Some(why) = why {
+                self.reasons
+                    .push(format!("the fault `{name}` had no effect: {why}"));
+                continue;
+            }
             let state = vocabulary::FaultState::NeverFired;
             self.reasons
                 .push(format!("the fault `{name}` was planned and never fired"));
@@ -393,6 +416,10 @@ impl Run {
             self.reasons.push(format!(
                 "strict: the firmware touched what the chip model does not implement, {unmodelled} times"
             ));
+        }
+        if let Some(endless) = self.bench.device().endless() {
+            self.reasons
+                .push(format!("the firmware makes no progress: {endless}"));
         }
         for (index, state) in self.steps.finish(now) {
             let kind = Kind::Step { index, state };

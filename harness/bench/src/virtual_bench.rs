@@ -1,27 +1,23 @@
 //! The bench in virtual time: an emulated device, the air, the simulated network and the cloud.
 
+pub(crate) mod effector;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use dut::{Dut, DutError, Observation};
-use netsim::{
-    CapturedFrame, DhcpMode, Filter, Impairment, NetConfig, Netsim, Protocol, RuleId, SntpMode, StreamEvent,
-    StreamId,
-};
-use oceanremote::http::Connection;
-use oceanremote::{Cloud, Ending, Origin, Shared};
-use scenario::action::DhcpFault;
-use scenario::{Action, DeviceAction, NetworkAction, RadioAction};
+use faults::{AtTheService, Effector as _, SharedRecorder};
+use http_service::{Connection, Ending, NoFaults, Origin, Shared};
+use netsim::{CapturedFrame, NetConfig, Netsim, RuleId, SntpMode, StreamEvent, StreamId};
+use oceanremote::Cloud;
 use sim::Instant;
-use sim::air::{Reason, ToAir};
+use sim::air::ToAir;
 use vocabulary::{Direction, Event, Kind};
 
-use crate::faults::{self, Do, Sntp};
-use crate::hub::{AtTheCloud, SharedHub};
-use crate::portal::Portal;
 use crate::run::{Bench, RunError};
 use crate::setup::SetupError;
 use crate::translate;
+use portal::Portal;
 
 /// How often network and cloud may answer each other within one moment before the bench calls itself stuck.
 const MOST_ROUNDS: usize = 10_000;
@@ -36,16 +32,17 @@ pub(crate) struct VirtualBench {
     net_config: NetConfig,
     origin: Shared,
     connections: BTreeMap<StreamId, Connection>,
-    /// Connections that a captive portal has caught, while there is one.
-    portals: BTreeMap<StreamId, Portal>,
+    /// The captive portal, which takes new connections while it is there.
+    portal: Shared,
     captive: bool,
+    power_is_off: bool,
     /// Places where nobody listens that a remark has been made on, by protocol, address and port.
     unheard: BTreeSet<(&'static str, Ipv4Addr, u16)>,
     /// Rules of the network that faults have set, by fault.
     rules: BTreeMap<usize, RuleId>,
     sntp_mode: SntpMode,
     ntp_offset_ns: i128,
-    hub: SharedHub,
+    recorder: SharedRecorder,
     device: String,
     seen: Vec<(Instant, Observation)>,
     frames: Vec<CapturedFrame>,
@@ -57,22 +54,24 @@ impl VirtualBench {
         dut: Box<dyn Dut>,
         net_config: NetConfig,
         cloud: Cloud,
-        hub: SharedHub,
+        recorder: SharedRecorder,
         device: String,
     ) -> Result<VirtualBench, SetupError> {
+        let portal = Origin::shared(Portal::new(net_config.epoch), NoFaults);
         Ok(VirtualBench {
             dut,
             net: Netsim::new(net_config.clone())?,
             ntp_offset_ns: net_config.ntp_offset_ns,
             sntp_mode: SntpMode::Normal,
             net_config,
-            origin: Origin::shared(cloud, AtTheCloud(hub.clone())),
+            origin: Origin::shared(cloud, AtTheService(recorder.clone())),
             connections: BTreeMap::new(),
-            portals: BTreeMap::new(),
+            portal,
             captive: false,
+            power_is_off: false,
             unheard: BTreeSet::new(),
             rules: BTreeMap::new(),
-            hub,
+            recorder,
             device,
             seen: Vec::new(),
             frames: Vec::new(),
@@ -85,8 +84,8 @@ impl VirtualBench {
         let origin = self.origin.borrow();
         let dues = [
             self.net.next_due(),
-            origin.cloud.next_due(self.now),
-            self.hub.borrow().faults.next_due(),
+            origin.service.next_due(self.now),
+            self.recorder.borrow().plan().next_due(),
         ];
         let connections = self.connections.values().filter_map(Connection::next_due);
         dues.into_iter().flatten().chain(connections).min()
@@ -101,12 +100,12 @@ impl VirtualBench {
                 continue;
             }
             let power_lost = observation == Observation::PowerLost;
-            let mut hub = self.hub.borrow_mut();
+            let mut recorder = self.recorder.borrow_mut();
             if let Some(kind) = translate::observation(observation) {
-                hub.tell(at, kind);
+                recorder.tell(at, kind);
             }
             if power_lost {
-                hub.power_lost(at);
+                recorder.power_lost(at);
             }
         }
         self.seen = seen;
@@ -126,21 +125,22 @@ impl VirtualBench {
                 moved = true;
                 self.stream_event(event);
             }
-            self.origin.borrow_mut().cloud.advance(self.now);
+            self.origin.borrow_mut().service.advance(self.now);
             moved |= self.serve();
             {
-                let mut hub = self.hub.borrow_mut();
-                hub.take_journal(&mut self.origin.borrow_mut().cloud);
-                hub.advance(self.now);
+                let mut recorder = self.recorder.borrow_mut();
+                recorder.take_facts(self.origin.borrow_mut().service.as_mut());
+                recorder.advance(self.now);
             }
             for message in self.net.take_to_station() {
                 moved = true;
                 self.dut.air(message)?;
             }
-            let wanted = self.hub.borrow_mut().take_wanted();
-            for action in wanted {
+            let orders = self.recorder.borrow_mut().take_orders();
+            for order in orders {
                 moved = true;
-                self.act(action)?;
+                let done = self.act(self.now, &order)?;
+                self.recorder.borrow_mut().confirm(&order, done, self.now);
             }
             if !moved {
                 return Ok(());
@@ -153,20 +153,20 @@ impl VirtualBench {
     }
 
     fn note(&self, text: String) {
-        self.hub.borrow_mut().tell(self.now, Kind::Note { text });
+        self.recorder.borrow_mut().tell(self.now, Kind::Note { text });
     }
 
     fn tell_network(&mut self) {
-        let mut hub = self.hub.borrow_mut();
+        let mut recorder = self.recorder.borrow_mut();
         for (at, note) in self.net.take_notes() {
             if let Some(kind) = translate::net_note(&note, &self.net_config) {
-                hub.tell(at, kind);
+                recorder.tell(at, kind);
             }
             if let Some((place, text)) = translate::unheard(&note)
                 && self.unheard.len() < MOST_UNHEARD
                 && self.unheard.insert(place)
             {
-                hub.tell(at, Kind::Note { text });
+                recorder.tell(at, Kind::Note { text });
             }
         }
         for frame in self.net.take_capture() {
@@ -174,7 +174,7 @@ impl VirtualBench {
                 netsim::Direction::FromStation => Direction::FromDevice,
                 netsim::Direction::ToStation => Direction::ToDevice,
             };
-            hub.tell(
+            recorder.tell(
                 frame.at,
                 Kind::Frame {
                     direction,
@@ -188,24 +188,15 @@ impl VirtualBench {
     fn stream_event(&mut self, event: StreamEvent) {
         let now = self.now;
         match event {
-            StreamEvent::Opened { id, .. } if self.captive => {
-                self.portals.insert(id, Portal::default());
-            }
             StreamEvent::Opened { id, from, .. } => {
                 let peer = IpAddr::V4(from.0);
-                let connection = Connection::new(&self.origin, now, id.0, peer, false);
+                let origin = if self.captive { &self.portal } else { &self.origin };
+                let connection = Connection::new(origin, now, id.0, peer, false);
                 self.connections.insert(id, connection);
             }
             StreamEvent::Data { id, bytes } => {
                 if let Some(connection) = self.connections.get_mut(&id) {
                     connection.receive(now, &bytes);
-                } else if let Some(page) = self
-                    .portals
-                    .get_mut(&id)
-                    .and_then(|portal| portal.receive(&bytes))
-                {
-                    self.net.stream_send(id, &page);
-                    self.net.stream_close(id);
                 }
             }
             StreamEvent::HalfClosed { id } => {
@@ -214,7 +205,6 @@ impl VirtualBench {
                 }
             }
             StreamEvent::Closed { id } | StreamEvent::Reset { id } => {
-                self.portals.remove(&id);
                 if let Some(mut connection) = self.connections.remove(&id) {
                     connection.reset(now);
                     connection.poll(now);
@@ -247,174 +237,6 @@ impl VirtualBench {
         }
         moved
     }
-
-    /// Does what the fault plan wants, and tells it so.
-    fn act(&mut self, wanted: Do) -> Result<(), DutError> {
-        let now = self.now;
-        let done = match &wanted.action {
-            Action::Service(action) => {
-                wanted.at_the_cloud(action, now, &mut self.origin.borrow_mut().cloud, &self.device)
-            }
-            Action::Device(action) => {
-                self.act_on_device(&wanted, action)?;
-                Ok(())
-            }
-            Action::Radio(action) => self.act_on_radio(&wanted, action),
-            Action::Network(action) => self.act_on_network(&wanted, action),
-            Action::Tls(_) => Err("`tls` is not done: the device of a bench speaks plain HTTP".to_owned()),
-            Action::Request(action) => Err(format!("`{}` strikes requests only", action.name())),
-        };
-        match done {
-            Ok(()) => self.hub.borrow_mut().confirm(&wanted, now),
-            Err(why) => self.note(why),
-        }
-        Ok(())
-    }
-
-    fn act_on_device(&mut self, wanted: &Do, action: &DeviceAction) -> Result<(), DutError> {
-        match action {
-            DeviceAction::PowerCut(cut) => match cut.flash_write_byte {
-                Some(byte) if wanted.on() => self.dut.cut_power_in_flash_write(Some(byte))?,
-                Some(_) | None => {
-                    let on = !wanted.on();
-                    self.dut.set_power(on)?;
-                    self.hub.borrow_mut().tell(self.now, Kind::Power { on });
-                }
-            },
-            DeviceAction::Reset(reset) => self.dut.reset_by(reset.cause)?,
-            DeviceAction::DrivePin(pin) => self
-                .dut
-                .set_pin(pin.gpio.value, wanted.value(pin.level.is_high()))?,
-            DeviceAction::CorruptFlash(flash) => {
-                let bytes = flash.new_bytes().unwrap_or_default();
-                self.dut.write_flash(&flash.partition, flash.offset, &bytes)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn act_on_radio(&mut self, wanted: &Do, action: &RadioAction) -> Result<(), String> {
-        let (now, on) = (self.now, wanted.on());
-        let config = &self.net_config;
-        let refused = |why: netsim::NetError| format!("`{}` failed: {why}", action.name());
-        match action {
-            RadioAction::AccessPointGone => self.net.set_access_point(now, !on),
-            RadioAction::Deauthenticate(d) => self.net.deauthenticate(now, Reason(d.reason.value)),
-            RadioAction::Rssi(dbm) => self
-                .net
-                .set_rssi(wanted.value(dbm.value).unwrap_or(config.ap.rssi_dbm)),
-            RadioAction::WrongPassword(password) => {
-                let password = wanted
-                    .value(&password.value)
-                    .unwrap_or(&config.ap.password)
-                    .clone();
-                self.net.set_password(password).map_err(refused)?;
-            }
-            RadioAction::Hidden => self.net.set_hidden(on || config.ap.hidden),
-            RadioAction::Channel(channel) => {
-                self.net
-                    .set_channel(wanted.value(channel.value).unwrap_or(config.ap.channel))
-                    .map_err(refused)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn act_on_network(&mut self, wanted: &Do, action: &NetworkAction) -> Result<(), String> {
-        let on = wanted.on();
-        let config = &self.net_config;
-        let refused = |why: netsim::NetError| format!("`{}` failed: {why}", action.name());
-        match action {
-            NetworkAction::Link(fault) => {
-                let impairment = faults::impairment(fault, config);
-                self.rule(wanted, |net| net.impair(impairment)).map_err(refused)?;
-            }
-            NetworkAction::Blackhole(only) => {
-                let mut filter = faults::filter(only, config);
-                if filter == Filter::default() {
-                    filter.protocol = Some(Protocol::Tcp);
-                }
-                let impairment = Impairment {
-                    filter,
-                    loss_ppm: netsim::impair::ALL_PPM,
-                    ..Impairment::default()
-                };
-                self.rule(wanted, |net| net.impair(impairment)).map_err(refused)?;
-            }
-            NetworkAction::Refuse(only) => {
-                let filter = faults::filter(only, config);
-                self.rule(wanted, |net| Ok(net.refuse(filter))).map_err(refused)?;
-            }
-            NetworkAction::Dhcp(DhcpFault::Silent) => self
-                .net
-                .set_dhcp(wanted.value(DhcpMode::Silent).unwrap_or_default()),
-            NetworkAction::Dhcp(DhcpFault::Nak) => {
-                self.net.set_dhcp(wanted.value(DhcpMode::Nak).unwrap_or_default())
-            }
-            NetworkAction::Dhcp(DhcpFault::AddressConflict) => self.net.set_address_conflict(on),
-            NetworkAction::Dhcp(DhcpFault::Lease(time)) => {
-                let s = u32::try_from(time.duration().as_secs()).unwrap_or(u32::MAX);
-                self.net
-                    .set_lease_time(wanted.value(s).unwrap_or(config.lease_time_s));
-            }
-            NetworkAction::Dns(fault) => {
-                let (mode, delay) = wanted.value(faults::dns(fault)).unwrap_or_default();
-                self.net.set_dns(mode, delay);
-            }
-            NetworkAction::CaptivePortal => self.captive_portal(on),
-            NetworkAction::NtpClock(error) => self.sntp_clock(wanted.value(error.offset.0)),
-            NetworkAction::Ntp(fault) => match faults::sntp(fault) {
-                Sntp::Clock(offset_ns) => self.sntp_clock(wanted.value(offset_ns)),
-                Sntp::Mode(mode) => {
-                    self.sntp_mode = wanted.value(mode).unwrap_or_default();
-                    self.net.set_sntp(self.sntp_mode, self.ntp_offset_ns);
-                }
-            },
-        }
-        Ok(())
-    }
-
-    /// Sets a rule for a fault, or takes back the one that it has set.
-    fn rule<E>(&mut self, wanted: &Do, set: impl FnOnce(&mut Netsim) -> Result<RuleId, E>) -> Result<(), E> {
-        if let Some(old) = self.rules.remove(&wanted.fault) {
-            self.net.remove_rule(old);
-        }
-        if wanted.on() {
-            self.rules.insert(wanted.fault, set(&mut self.net)?);
-        }
-        Ok(())
-    }
-
-    fn sntp_clock(&mut self, offset_ns: Option<i64>) {
-        self.ntp_offset_ns = offset_ns.map_or(self.net_config.ntp_offset_ns, i128::from);
-        self.net.set_sntp(self.sntp_mode, self.ntp_offset_ns);
-        let offset_ns = i64::try_from(self.ntp_offset_ns).unwrap_or(i64::MAX);
-        let kind = Kind::ClockOffset {
-            clock: "sntp".to_owned(),
-            offset_ns,
-        };
-        self.hub.borrow_mut().tell(self.now, kind);
-    }
-
-    /// The portal comes between the device and the world, or goes: no connection survives that.
-    fn captive_portal(&mut self, on: bool) {
-        self.captive = on;
-        self.net.set_listening_everywhere(on);
-        let mode = if on {
-            netsim::DnsMode::Address(self.net_config.gateway_ip)
-        } else {
-            netsim::DnsMode::Normal
-        };
-        self.net.set_dns(mode, std::time::Duration::ZERO);
-        for (id, mut connection) in std::mem::take(&mut self.connections) {
-            connection.reset(self.now);
-            connection.poll(self.now);
-            self.net.stream_abort(id);
-        }
-        for (id, _) in std::mem::take(&mut self.portals) {
-            self.net.stream_abort(id);
-        }
-    }
 }
 
 impl Bench for VirtualBench {
@@ -434,15 +256,15 @@ impl Bench for VirtualBench {
     }
 
     fn tell(&mut self, at: Instant, kind: Kind) {
-        self.hub.borrow_mut().tell(at, kind);
+        self.recorder.borrow_mut().tell(at, kind);
     }
 
     fn take_events(&mut self) -> Vec<Event> {
-        self.hub.borrow_mut().take_events()
+        self.recorder.borrow_mut().take_events()
     }
 
-    fn never_fired(&self) -> Vec<String> {
-        self.hub.borrow().never_fired()
+    fn unfired(&self) -> Vec<(String, Option<String>)> {
+        self.recorder.borrow().unfired()
     }
 
     fn take_frames(&mut self) -> Vec<CapturedFrame> {

@@ -5,10 +5,12 @@
 //!
 //! | file | what |
 //! |---|---|
+//! | `effector` | actions on this bench |
 //! | `impossible` | what a scenario needs and this bench cannot do |
 //! | `names_and_time` | DNS and SNTP on UDP |
-//! | `servers` | the cloud on TCP, with its door |
+//! | `servers` | the cloud on TCP |
 
+mod effector;
 mod impossible;
 mod names_and_time;
 mod servers;
@@ -16,10 +18,12 @@ mod servers;
 use std::rc::Rc;
 use std::time::Duration;
 
-use dut::{AccessPoint, Dut, FlashImage, Observation, Site};
+use dut::{Dut, FlashImage, Observation, Site};
+use faults::{Effector as _, FaultPlan, NewConnections, Recorder, SharedRecorder, cloud_config};
+use http_service::{Origin, Shared};
 use netsim::CapturedFrame;
-use oceanremote::{Cloud, Origin, Shared};
-use scenario::{Action, DeviceAction, NetworkAction, RadioAction, Scenario};
+use oceanremote::Cloud;
+use scenario::Scenario;
 use sim::Instant;
 use sim::air::Mac;
 use tokio::runtime::Runtime;
@@ -28,9 +32,6 @@ use vocabulary::{Event, Kind};
 
 pub(crate) use impossible::{Abilities, impossible};
 
-use crate::door::Doorkeeper;
-use crate::faults::{self, Do, FaultPlan, Sntp};
-use crate::hub::{Hub, SharedHub};
 use crate::run::{Bench, Limits, Run, RunError, Terms};
 use crate::setup::{self, SetupError};
 use crate::translate;
@@ -111,28 +112,36 @@ impl WallBench {
         scenario.bench.device.mac.0 = mac;
         let seed = limits.seed.unwrap_or(scenario.bench.seed);
         let device = scenario.bench.device_id();
-        let hub = Hub::shared(FaultPlan::new(&scenario.faults, seed), device.clone());
-        let cloud = Cloud::new(setup::cloud_config(&scenario.bench, seed)).map_err(SetupError::from)?;
-        let keeper = Rc::new(Doorkeeper::default());
-        let origin = Origin::shared(cloud, servers::AtTheServer::new(hub.clone(), keeper.clone()));
+        let recorder = Recorder::shared(FaultPlan::new(&scenario.faults, seed), device.clone());
+        let cloud = Cloud::new(cloud_config(&scenario.bench, seed)).map_err(SetupError::from)?;
+        let connections = Rc::new(NewConnections::default());
+        let origin = Origin::shared(
+            cloud,
+            servers::AtTheServer::new(recorder.clone(), connections.clone()),
+        );
         let settings = Rc::new(Settings::new(&scenario.bench, &site));
         let server = runtime.block_on(servers.open())?;
         let started = tokio::time::Instant::now();
         let dut = start(started.into_std())?;
         let clock = move || Instant::ZERO + started.elapsed();
         let sockets = LocalSet::new();
-        let for_cloud = (keeper.clone(), origin.clone());
+        let for_cloud = (connections.clone(), origin.clone());
         sockets.spawn_local(async move { server.serve(for_cloud.0, for_cloud.1, clock).await });
-        let for_names = (settings.clone(), hub.clone());
+        let for_names = (settings.clone(), recorder.clone());
         sockets.spawn_local(async move { names_and_time.serve(for_names.0, for_names.1, clock).await });
         let bench = Running {
             dut,
+            abilities: Abilities::of(&site),
+            cloud_at: (
+                scenario.bench.cloud.host.value.clone(),
+                scenario.bench.cloud.port.value,
+            ),
             site,
             mac,
             device,
-            hub,
+            recorder,
             origin,
-            keeper,
+            connections,
             settings,
             sockets,
             runtime,
@@ -179,11 +188,14 @@ fn adapt(scenario: &mut Scenario, site: &Site) {
 struct Running {
     dut: Box<dyn Dut>,
     site: Site,
+    abilities: Abilities,
+    /// The cloud's host and port in the scenario.
+    cloud_at: (String, u16),
     mac: Mac,
     device: String,
-    hub: SharedHub,
+    recorder: SharedRecorder,
     origin: Shared,
-    keeper: Rc<Doorkeeper>,
+    connections: Rc<NewConnections>,
     settings: Rc<Settings>,
     sockets: LocalSet,
     runtime: Runtime,
@@ -204,7 +216,7 @@ impl Running {
         self.dut.take_observations(&mut seen);
         for (at, observation) in seen.drain(..) {
             if let Some(kind) = translate::observation(observation) {
-                self.hub.borrow_mut().tell(at.min(self.now), kind);
+                self.recorder.borrow_mut().tell(at.min(self.now), kind);
             }
         }
         self.seen = seen;
@@ -215,119 +227,22 @@ impl Running {
         for _ in 0..MOST_ROUNDS {
             {
                 let mut origin = self.origin.borrow_mut();
-                origin.cloud.advance(self.now);
-                let mut hub = self.hub.borrow_mut();
-                hub.take_journal(&mut origin.cloud);
-                hub.advance(self.now);
+                origin.service.advance(self.now);
+                let mut recorder = self.recorder.borrow_mut();
+                recorder.take_facts(origin.service.as_mut());
+                recorder.advance(self.now);
             }
-            let wanted = self.hub.borrow_mut().take_wanted();
-            if wanted.is_empty() {
+            let orders = self.recorder.borrow_mut().take_orders();
+            if orders.is_empty() {
                 return Ok(());
             }
-            for action in wanted {
-                self.act(&action)?;
+            for order in orders {
+                let done = self.act(self.now, &order)?;
+                self.recorder.borrow_mut().confirm(&order, done, self.now);
             }
         }
         Ok(())
     }
-
-    fn act(&mut self, wanted: &Do) -> Result<(), RunError> {
-        let now = self.now;
-        let done = match &wanted.action {
-            Action::Service(action) => {
-                wanted.at_the_cloud(action, now, &mut self.origin.borrow_mut().cloud, &self.device)
-            }
-            Action::Radio(action) => self.act_on_radio(wanted, action)?,
-            Action::Network(action) => self.act_on_network(wanted, action),
-            Action::Device(action) => self.act_on_device(wanted, action)?,
-            Action::Tls(_) | Action::Request(_) => Err(not_here(wanted.action.name())),
-        };
-        let mut hub = self.hub.borrow_mut();
-        match done {
-            Ok(()) => hub.confirm(wanted, now),
-            Err(text) => hub.tell(now, Kind::Note { text }),
-        }
-        Ok(())
-    }
-
-    fn act_on_radio(&mut self, wanted: &Do, action: &RadioAction) -> Result<Result<(), String>, RunError> {
-        match action {
-            RadioAction::AccessPointGone => {
-                let on = wanted.on();
-                self.access_point()?.set_on(!on).map_err(RunError::Site)?;
-                self.access_point_is_off = on;
-            }
-            RadioAction::Deauthenticate(d) => {
-                let mac = self.mac;
-                let reason = d.reason.value;
-                self.access_point()?
-                    .deauthenticate(mac, reason)
-                    .map_err(RunError::Site)?;
-            }
-            RadioAction::WrongPassword(_)
-            | RadioAction::Rssi(_)
-            | RadioAction::Hidden
-            | RadioAction::Channel(_) => return Ok(Err(not_here(action.name()))),
-        }
-        Ok(Ok(()))
-    }
-
-    fn act_on_network(&mut self, wanted: &Do, action: &NetworkAction) -> Result<(), String> {
-        match action {
-            NetworkAction::Refuse(_) => self.keeper.refuse(wanted),
-            NetworkAction::Blackhole(_) => self.keeper.swallow(wanted),
-            NetworkAction::Dns(fault) => self
-                .settings
-                .dns
-                .set(wanted.value(faults::dns(fault)).unwrap_or_default()),
-            NetworkAction::NtpClock(error) => self.sntp_clock(wanted.value(error.offset.0)),
-            NetworkAction::Ntp(fault) => match faults::sntp(fault) {
-                Sntp::Clock(offset_ns) => self.sntp_clock(wanted.value(offset_ns)),
-                Sntp::Mode(mode) => self.settings.sntp.set(wanted.value(mode).unwrap_or_default()),
-            },
-            NetworkAction::Link(_) | NetworkAction::Dhcp(_) | NetworkAction::CaptivePortal => {
-                return Err(not_here(action.name()));
-            }
-        }
-        Ok(())
-    }
-
-    fn act_on_device(&mut self, wanted: &Do, action: &DeviceAction) -> Result<Result<(), String>, RunError> {
-        let on = wanted.on();
-        match action {
-            DeviceAction::PowerCut(_) => {
-                self.dut.set_power(!on)?;
-                self.power_is_off = on;
-                self.hub.borrow_mut().tell(self.now, Kind::Power { on: !on });
-            }
-            DeviceAction::Reset(_) => self.dut.reset()?,
-            DeviceAction::DrivePin(_) | DeviceAction::CorruptFlash(_) => {
-                return Ok(Err(not_here(action.name())));
-            }
-        }
-        Ok(Ok(()))
-    }
-
-    fn access_point(&mut self) -> Result<&mut Box<dyn AccessPoint>, RunError> {
-        self.site
-            .access_point
-            .as_mut()
-            .ok_or_else(|| RunError::Site("the bench controls no access point".to_owned()))
-    }
-
-    fn sntp_clock(&mut self, offset_ns: Option<i64>) {
-        let offset_ns = self.settings.set_sntp_offset(offset_ns);
-        let kind = Kind::ClockOffset {
-            clock: "sntp".to_owned(),
-            offset_ns,
-        };
-        self.hub.borrow_mut().tell(self.now, kind);
-    }
-}
-
-/// Why an action that [`impossible`] refuses before a run is not done.
-fn not_here(action: &str) -> String {
-    format!("`{action}` cannot be done on this bench")
 }
 
 impl Bench for Running {
@@ -353,15 +268,15 @@ impl Bench for Running {
     }
 
     fn tell(&mut self, at: Instant, kind: Kind) {
-        self.hub.borrow_mut().tell(at, kind);
+        self.recorder.borrow_mut().tell(at, kind);
     }
 
     fn take_events(&mut self) -> Vec<Event> {
-        self.hub.borrow_mut().take_events()
+        self.recorder.borrow_mut().take_events()
     }
 
-    fn never_fired(&self) -> Vec<String> {
-        self.hub.borrow().never_fired()
+    fn unfired(&self) -> Vec<(String, Option<String>)> {
+        self.recorder.borrow().unfired()
     }
 
     fn take_frames(&mut self) -> Vec<CapturedFrame> {

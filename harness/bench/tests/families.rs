@@ -82,7 +82,7 @@ fn state(name: &'static str, wanted: FaultState) -> impl Fn(&Kind) -> bool {
 fn request(endpoint: &'static str, phase: Phase, status: u16) -> impl Fn(&Kind) -> bool {
     move |kind| {
         matches!(kind, Kind::Request { phase: p, exchange }
-            if *p == phase && exchange.endpoint.is_some_and(|e| e.name() == endpoint) && exchange.status == Some(status))
+            if *p == phase && exchange.endpoint.as_ref().is_some_and(|e| e.name() == endpoint) && exchange.status == Some(status))
     }
 }
 
@@ -230,6 +230,53 @@ fn tcp() {
     assert!(polls.iter().any(|s| (10..40).contains(s)), "{polls:?}");
 }
 
+/// Case by case, a fault that is narrowed to an endpoint strikes that request while it is on its way in.
+#[test]
+fn on_the_way_in() {
+    for (action, first_status) in [
+        ("{truncate: {after-byte: 60, of: request}}", None),
+        ("{reset-connection: {after-byte: 40, of: request}}", None),
+        ("close-connection", None),
+        ("half-open", None),
+        ("reset-connection", None),
+        ("{respond: 503}", Some(503)),
+    ] {
+        let r = run(&format!(
+            "  - {{name: in, when: {{request: {{endpoint: register, at: first-byte}}}}, do: {action}}}"
+        ));
+        let registrations: Vec<(Phase, u64, Option<u16>)> = r
+            .events
+            .iter()
+            .filter_map(|e| match &e.kind {
+                Kind::Request { phase, exchange }
+                    if exchange.endpoint.as_ref().is_some_and(|e| e.name() == "register") =>
+                {
+                    Some((*phase, exchange.id, exchange.status))
+                }
+                _ => None,
+            })
+            .collect();
+        let first = registrations[0].1;
+        let effect = registrations
+            .iter()
+            .find(|(phase, id, _)| *phase == Phase::AfterEffect && *id == first);
+        assert_eq!(
+            effect.map(|(_, _, status)| *status),
+            first_status.map(Some),
+            "{action}"
+        );
+        assert_eq!(seconds(&r, state("in", FaultState::Fired)).len(), 1, "{action}");
+        assert!(
+            // A device that waits for a reply gives up after the end of this run.
+            action == "half-open"
+                || registrations
+                    .iter()
+                    .any(|(_, id, status)| *id > first && *status == Some(200)),
+            "{action}: it registers in the end"
+        );
+    }
+}
+
 #[test]
 fn http() {
     let r = run(
@@ -342,7 +389,12 @@ fn session() {
     );
     // Before the device has a session there is none to renew: the fault has not fired.
     let r = run("  - {name: early, when: 0s, do: renew-session}");
-    assert_eq!(r.reasons, ["the fault `early` was planned and never fired"]);
+    assert!(
+        r.reasons[0].starts_with("the fault `early` had no effect: `renew-session` failed"),
+        "{:?}",
+        r.reasons
+    );
+    assert_eq!(seconds(&r, state("early", FaultState::WithoutEffect)), [0]);
     assert_eq!(seconds(&r, state("early", FaultState::Fired)), [] as [u64; 0]);
 }
 

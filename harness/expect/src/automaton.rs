@@ -10,10 +10,10 @@ use regex_automata::util::{start, syntax};
 use regex_automata::{Anchored, MatchKind};
 use scenario::Pattern;
 
-/// Memory of a lazy automaton before it forgets what it has worked out, bytes.
+/// Greatest memory of a lazy automaton before it drops its cached states, bytes.
 const CACHE: usize = 4 << 20;
 
-/// Finds a pattern in a line; after the first hit of a line it rests until the line ends.
+/// Finds a pattern in a line; after the first hit it ignores the rest of the line.
 #[derive(Debug)]
 pub(crate) enum Automaton {
     Literal(Literal),
@@ -21,7 +21,7 @@ pub(crate) enum Automaton {
 }
 
 impl Automaton {
-    /// For a pattern of a checked scenario; an expression that cannot be compiled never matches.
+    /// An automaton for a pattern of a checked scenario; an expression that cannot be compiled never matches.
     pub(crate) fn new(pattern: Pattern<'_>) -> Automaton {
         match pattern {
             Pattern::Text(text) => Automaton::Literal(Literal::new(text.as_bytes())),
@@ -32,8 +32,8 @@ impl Automaton {
         }
     }
 
-    /// Takes bytes of a line, none of them a line end. `line` is the line before them. Gives the index of the
-    /// byte with which the pattern is there.
+    /// Takes bytes of a line, without a line end; `line` is the text of the line before them. Returns the
+    /// index of the byte that completes the pattern.
     pub(crate) fn feed(&mut self, line: &[u8], bytes: &[u8]) -> Option<usize> {
         match self {
             Automaton::Literal(a) => a.feed(bytes),
@@ -41,7 +41,7 @@ impl Automaton {
         }
     }
 
-    /// The line is over. True if the pattern is there only now.
+    /// Ends the line. Returns true if its end completes the pattern.
     pub(crate) fn end_line(&mut self) -> bool {
         match self {
             Automaton::Literal(a) => {
@@ -53,11 +53,11 @@ impl Automaton {
     }
 }
 
-/// Bytes, by Knuth, Morris and Pratt ("Fast Pattern Matching in Strings", 1977).
+/// A text, searched by the algorithm of Knuth, Morris and Pratt ("Fast Pattern Matching in Strings", 1977).
 #[derive(Debug)]
 pub(crate) struct Literal {
     needle: Vec<u8>,
-    /// For each length of a match: the length of the longest border.
+    /// Length of the longest border for each length of a match.
     borders: Vec<usize>,
     matched: usize,
     hit: bool,
@@ -84,7 +84,7 @@ impl Literal {
         }
     }
 
-    /// Forgets a hit, so that the next one is found right after it.
+    /// Drops a hit, so that the next one is found right after it.
     pub(crate) fn restart(&mut self) {
         (self.matched, self.hit) = (0, false);
     }
@@ -116,10 +116,10 @@ impl Literal {
 pub(crate) struct Expression {
     dfa: DFA,
     cache: Cache,
-    /// `None` before the first byte of a line.
+    /// State of the automaton; `None` before the first byte of a line.
     state: Option<LazyStateID>,
-    /// Whether it looks at what comes next (`$`, `\b`): then a match is known one byte later, or when the
-    /// line ends. Otherwise it is known at once, so that a prompt without a line end is found.
+    /// True if it looks ahead (`$`, `\b`): then a match is known one byte later, or when the line ends.
+    /// Otherwise it is known at once, so that a prompt without a line end is found.
     looks_ahead: bool,
     hit: bool,
 }
@@ -174,11 +174,12 @@ impl Expression {
             None => self.start()?,
         };
         for (i, byte) in bytes.iter().enumerate() {
-            // The cache is never given up on: without a minimum of bytes per state there is no error.
+            // The automaton never gives up because of its cache: without a minimum of bytes per state there
+            // is no error.
             state = self.dfa.next_state(&mut self.cache, state, *byte).ok()?;
             if state.is_match() {
-                // What ended with the byte before is known with this one. It is reported here in any case, so
-                // that the pieces in which bytes arrive make no difference.
+                // The automaton reports a match one byte late. It is reported here in any case, so that the
+                // division of the bytes into pieces has no effect.
                 self.hit = true;
                 return Some(i);
             }
@@ -199,7 +200,7 @@ impl Expression {
         None
     }
 
-    /// The state after `line` and `bytes`, for when the cache has forgotten it.
+    /// The state after `line` and `bytes`, when the cache has dropped it.
     fn replay(&mut self, line: &[u8], bytes: &[u8]) -> Option<LazyStateID> {
         let mut state = self.start()?;
         for byte in line.iter().chain(bytes) {

@@ -1,4 +1,4 @@
-//! Judging all expectations of a scenario.
+//! Evaluation of all expectations of a scenario.
 
 use std::fmt;
 
@@ -28,9 +28,9 @@ use crate::serial::{Hit, SerialMatcher};
 use crate::tokens::TokenReuse;
 use crate::window::Window;
 
-/// Judges the expectations of a scenario over the events of a run, which come in order.
+/// Evaluates the expectations of a scenario over the events of a run, which must be given in order.
 ///
-/// Of the console it looks at [`Kind::SerialChunk`] alone.
+/// Console output is taken only from [`Kind::SerialChunk`].
 pub struct Checker {
     judges: Vec<Judged>,
     serial: SerialMatcher,
@@ -43,7 +43,7 @@ struct Judged {
     name: String,
     position: String,
     judge: Box<dyn Judge>,
-    /// When it was seen to have failed, whatever still happened.
+    /// The moment at which it was known to have failed, whatever happens later.
     decided: Option<Instant>,
 }
 
@@ -56,7 +56,7 @@ impl fmt::Debug for Checker {
 }
 
 impl Checker {
-    /// For a scenario.
+    /// A checker for the expectations of a scenario.
     pub fn new(scenario: &Scenario) -> Checker {
         let mut serial = SerialMatcher::new();
         let judges = scenario
@@ -78,7 +78,7 @@ impl Checker {
         }
     }
 
-    /// Something happened.
+    /// Takes the next event of the run.
     pub fn observe(&mut self, event: &Event) {
         match &event.kind {
             Kind::SerialChunk { port, bytes } => {
@@ -88,7 +88,7 @@ impl Checker {
                 self.whole_lines(event.at, lines);
                 return;
             }
-            // Nothing looks at these.
+            // No expectation uses these events.
             Kind::SerialLine { .. } | Kind::SerialInput { .. } | Kind::Frame { .. } | Kind::Unmodelled(_) => {
                 return;
             }
@@ -102,7 +102,7 @@ impl Checker {
         });
     }
 
-    /// Patterns that were completed, each byte on its own.
+    /// Processes patterns that were completed, byte by byte.
     fn completed(&mut self, at: Instant, hits: &[Hit]) {
         for group in hits.chunk_by(|a, b| a.offset == b.offset) {
             let patterns: Vec<usize> = group.iter().map(|hit| hit.pattern).collect();
@@ -123,7 +123,7 @@ impl Checker {
         }
     }
 
-    /// The device stopped in the middle of its lines.
+    /// Ends the lines of the consoles, because the device stopped.
     fn end_lines(&mut self, at: Instant) {
         let hits = self.serial.end_lines();
         self.completed(at, &hits);
@@ -137,7 +137,7 @@ impl Checker {
         }
     }
 
-    /// Time has come to `now`, and every event before it was shown.
+    /// Advances time to `now`, after all events before it were given.
     pub fn advance(&mut self, now: Instant) {
         for judged in &mut self.judges {
             judged.judge.advance(now);
@@ -147,12 +147,13 @@ impl Checker {
         }
     }
 
-    /// When [`Checker::advance`] can decide something. Later than the last call's `now`.
+    /// The moment at which [`Checker::advance`] can decide an expectation. It is later than the last call's
+    /// `now`.
     pub fn next_deadline(&self) -> Option<Instant> {
         self.judges.iter().filter_map(|j| j.judge.deadline()).min()
     }
 
-    /// The first expectation that has failed whatever still happens.
+    /// The first expectation that has failed, whatever happens later.
     pub fn early_failure(&self) -> Option<ExpectationResult> {
         let decided = |(index, judged): (usize, &Judged)| {
             judged
@@ -163,7 +164,7 @@ impl Checker {
         self.judges.iter().enumerate().find_map(decided)
     }
 
-    /// The run is over: all results, in the order of the file.
+    /// Ends the run and returns all results, in the order of the file.
     pub fn finish(&mut self, now: Instant) -> Vec<ExpectationResult> {
         self.end_lines(now);
         let log = &self.log;
@@ -276,7 +277,7 @@ fn entries(list: &[Located<SerialPattern>], serial: &mut SerialMatcher) -> Vec<E
     list.iter().map(|p| entry(p, serial)).collect()
 }
 
-/// What an expectation is about; a checked file has no times here.
+/// Name and subject of an expectation; the scenario's check has refused triggers that are times.
 fn subject(of: &Located<Trigger>, serial: &mut SerialMatcher) -> (String, Subject) {
     let subject = Subject::new(&of.value, Phase::AfterEffect, serial);
     let subject = subject.unwrap_or_else(|| unreachable!("a checked expectation is about an event"));
@@ -286,9 +287,7 @@ fn subject(of: &Located<Trigger>, serial: &mut SerialMatcher) -> (String, Subjec
 fn interval(e: &IntervalExpectation, serial: &mut SerialMatcher) -> Interval {
     Interval {
         from: Moment::new(&e.from.value, serial),
-        from_name: e.from.value.to_string(),
         to: Moment::new(&e.to.value, serial),
-        to_name: e.to.value.to_string(),
         to_follows: e.to.nth().is_none(),
         min: e.min.map(|m| m.duration()),
         max: e.max.map(|m| m.duration()),
@@ -297,40 +296,26 @@ fn interval(e: &IntervalExpectation, serial: &mut SerialMatcher) -> Interval {
 }
 
 fn requests(e: &RequestsExpectation, count: Count, serial: &mut SerialMatcher) -> Occurrence {
-    let at = Some(e.at.unwrap_or(Phase::AfterEffect));
-    let endpoint = e.endpoint.map_or("any endpoint", vocabulary::Endpoint::name);
-    let with_status = e
-        .status
-        .map_or_else(String::new, |s| format!(" answered {}", s.value));
-    let request = RequestSubject {
-        endpoint: e.endpoint,
-        at,
-        status: e.status.map(|s| s.value),
-        target: e.target.clone(),
-        body: e.body.clone(),
-    };
-    let any = RequestSubject {
-        endpoint: e.endpoint,
-        at,
-        ..RequestSubject::default()
-    };
-    let name = format!("requests to {endpoint}{with_status}");
-    let mut judge = Occurrence::new(
-        name,
-        Subject::Request(request),
+    let filter = e.filter();
+    let subject = Subject::Request(RequestSubject {
+        endpoint: filter.endpoint.cloned(),
+        at: Some(filter.at.unwrap_or(Phase::AfterEffect)),
+        status: filter.status,
+        target: filter.target.map(str::to_owned),
+        body: filter.body.map(str::to_owned),
+    });
+    Occurrence::new(
+        filter.to_string(),
+        subject,
         count,
         Window::new(e.window(), serial),
-    );
-    judge.nearly = Some((format!("other requests to {endpoint}"), Subject::Request(any)));
-    judge
+    )
 }
 
 fn pin(e: &PinExpectation, serial: &mut SerialMatcher) -> Level {
     let value = |level: PinLevel| Value::of_pin(level.is_high());
     let demand = match (e.level, &e.at, e.always, e.never) {
-        (Some(level), Some(at), ..) => {
-            Demand::At(value(level), Moment::new(&at.value, serial), at.value.to_string())
-        }
+        (Some(level), Some(at), ..) => Demand::At(value(level), Moment::new(&at.value, serial)),
         (_, _, Some(always), _) => Demand::Always(value(always)),
         (_, _, _, Some(never)) => Demand::Never(value(never)),
         _ => unreachable!("a checked pin expectation has one form"),
@@ -340,11 +325,7 @@ fn pin(e: &PinExpectation, serial: &mut SerialMatcher) -> Level {
 
 fn status(e: &StatusExpectation, serial: &mut SerialMatcher) -> Level {
     let demand = match (e.is, &e.at, e.always, e.never, e.time_in) {
-        (Some(is), Some(at), ..) => Demand::At(
-            Value::Status(is),
-            Moment::new(&at.value, serial),
-            at.value.to_string(),
-        ),
+        (Some(is), Some(at), ..) => Demand::At(Value::Status(is), Moment::new(&at.value, serial)),
         (_, _, Some(always), ..) => Demand::Always(Value::Status(always)),
         (_, _, _, Some(never), _) => Demand::Never(Value::Status(never)),
         (.., Some(status)) => Demand::TimeIn(
@@ -358,15 +339,15 @@ fn status(e: &StatusExpectation, serial: &mut SerialMatcher) -> Level {
 }
 
 fn liveness(e: &LivenessExpectation, serial: &mut SerialMatcher) -> Liveness {
-    let (moment, name) = match &e.after {
-        Some(after) => (Moment::new(&after.value, serial), after.value.to_string()),
+    let moment = match &e.after {
+        Some(after) => Moment::new(&after.value, serial),
         None => {
             let ended = Subject::Fault {
                 name: None,
                 state: vocabulary::FaultState::Ended,
             };
-            (Moment::last(ended), "the end of the last fault".to_owned())
+            Moment::last("the end of the last fault", ended)
         }
     };
-    Liveness::new(moment, name, e.within.duration())
+    Liveness::new(moment, e.within.duration())
 }

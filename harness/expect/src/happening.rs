@@ -1,17 +1,19 @@
-//! What can happen, and whether it is what a trigger names.
+//! Events of a run in the form for expectations, and their comparison with triggers.
 
 use std::collections::BTreeMap;
 
 use scenario::trigger::{SessionEvent, WifiState};
 use scenario::{SerialPattern, Trigger};
 use sim::Instant;
+use vocabulary::text::quoted;
 use vocabulary::{DeviceStatus, Endpoint, Event, Exchange, FaultState, Kind, LinkEvent, Phase, ResetCause};
 use vocabulary::{SessionChange, WifiEvent};
 
+use crate::judge::Misses;
 use crate::serial::SerialMatcher;
 
-/// Something that happened, as expectations see it: an event, or patterns that one byte of the console
-/// completed.
+/// An input of the expectations: an event, a complete console line, or the patterns that one byte of the
+/// console completed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Happening<'a> {
     pub(crate) at: Instant,
@@ -20,14 +22,14 @@ pub(crate) struct Happening<'a> {
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum What<'a> {
-    /// Indices of patterns, ascending.
+    /// Indices of the completed patterns, ascending.
     Serial(&'a [usize]),
-    /// A line of the console, whole.
+    /// A complete line of the console.
     Line(&'a str),
     Event(&'a Event),
 }
 
-/// What a trigger names, without its `nth`.
+/// Events that a trigger names, without its `nth`.
 #[derive(Clone, Debug)]
 pub(crate) enum Subject {
     Serial(usize),
@@ -43,7 +45,7 @@ pub(crate) enum Subject {
     Fault { name: Option<String>, state: FaultState },
 }
 
-/// A request.
+/// Conditions of a request; each one that is given must hold.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RequestSubject {
     pub(crate) endpoint: Option<Endpoint>,
@@ -54,14 +56,14 @@ pub(crate) struct RequestSubject {
 }
 
 impl Subject {
-    /// `None` for a time, or some time after another moment: these are no subjects. `phase` is meant for
-    /// requests that name none.
+    /// The subject of a trigger; `None` for a time, and for a delay after another moment. `phase` is the
+    /// default for requests without `at`.
     pub(crate) fn new(trigger: &Trigger, phase: Phase, serial: &mut SerialMatcher) -> Option<Subject> {
         Some(match trigger {
             Trigger::Time(_) | Trigger::After(_) => return None,
             Trigger::Serial(t) => Subject::Serial(serial.add(t.pattern())),
             Trigger::Request(t) => Subject::Request(RequestSubject {
-                endpoint: t.endpoint,
+                endpoint: t.endpoint.clone(),
                 at: Some(t.at.unwrap_or(phase)),
                 status: t.status,
                 target: t.target.clone(),
@@ -88,13 +90,13 @@ impl Subject {
         })
     }
 
-    /// For a pattern of an expectation.
+    /// The subject for a pattern of an expectation.
     pub(crate) fn pattern(pattern: &SerialPattern, serial: &mut SerialMatcher) -> Subject {
         Subject::Serial(serial.add(pattern.pattern()))
     }
 
-    /// When it happened, if this is it: mostly now, for the first byte of a request a little earlier, as its
-    /// endpoint is known only later.
+    /// The moment of the occurrence, if the input is one. It is the present moment, except for the first byte
+    /// of a request, which was earlier because the endpoint is known only later.
     pub(crate) fn occurs(&self, h: &Happening<'_>) -> Option<Instant> {
         let event = match (self, h.what) {
             (Subject::Serial(pattern), What::Serial(hits)) => return hits.contains(pattern).then_some(h.at),
@@ -130,16 +132,178 @@ impl Subject {
     }
 }
 
+/// Near misses of a subject: events that it would match without its filters.
+#[derive(Clone, Debug)]
+pub(crate) struct Nearly {
+    subject: Subject,
+    pub(crate) misses: Misses,
+}
+
+impl Nearly {
+    /// `None` for a subject without filters.
+    pub(crate) fn to(subject: &Subject) -> Option<Nearly> {
+        subject.widened().map(|subject| Nearly {
+            subject,
+            misses: Misses::default(),
+        })
+    }
+
+    /// Takes an input that is not an occurrence of `wanted`.
+    pub(crate) fn observe(&mut self, wanted: &Subject, h: &Happening<'_>) {
+        if let Some(at) = self.subject.occurs(h)
+            && let What::Event(event) = h.what
+        {
+            self.misses.push(at, wanted.instead(&event.kind));
+        }
+    }
+
+    /// ` (lost once, with reason 4, at 0:05:00.000)`, or nothing.
+    pub(crate) fn told(&self) -> String {
+        self.misses.told(self.subject.verb())
+    }
+}
+
+impl Subject {
+    /// The subject without its filters; `None` if it has none.
+    fn widened(&self) -> Option<Subject> {
+        match self {
+            Subject::Wifi { state, reason } => reason.map(|_| Subject::Wifi {
+                state: *state,
+                reason: None,
+            }),
+            Subject::Request(RequestSubject {
+                endpoint,
+                at,
+                status,
+                target,
+                body,
+            }) => (status.is_some() || target.is_some() || body.is_some()).then_some(Subject::Request(
+                RequestSubject {
+                    endpoint: endpoint.clone(),
+                    at: *at,
+                    status: None,
+                    target: None,
+                    body: None,
+                },
+            )),
+            Subject::Dns(name) => name.as_ref().map(|_| Subject::Dns(None)),
+            Subject::Reset(cause) => cause.map(|_| Subject::Reset(None)),
+            Subject::Fault { name, state } => name.as_ref().map(|_| Subject::Fault {
+                name: None,
+                state: *state,
+            }),
+            // For the console the most similar line is reported instead. The others have no filter.
+            Subject::Serial(_)
+            | Subject::Dhcp(_)
+            | Subject::Sntp
+            | Subject::Pin { .. }
+            | Subject::Status(_)
+            | Subject::Session(_) => None,
+        }
+    }
+
+    /// Verb for the number of occurrences in a message.
+    fn verb(&self) -> &'static str {
+        match self {
+            Subject::Wifi { state, .. } => match state {
+                WifiState::Scan => "scanned",
+                WifiState::Associated => "associated",
+                WifiState::Refused => "refused",
+                WifiState::Lost => "lost",
+            },
+            Subject::Request(_) => "requested",
+            Subject::Dns(_) => "asked",
+            Subject::Reset(_) => "reset",
+            Subject::Fault { state, .. } => match state {
+                FaultState::Fired => "fired",
+                FaultState::Ended => "ended",
+                FaultState::WithoutEffect => "had no effect",
+                FaultState::NeverFired => "never fired",
+            },
+            Subject::Serial(_)
+            | Subject::Dhcp(_)
+            | Subject::Sntp
+            | Subject::Pin { .. }
+            | Subject::Status(_)
+            | Subject::Session(_) => "came",
+        }
+    }
+
+    /// The property of a near miss that the filters of this subject exclude.
+    fn instead(&self, kind: &Kind) -> String {
+        match (self, kind) {
+            (Subject::Wifi { .. }, Kind::Wifi(event)) => match event {
+                WifiEvent::Refused { reason } | WifiEvent::Disassociated { reason } => {
+                    format!("with reason {}", reason.0)
+                }
+                WifiEvent::Scan | WifiEvent::Associated { .. } => "without a reason".to_owned(),
+            },
+            (Subject::Request(wanted), Kind::Request { exchange, .. }) => wanted.instead(exchange),
+            (Subject::Dns(_), Kind::Link(LinkEvent::Dns { name, .. })) => format!("for {}", short(name)),
+            (Subject::Reset(_), Kind::Reset { cause }) => format!("by {cause:?}"),
+            (Subject::Fault { .. }, Kind::Fault { name, .. }) => format!("the fault {}", short(name)),
+            _ => String::new(),
+        }
+    }
+}
+
+/// Greatest length of a text in a message, characters.
+const SHOWN: usize = 80;
+
+/// `text` in quotes, truncated if it is long.
+fn short(text: &str) -> String {
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", quoted(&text[..end])),
+        None => quoted(text),
+    }
+}
+
 impl RequestSubject {
+    /// The properties of a request that differ from the wanted ones.
+    fn instead(&self, exchange: &Exchange) -> String {
+        let RequestSubject {
+            endpoint: _,
+            at: _,
+            status,
+            target,
+            body,
+        } = self;
+        let mut parts = Vec::new();
+        if status.is_some() && *status != exchange.status {
+            parts.push(exchange.status.map_or_else(
+                || "without an answer".to_owned(),
+                |status| format!("answered {status}"),
+            ));
+        }
+        if let Some(target) = target
+            && !exchange.target.contains(target.as_str())
+        {
+            parts.push(format!("with the target {}", short(&exchange.target)));
+        }
+        if let Some(body) = body
+            && !exchange.request_body.contains(body.as_str())
+        {
+            parts.push(format!("with the body {}", short(&exchange.request_body)));
+        }
+        parts.join(" and ")
+    }
+
     fn occurs(&self, now: Instant, phase: Phase, exchange: &Exchange) -> Option<Instant> {
         let narrowed = self.endpoint.is_some() || self.target.is_some();
-        let at = match self.at.unwrap_or(Phase::AfterEffect) {
-            // The endpoint is not known at the first byte: it is looked at as soon as it is.
-            Phase::FirstByte if narrowed => (phase == Phase::BeforeEffect).then_some(exchange.started),
-            wanted => (phase == wanted).then_some(now),
-        }?;
+        if phase != self.at.unwrap_or(Phase::AfterEffect) {
+            return None;
+        }
+        let at = match phase {
+            // A condition on the request waits for the request line; without one, the first byte was enough.
+            Phase::FirstByte if narrowed => exchange.started,
+            Phase::FirstByte if exchange.named_late => return None,
+            Phase::FirstByte | Phase::BeforeEffect | Phase::AfterEffect | Phase::AfterReply => now,
+        };
         let holds = |wanted: &Option<String>, text: &str| wanted.as_ref().is_none_or(|w| text.contains(w));
-        (self.endpoint.is_none_or(|e| exchange.endpoint == Some(e))
+        (self
+            .endpoint
+            .as_ref()
+            .is_none_or(|e| exchange.endpoint.as_ref() == Some(e))
             && self.status.is_none_or(|s| exchange.status == Some(s))
             && holds(&self.target, &exchange.target)
             && holds(&self.body, &exchange.request_body))
@@ -168,12 +332,12 @@ fn is_session(wanted: SessionEvent, change: &SessionChange) -> bool {
     is == wanted
 }
 
-/// Keeps only pin edges: the bench may report a level again that a pin already has.
+/// Filter for pin edges: the bench may report a level again that a pin already has.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Edges(BTreeMap<u8, Option<bool>>);
 
 impl Edges {
-    /// Whether the event tells something new.
+    /// True unless the event repeats the known level of a pin.
     pub(crate) fn is_news(&mut self, kind: &Kind) -> bool {
         match kind {
             Kind::Pin { gpio, level } => self.0.insert(*gpio, *level) != Some(*level),

@@ -9,14 +9,12 @@ use crate::judge::{Failure, Judge, span};
 use crate::moment::Moment;
 use crate::nearest::Log;
 
-/// Measures from one moment to another.
+/// Measures the time from one moment to another.
 #[derive(Debug)]
 pub(crate) struct Interval {
     pub(crate) from: Moment,
-    pub(crate) from_name: String,
     pub(crate) to: Moment,
-    pub(crate) to_name: String,
-    /// Whether the second moment is the first such event after the first moment.
+    /// True if the second moment is the first such event after the first moment.
     pub(crate) to_follows: bool,
     pub(crate) min: Option<Duration>,
     pub(crate) max: Option<Duration>,
@@ -37,22 +35,24 @@ impl Interval {
         let awaited = format!(
             "awaited {} from {} to {}",
             self.range(),
-            self.from_name,
-            self.to_name
+            self.from.name(),
+            self.to.name()
         );
         let Some(from) = self.from.reached() else {
-            return Some(Failure::new(format!("{awaited}; {} never came", self.from_name)));
+            return Some(Failure::new(format!("{awaited}; {}", self.from.never_came())));
         };
         let Some(to) = self.to.reached() else {
             return Some(Failure::new(format!(
-                "{awaited}; {} came at {from}, {} never came",
-                self.from_name, self.to_name
+                "{awaited}; {} came at {from}, {}",
+                self.from.name(),
+                self.to.never_came()
             )));
         };
         if to < from {
             let message = format!(
                 "{awaited}; {} came at {to}, before {} at {from}",
-                self.to_name, self.from_name
+                self.to.name(),
+                self.from.name()
             );
             return Some(Failure::new(message));
         }

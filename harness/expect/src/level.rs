@@ -1,4 +1,4 @@
-//! `pin` and `status`: something that has a value at every moment.
+//! `pin` and `status`: conditions on values over time.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,14 +12,14 @@ use crate::moment::Moment;
 use crate::nearest::Log;
 use crate::window::Window;
 
-/// A value over time.
+/// Value of a pin or of the status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Value {
     /// A pin that is high.
     High,
     /// A pin that is low.
     Low,
-    /// What the dashboard shows.
+    /// Status on the dashboard.
     Status(DeviceStatus),
 }
 
@@ -41,7 +41,7 @@ impl Value {
     }
 }
 
-/// What has the value.
+/// Source of the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Signal {
     Pin(u8),
@@ -75,20 +75,20 @@ impl Signal {
     }
 }
 
-/// What is demanded of the value.
+/// Condition for the value.
 #[derive(Debug)]
 pub(crate) enum Demand {
-    /// It is this one at a moment.
-    At(Value, Moment, String),
-    /// It is this one all the time.
+    /// It has this value at a moment.
+    At(Value, Moment),
+    /// It always has this value.
     Always(Value),
-    /// It is this one at no time.
+    /// It never has this value.
     Never(Value),
-    /// It is this one for so long in all.
+    /// It has this value for a total time between these limits.
     TimeIn(Value, Option<Duration>, Option<Duration>),
 }
 
-/// Watches a value.
+/// Evaluates a condition for a value.
 #[derive(Debug)]
 pub(crate) struct Level {
     signal: Signal,
@@ -96,7 +96,7 @@ pub(crate) struct Level {
     window: Window,
     value: Option<Value>,
     since: Instant,
-    /// For [`Demand::At`]: the value at the moment.
+    /// For [`Demand::At`]: the value at that moment.
     captured: Option<Option<Value>>,
     failure: Option<Failure>,
     total: Duration,
@@ -116,7 +116,7 @@ impl Level {
         }
     }
 
-    /// The value was the same from `since` to `until`, which is not part of it.
+    /// Processes the period from `since` to `until` (exclusive), in which the value was constant.
     fn close(&mut self, until: Instant) {
         let Some(start) = self.window.start() else { return };
         let from = self.since.max(start);
@@ -152,13 +152,16 @@ impl Level {
     }
 
     fn at_moment(&mut self, end: Instant) -> Option<Failure> {
-        let Demand::At(wanted, moment, name) = &mut self.demand else {
+        let Demand::At(wanted, moment) = &mut self.demand else {
             return None;
         };
         moment.advance(end);
-        let awaited = format!("awaited {} {wanted} at {name}", self.signal.name());
+        let awaited = format!("awaited {} {wanted} at {}", self.signal.name(), moment.name());
         let Some(at) = moment.reached() else {
-            return Some(Failure::new(format!("{awaited}, which never came")));
+            return Some(Failure::new(format!(
+                "{awaited}, which never came{}",
+                moment.near()
+            )));
         };
         let value = self.captured.unwrap_or(self.value);
         if value == Some(*wanted) {
@@ -192,11 +195,11 @@ impl Judge for Level {
     fn observe(&mut self, h: &Happening<'_>) {
         self.window.takes(h);
         let change = self.signal.change(h);
-        if let Demand::At(_, moment, _) = &mut self.demand {
+        if let Demand::At(_, moment) = &mut self.demand {
             let came = moment.observe(h);
             if self.captured.is_none() {
                 if moment.by_clock() {
-                    // What changes at the very time still belongs to it.
+                    // A change at exactly that moment counts.
                     if moment.reached().is_some_and(|at| h.at > at) {
                         self.captured = Some(self.value);
                     }

@@ -1,14 +1,15 @@
 //! Expectations and steps of a scenario, evaluated over the events of a run.
 //!
-//! Nothing here reads a clock or talks to a device: events and times go in, results and commands come out.
+//! No function here reads a clock or accesses a device: inputs are events and times, outputs are results and
+//! commands.
 //!
-//! - [`Checker`] judges the expectations.
+//! - [`Checker`] evaluates the expectations.
 //! - [`StepRunner`] carries out the steps.
-//! - [`Moments`] watches for the trigger of a fault.
-//! - [`SerialMatcher`] finds text in the console's bytes; [`LineAssembler`] makes lines of them.
+//! - [`Moments`] detects the trigger of a fault.
+//! - [`SerialMatcher`] finds text in the console's bytes; [`LineAssembler`] splits them into lines.
 //!
-//! Each costs a small constant for an event and for a byte, and the same bytes give the same results in
-//! whatever pieces they arrive.
+//! The cost of each event and of each byte is a small constant. The division of the bytes into pieces has no
+//! effect on the results.
 
 mod automaton;
 mod checker;

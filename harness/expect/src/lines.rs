@@ -1,11 +1,11 @@
-//! Bytes of the console to lines.
+//! Division of the console's bytes into lines.
 
 use vocabulary::SerialPort;
 
-/// Longest line in bytes; a longer one is split there.
+/// Greatest length of a line, bytes; a longer one is split.
 pub const MAX_LINE: usize = 4096;
 
-/// Both consoles.
+/// Number of consoles.
 pub(crate) const PORTS: usize = 2;
 
 pub(crate) const fn port_index(port: SerialPort) -> usize {
@@ -23,7 +23,7 @@ const fn port_of(index: usize) -> SerialPort {
     }
 }
 
-/// Makes lines of the bytes of both consoles. A line ends with LF; carriage returns right before it are
+/// Splits the bytes of both consoles into lines. A line ends with LF; carriage returns right before it are
 /// dropped. A line of more than [`MAX_LINE`] bytes is split.
 #[derive(Clone, Debug, Default)]
 pub struct LineAssembler {
@@ -31,7 +31,7 @@ pub struct LineAssembler {
 }
 
 impl LineAssembler {
-    /// Takes bytes and gives the lines that they complete. Bytes that are not UTF-8 become U+FFFD.
+    /// Takes bytes and returns the lines that they complete. Bytes that are not UTF-8 become U+FFFD.
     pub fn push(&mut self, port: SerialPort, bytes: &[u8]) -> Vec<(SerialPort, String)> {
         let mut lines = Vec::new();
         let partial = &mut self.partial[port_index(port)];
@@ -55,7 +55,7 @@ impl LineAssembler {
         lines
     }
 
-    /// Gives what has no end yet as lines: at the end of a run, or when the device stops.
+    /// Returns incomplete lines as lines: at the end of a run, or when the device stops.
     pub fn flush(&mut self) -> Vec<(SerialPort, String)> {
         let mut lines = Vec::new();
         for (index, partial) in self.partial.iter_mut().enumerate() {

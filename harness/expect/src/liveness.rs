@@ -1,9 +1,9 @@
-//! `liveness`: the device recovers.
+//! `liveness`: the device recovers after a moment.
 
 use std::time::Duration;
 
 use sim::Instant;
-use vocabulary::{Endpoint, Kind, Phase};
+use vocabulary::{Kind, Phase};
 
 use crate::happening::{Happening, What};
 use crate::judge::{Failure, Judge, span};
@@ -14,17 +14,15 @@ use crate::nearest::Log;
 #[derive(Debug)]
 pub(crate) struct Liveness {
     moment: Moment,
-    moment_name: String,
     within: Duration,
     alive: Option<Instant>,
     now: Instant,
 }
 
 impl Liveness {
-    pub(crate) fn new(moment: Moment, moment_name: String, within: Duration) -> Liveness {
+    pub(crate) fn new(moment: Moment, within: Duration) -> Liveness {
         Liveness {
             moment,
-            moment_name,
             within,
             alive: None,
             now: Instant::ZERO,
@@ -32,10 +30,10 @@ impl Liveness {
     }
 
     fn verdict(&self) -> Option<Failure> {
-        let (name, within) = (&self.moment_name, span(self.within));
+        let (name, within) = (self.moment.name(), span(self.within));
         let awaited = format!("awaited a valid session within {within} after {name}");
         let Some(since) = self.moment.reached() else {
-            return Some(Failure::new(format!("{awaited}; {name} never came")));
+            return Some(Failure::new(format!("{awaited}; {}", self.moment.never_came())));
         };
         match self.alive {
             None => {
@@ -65,7 +63,11 @@ fn is_alive(h: &Happening<'_>) -> bool {
     else {
         return false;
     };
-    exchange.status == Some(200) && matches!(exchange.endpoint, Some(Endpoint::Update | Endpoint::Commands))
+    exchange.status == Some(200)
+        && matches!(
+            exchange.endpoint.as_ref().map(vocabulary::Endpoint::name),
+            Some("update" | "commands")
+        )
 }
 
 impl Judge for Liveness {
@@ -92,7 +94,7 @@ impl Judge for Liveness {
     }
 
     fn decided(&self) -> Option<Failure> {
-        // While the moment can still move, nothing is certain.
+        // While a later event can move the moment, the result is open.
         let since = self.moment.reached().filter(|_| !self.moment.moves())?;
         (self.now > since + self.within || self.alive.is_some())
             .then(|| self.verdict())

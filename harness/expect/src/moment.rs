@@ -1,4 +1,4 @@
-//! A moment of a run that a trigger names, reached once.
+//! A moment of a run that a trigger names, reached at most once.
 
 use std::time::Duration;
 
@@ -6,15 +6,21 @@ use scenario::Trigger;
 use sim::Instant;
 use vocabulary::Phase;
 
-use crate::happening::{Happening, Subject};
+use crate::happening::{Happening, Nearly, Subject};
+use crate::judge::{Times, times};
 use crate::serial::SerialMatcher;
 
-/// A moment, and whether it has come.
+/// A moment, and the time at which it was reached.
 #[derive(Clone, Debug)]
 pub(crate) struct Moment {
+    name: String,
     kind: MomentKind,
     reached: Option<Instant>,
-    /// Whether it is named by a time, so that what happens at that very time comes after it.
+    /// For the message if it was not reached: occurrences before the one of the trigger. The next field has
+    /// the near misses.
+    earlier: Times,
+    nearly: Option<Nearly>,
+    /// True if it is given by a time. Events at that time then come after the moment.
     by_clock: bool,
 }
 
@@ -22,9 +28,9 @@ pub(crate) struct Moment {
 enum MomentKind {
     Time(Instant),
     After(Box<Moment>, Duration),
-    /// So many occurrences are still to come.
+    /// Number of occurrences that are still to come.
     Nth(Subject, u32),
-    /// Each occurrence moves it; what counts is the last one of the run.
+    /// Each occurrence moves the moment; the last one of the run counts.
     Last(Subject),
 }
 
@@ -46,33 +52,59 @@ impl Moment {
                 (None, _) => MomentKind::Time(Instant::FAR_FUTURE),
             },
         };
-        let by_clock = matches!(kind, MomentKind::Time(_) | MomentKind::After(..));
+        Moment::of(trigger.to_string(), kind)
+    }
+
+    fn of(name: String, kind: MomentKind) -> Moment {
+        let nearly = match &kind {
+            MomentKind::Nth(subject, _) | MomentKind::Last(subject) => Nearly::to(subject),
+            MomentKind::Time(_) | MomentKind::After(..) => None,
+        };
         Moment {
+            name,
+            by_clock: matches!(kind, MomentKind::Time(_) | MomentKind::After(..)),
             kind,
             reached: None,
-            by_clock,
+            earlier: Times::default(),
+            nearly,
         }
     }
 
-    /// The last of these events in the run.
-    pub(crate) fn last(subject: Subject) -> Moment {
-        Moment {
-            kind: MomentKind::Last(subject),
-            reached: None,
-            by_clock: false,
-        }
+    /// The moment of the last occurrence in the run.
+    pub(crate) fn last(name: &str, subject: Subject) -> Moment {
+        Moment::of(name.to_owned(), MomentKind::Last(subject))
     }
 
-    /// The beginning of the run.
+    /// Name of the moment in messages.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Earlier occurrences or near misses, in parentheses, or an empty text.
+    pub(crate) fn near(&self) -> String {
+        if let MomentKind::After(inner, _) = &self.kind {
+            return inner.near();
+        }
+        if self.earlier.count > 0 {
+            return format!(" (it came {}{})", times(self.earlier.count), self.earlier.list());
+        }
+        self.nearly.as_ref().map_or_else(String::new, Nearly::told)
+    }
+
+    /// Message `NAME never came`, with earlier occurrences or near misses.
+    pub(crate) fn never_came(&self) -> String {
+        format!("{} never came{}", self.name, self.near())
+    }
+
+    /// The start of the run.
     pub(crate) fn start() -> Moment {
         Moment {
-            kind: MomentKind::Time(Instant::ZERO),
             reached: Some(Instant::ZERO),
-            by_clock: true,
+            ..Moment::of("power-on".to_owned(), MomentKind::Time(Instant::ZERO))
         }
     }
 
-    /// When it came.
+    /// The time at which it was reached, if it was.
     pub(crate) fn reached(&self) -> Option<Instant> {
         self.reached
     }
@@ -81,12 +113,12 @@ impl Moment {
         self.by_clock
     }
 
-    /// Whether a later event can still move it.
+    /// True if a later event can move it.
     pub(crate) fn moves(&self) -> bool {
         matches!(self.kind, MomentKind::Last(_))
     }
 
-    /// When it comes, if that is only a matter of time.
+    /// The time at which it will be reached, if that is known.
     pub(crate) fn due(&self) -> Option<Instant> {
         if self.reached.is_some() {
             return None;
@@ -98,7 +130,7 @@ impl Moment {
         }
     }
 
-    /// Time has come to `now`.
+    /// Advances time to `now`.
     pub(crate) fn advance(&mut self, now: Instant) {
         if self.reached.is_some() && !self.moves() {
             return;
@@ -118,13 +150,13 @@ impl Moment {
         }
     }
 
-    /// Something happened. True if it is this moment.
+    /// Takes an input. Returns true if it is this moment.
     pub(crate) fn observe(&mut self, h: &Happening<'_>) -> bool {
         self.advance(h.at);
         match &mut self.kind {
             MomentKind::Time(_) => false,
             MomentKind::After(inner, delay) => {
-                // A delay of zero comes with the event itself.
+                // With a delay of zero the moment is the event itself.
                 let came = inner.observe(h) && delay.is_zero() && self.reached.is_none();
                 if came {
                     self.reached = inner.reached;
@@ -132,17 +164,28 @@ impl Moment {
                 came
             }
             MomentKind::Nth(subject, left) => {
-                let Some(at) = subject.occurs(h).filter(|_| *left > 0) else {
+                if *left == 0 {
+                    return false;
+                }
+                let Some(at) = subject.occurs(h) else {
+                    if let Some(nearly) = &mut self.nearly {
+                        nearly.observe(subject, h);
+                    }
                     return false;
                 };
                 *left -= 1;
                 if *left == 0 {
                     self.reached = Some(at);
+                } else {
+                    self.earlier.push(at);
                 }
                 *left == 0
             }
             MomentKind::Last(subject) => {
                 let at = subject.occurs(h);
+                if let (None, Some(nearly)) = (at, &mut self.nearly) {
+                    nearly.observe(subject, h);
+                }
                 self.reached = at.or(self.reached);
                 at.is_some()
             }

@@ -1,4 +1,4 @@
-//! Watching for the trigger of a fault.
+//! Detection of the trigger of a fault.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use crate::happening::{Edges, Happening, Subject, What};
 use crate::moment::Moment;
 use crate::serial::SerialMatcher;
 
-/// The occurrences of a trigger. Its own `nth` is left to the caller, who counts; the `nth` of a trigger
-/// inside `after` is minded. Requests without `at` are meant before their effect.
+/// Counts the occurrences of a trigger. The caller applies the trigger's own `nth`; an `nth` in its `after`
+/// is applied here. The phase of requests without `at` is before their effect.
 #[derive(Debug)]
 pub struct Moments {
     serial: SerialMatcher,
@@ -21,7 +21,7 @@ pub struct Moments {
 
 #[derive(Debug)]
 enum Source {
-    /// By the clock: next and again after an interval.
+    /// Occurrences by the clock: at `next`, and again after each interval.
     Clock {
         moment: Moment,
         scheduled: bool,
@@ -32,7 +32,7 @@ enum Source {
 }
 
 impl Moments {
-    /// Watches for `trigger`; one that is a time comes again after each `interval`.
+    /// Detects `trigger`; one that is a time repeats after each `interval`.
     pub fn new(trigger: &Trigger, interval: Option<TimeSpan>) -> Moments {
         let mut serial = SerialMatcher::new();
         let phase = Phase::BeforeEffect;
@@ -57,7 +57,7 @@ impl Moments {
         }
     }
 
-    /// How often it occurred with this event.
+    /// Number of occurrences at this event.
     pub fn observe(&mut self, event: &Event) -> u32 {
         if let Kind::SerialChunk { port, bytes } = &event.kind {
             let hits = self.serial.feed(*port, bytes);
@@ -98,7 +98,7 @@ impl Moments {
         }
     }
 
-    /// How often it occurred by the clock up to `now`.
+    /// Number of occurrences by the clock up to `now`.
     pub fn advance(&mut self, now: Instant) -> u32 {
         let Source::Clock { next, interval, .. } = &mut self.source else {
             return 0;
@@ -111,7 +111,7 @@ impl Moments {
         occurred
     }
 
-    /// When [`Moments::advance`] has something to count, if that is only a matter of time.
+    /// The moment at which [`Moments::advance`] must be called next, if it is known.
     pub fn next_due(&self) -> Option<Instant> {
         match &self.source {
             Source::Clock { next, .. } => *next,

@@ -1,17 +1,19 @@
-//! The line that comes nearest to what was awaited.
+//! Search for the log line that is most similar to an expected text.
 
 use std::collections::VecDeque;
 
 use scenario::Pattern;
 use sim::Instant;
+use vocabulary::text::{one_line, without_escapes};
 
-/// Most bytes of lines that are kept.
+/// Greatest size of the lines that are kept, bytes.
 const MAX_BYTES: usize = 4 << 20;
 
-/// Least share of a pattern that a similar line has, percent.
+/// Least similarity of a line that is reported, percent.
 const MIN_SIMILAR: usize = 40;
 
-/// The lines of the console with the times at which they ended; the oldest are dropped.
+/// The lines of the console without escape sequences, with the times at which they ended; the oldest are
+/// dropped.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Log {
     lines: VecDeque<(Instant, String)>,
@@ -20,8 +22,9 @@ pub(crate) struct Log {
 
 impl Log {
     pub(crate) fn push(&mut self, at: Instant, line: &str) {
+        let line = without_escapes(line).into_owned();
         self.bytes += line.len();
-        self.lines.push_back((at, line.to_owned()));
+        self.lines.push_back((at, line));
         while self.bytes > MAX_BYTES {
             let Some((_, old)) = self.lines.pop_front() else {
                 break;
@@ -31,12 +34,12 @@ impl Log {
     }
 }
 
-/// What a line is compared with.
+/// Text with which lines are compared.
 #[derive(Clone, Debug)]
 pub(crate) enum Near {
-    /// Not with lines at all.
+    /// Lines are not compared.
     Nothing,
-    /// With this text; `literal` is whether a line shows it as it is.
+    /// Compared with this text; `literal` is true if a line contains it as it is.
     Text { text: String, literal: bool },
 }
 
@@ -47,7 +50,7 @@ impl Near {
                 text: text.to_owned(),
                 literal: true,
             },
-            // What is left of an expression without its signs is mostly the text that it looks for.
+            // A regular expression without its operators is mostly the text that it searches.
             Pattern::Regex(regex) => Near::Text {
                 text: letters(regex),
                 literal: false,
@@ -55,7 +58,7 @@ impl Near {
         }
     }
 
-    /// The most similar line of all: the first of the best.
+    /// The most similar line; of several equal ones the first.
     pub(crate) fn similar(&self, log: &Log) -> Option<String> {
         let Near::Text { text, .. } = self else {
             return None;
@@ -76,10 +79,10 @@ impl Near {
                 best = Some((score, entry));
             }
         }
-        best.map(|(_, (at, line))| format!("{at} {line}"))
+        best.map(|(_, (at, line))| format!("{at} {}", one_line(line)))
     }
 
-    /// The line that showed the pattern at `at`.
+    /// The line that contains the pattern and ended at `at`.
     pub(crate) fn line_at(&self, log: &Log, at: Instant) -> Option<String> {
         let Near::Text { text, literal } = self else {
             return None;
@@ -87,16 +90,16 @@ impl Near {
         let from = log.lines.partition_point(|(ended, _)| *ended < at);
         let shows = |line: &str| !literal || line.contains(text.as_str());
         let (ended, line) = log.lines.range(from..).find(|(_, line)| shows(line))?;
-        Some(format!("{ended} {line}"))
+        Some(format!("{ended} {}", one_line(line)))
     }
 }
 
-/// The letters and digits of a regular expression, each run of other signs a space.
+/// The letters and digits of a regular expression, with a space for each sequence of other characters.
 fn letters(regex: &str) -> String {
     let mut out = String::new();
     let mut chars = regex.chars().peekable();
     while let Some(c) = chars.next() {
-        // `\d`, `\w` and the like are not letters; `\[` stands for itself.
+        // `\d`, `\w` and the like are not letters; `\[` is the character itself.
         let sign = if c == '\\' {
             chars.next().filter(|c| !c.is_alphanumeric())
         } else {
@@ -111,7 +114,7 @@ fn letters(regex: &str) -> String {
     out.trim().to_owned()
 }
 
-/// All pieces of three letters without regard to case, ascending. A shorter text is one piece.
+/// All sequences of three letters, in lower case, sorted. A shorter text is one sequence.
 fn trigrams(text: &str) -> Vec<[char; 3]> {
     let chars: Vec<char> = text.chars().flat_map(char::to_lowercase).collect();
     let mut pieces: Vec<[char; 3]> = chars.windows(3).map(|w| [w[0], w[1], w[2]]).collect();

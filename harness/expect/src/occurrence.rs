@@ -1,27 +1,25 @@
-//! `serial`, `no-serial`, `event`, `requests`: how often something happens in a window.
+//! `serial`, `no-serial`, `event`, `requests`: number of occurrences in a window.
 
 use scenario::Count;
 use sim::Instant;
 
-use crate::happening::{Happening, Subject};
+use crate::happening::{Happening, Nearly, Subject};
 use crate::judge::{Failure, Judge, Times};
 use crate::nearest::{Log, Near};
 use crate::window::Window;
 
-/// Counts a subject in a window.
+/// Counts the occurrences of a subject in a window.
 #[derive(Debug)]
 pub(crate) struct Occurrence {
-    /// What it is called in messages.
+    /// Description of the subject in messages.
     pub(crate) name: String,
     pub(crate) subject: Subject,
-    /// The same with fewer conditions, for the nearest miss: a request with any status.
-    pub(crate) nearly: Option<(String, Subject)>,
+    nearly: Option<Nearly>,
     pub(crate) near: Near,
     pub(crate) count: Count,
     pub(crate) window: Window,
     inside: Times,
     outside: Times,
-    missed: Times,
     over: bool,
 }
 
@@ -29,14 +27,13 @@ impl Occurrence {
     pub(crate) fn new(name: String, subject: Subject, count: Count, window: Window) -> Occurrence {
         Occurrence {
             name,
+            nearly: Nearly::to(&subject),
             subject,
-            nearly: None,
             near: Near::Nothing,
             count,
             window,
             inside: Times::default(),
             outside: Times::default(),
-            missed: Times::default(),
             over: false,
         }
     }
@@ -58,7 +55,13 @@ impl Occurrence {
             0 => "; it never came".to_owned(),
             n => format!("; it came {n} times{}", self.inside.list()),
         };
-        Some(Failure::new(awaited + &got))
+        // If there are too many occurrences, near misses are of no interest.
+        let nearly = self
+            .nearly
+            .as_ref()
+            .filter(|_| !self.count.exceeded_by(self.inside.count));
+        let nearly = nearly.map_or_else(String::new, Nearly::told);
+        Some(Failure::new(awaited + &got + &nearly))
     }
 
     fn nearest(&self, log: &Log) -> Option<String> {
@@ -70,13 +73,6 @@ impl Occurrence {
                 "outside the window it came {} times{}",
                 self.outside.count,
                 self.outside.list()
-            ));
-        }
-        if let Some((name, _)) = self.nearly.as_ref().filter(|_| self.missed.count > 0) {
-            return Some(format!(
-                "{name}: {} times{}",
-                self.missed.count,
-                self.missed.list()
             ));
         }
         self.near.similar(log)
@@ -92,10 +88,8 @@ impl Judge for Occurrence {
             } else {
                 self.outside.push(at)
             }
-        } else if let Some((_, nearly)) = &self.nearly
-            && let Some(at) = nearly.occurs(h)
-        {
-            self.missed.push(at);
+        } else if let Some(nearly) = self.nearly.as_mut().filter(|_| inside) {
+            nearly.observe(&self.subject, h);
         }
     }
 

@@ -6,7 +6,7 @@ use crate::happening::{Happening, Subject};
 use crate::judge::{Failure, Judge};
 use crate::nearest::{Log, Near};
 
-/// One of the texts.
+/// One of the expected texts.
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) name: String,
@@ -26,7 +26,7 @@ impl Entry {
     }
 }
 
-/// Waits for each text after the one before it.
+/// Expects each text after the one before it.
 #[derive(Debug)]
 pub(crate) struct Ordered {
     entries: Vec<Entry>,
@@ -46,7 +46,7 @@ impl Ordered {
 
 impl Judge for Ordered {
     fn observe(&mut self, h: &Happening<'_>) {
-        // Texts that are awaited later, or were there already, are remembered for the message.
+        // Texts that are expected later, or were found already, are recorded for the message.
         for (i, entry) in self.entries.iter_mut().enumerate() {
             if let Some(at) = entry.subject.occurs(h).filter(|_| i != self.next) {
                 entry.seen = Some(at);
@@ -76,7 +76,7 @@ impl Judge for Ordered {
     }
 }
 
-/// Waits for all texts.
+/// Expects all texts in any order.
 #[derive(Debug)]
 pub(crate) struct Unordered(pub(crate) Vec<Entry>);
 

@@ -1,4 +1,4 @@
-//! `rate` and `backoff`: how densely things happen.
+//! `rate` and `backoff`: limits for the frequency of events.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -7,12 +7,12 @@ use scenario::Count;
 use scenario::quantity::Factor;
 use sim::Instant;
 
-use crate::happening::{Happening, Subject};
+use crate::happening::{Happening, Nearly, Subject};
 use crate::judge::{Failure, Judge, Times, span};
 use crate::nearest::Log;
 use crate::window::Window;
 
-/// Never more than `max` in any stretch of `per`.
+/// At most `max` events in any period of length `per`.
 #[derive(Debug)]
 pub(crate) struct Rate {
     name: String,
@@ -83,7 +83,7 @@ impl Judge for Rate {
     }
 }
 
-/// Each gap at least `factor` times the last, up to a length.
+/// Each gap must be at least `factor` times the last one, up to a limit.
 #[derive(Debug)]
 pub(crate) struct Backoff {
     name: String,
@@ -93,6 +93,7 @@ pub(crate) struct Backoff {
     count: Count,
     window: Window,
     times: Times,
+    nearly: Option<Nearly>,
     last: Option<Instant>,
     gap: Option<Duration>,
     failure: Option<Failure>,
@@ -110,6 +111,7 @@ impl Backoff {
         let times = Times::default();
         Backoff {
             name,
+            nearly: Nearly::to(&subject),
             subject,
             factor,
             up_to,
@@ -133,6 +135,9 @@ impl Judge for Backoff {
     fn observe(&mut self, h: &Happening<'_>) {
         let inside = self.window.takes(h);
         let Some(at) = self.subject.occurs(h).filter(|_| inside) else {
+            if let Some(nearly) = self.nearly.as_mut().filter(|_| inside) {
+                nearly.observe(&self.subject, h);
+            }
             return;
         };
         self.times.push(at);
@@ -172,8 +177,9 @@ impl Judge for Backoff {
             let (name, count, came) = (&self.name, self.count, self.times.count);
             let stretch = self.window.describe();
             Failure::new(format!(
-                "awaited {name} {count} times{stretch}; it came {came} times{}",
-                self.times.list()
+                "awaited {name} {count} times{stretch}; it came {came} times{}{}",
+                self.times.list(),
+                self.nearly.as_ref().map_or_else(String::new, Nearly::told)
             ))
         })
     }

@@ -4,20 +4,21 @@ use std::collections::BTreeMap;
 
 use scenario::{Bench, Secret};
 use sim::Instant;
+use vocabulary::text::printable;
 use vocabulary::{Kind, Phase, SessionChange};
 
 use crate::happening::{Happening, What};
 use crate::judge::{Failure, Judge};
 use crate::nearest::Log;
 
-/// A shorter secret appears by chance.
+/// Least length of a secret, bytes; a shorter one appears by chance.
 const MIN_LEN: usize = 6;
 
-/// Looks for secrets in every line.
+/// Searches every line for secrets.
 #[derive(Debug)]
 pub(crate) struct NoSecrets {
     of: Vec<Secret>,
-    /// The secrets known so far and what they are.
+    /// The secrets known so far, with their kind.
     known: BTreeMap<String, Secret>,
     failure: Option<Failure>,
 }
@@ -94,6 +95,7 @@ impl Judge for NoSecrets {
         match h.what {
             What::Event(event) => self.learn_from_event(&event.kind),
             What::Line(line) if self.failure.is_none() => {
+                let line = printable(line);
                 let found = self.known.iter().find(|(value, _)| line.contains(value.as_str()));
                 self.failure = found.map(|(value, what)| {
                     let shown = line.replace(value.as_str(), "***");

@@ -1,47 +1,109 @@
-//! Carrying out the steps of a scenario.
+//! Execution of the steps of a scenario.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use scenario::{Pattern, Scenario, Step, StepKind};
 use sim::Instant;
+use vocabulary::text::EscapeFilter;
 use vocabulary::{Event, Kind, StepState};
 
 use crate::automaton::Literal;
 use crate::lines::LineAssembler;
 use crate::nearest::{Log, Near};
+use crate::serial::holds_escape;
 
-/// Most bytes of the console that wait for a `wait-serial` to come; the oldest are dropped.
+/// Greatest number of console bytes kept for a later `wait-serial`; the oldest are dropped.
 const MAX_BACKLOG: usize = 1 << 20;
 
-/// What a step wants done to the device.
+/// An action on the device that a step requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Type these bytes into the console.
+    /// Write these bytes to the console.
     WriteSerial(Vec<u8>),
     /// Drive a pin from outside.
     SetPin {
-        /// GPIO number.
+        /// Number of the GPIO.
         gpio: u8,
-        /// True is high.
+        /// True for high, false for low.
         level: bool,
     },
 }
 
+/// Bytes of the console that no step has looked at yet.
+#[derive(Debug, Default)]
+struct Backlog {
+    pieces: VecDeque<(Instant, Vec<u8>)>,
+    len: usize,
+    /// Where in an escape sequence the first piece begins.
+    filter: EscapeFilter,
+}
+
+impl Backlog {
+    fn push(&mut self, at: Instant, bytes: &[u8]) {
+        self.len += bytes.len();
+        self.pieces.push_back((at, bytes.to_vec()));
+        while self.len > MAX_BACKLOG {
+            let Some((_, old)) = self.pieces.pop_front() else {
+                break;
+            };
+            self.len -= old.len();
+            old.iter().for_each(|byte| self.filter.push(*byte, |_| {}));
+        }
+    }
+
+    /// Takes bytes until `wanted` is there, and gives the time of the last one. Escape sequences are no part
+    /// of the text, unless `raw`.
+    fn search(&mut self, wanted: &mut Literal, raw: bool) -> Option<Instant> {
+        while let Some((at, bytes)) = self.pieces.front_mut() {
+            let mut text = [0; 2];
+            let mut found = None;
+            for (i, byte) in bytes.iter().enumerate() {
+                let mut len = 0;
+                self.filter.push(*byte, |b| {
+                    text[len] = b;
+                    len += 1;
+                });
+                let seen: &[u8] = if raw {
+                    std::slice::from_ref(byte)
+                } else {
+                    &text[..len]
+                };
+                if wanted.feed(seen).is_some() {
+                    found = Some(i);
+                    break;
+                }
+            }
+            let at = *at;
+            match found {
+                Some(last) => {
+                    bytes.drain(..=last);
+                    self.len -= last + 1;
+                    return Some(at);
+                }
+                None => {
+                    self.len -= bytes.len();
+                    self.pieces.pop_front();
+                }
+            }
+        }
+        None
+    }
+}
+
 /// Carries out steps one after the other, from power-on.
 ///
-/// `wait-serial` looks at the console's bytes from the end of the previous match on, so that what came during a
-/// `delay` is found. A step has no timeout of its own: the run's end fails it.
+/// `wait-serial` searches the console's bytes from the end of the previous match on, so that text received
+/// during a `delay` is found. A step has no timeout of its own; it fails at the end of the run.
 #[derive(Debug)]
 pub struct StepRunner {
     steps: Vec<Step>,
     current: usize,
     started: bool,
     failed: bool,
-    /// When the step before the current one was done.
+    /// The moment at which the step before the current one was done.
     since: Instant,
     wait: Literal,
-    backlog: VecDeque<(Instant, Vec<u8>)>,
-    backlog_len: usize,
+    backlog: Backlog,
     pins: BTreeMap<u8, bool>,
     states: Vec<(usize, StepState)>,
     lines: LineAssembler,
@@ -49,7 +111,7 @@ pub struct StepRunner {
 }
 
 impl StepRunner {
-    /// For a scenario.
+    /// A runner for the steps of a scenario.
     pub fn new(scenario: &Scenario) -> StepRunner {
         StepRunner {
             steps: scenario.steps.clone(),
@@ -58,8 +120,7 @@ impl StepRunner {
             failed: false,
             since: Instant::ZERO,
             wait: Literal::new(b""),
-            backlog: VecDeque::new(),
-            backlog_len: 0,
+            backlog: Backlog::default(),
             pins: BTreeMap::new(),
             states: Vec::new(),
             lines: LineAssembler::default(),
@@ -67,21 +128,14 @@ impl StepRunner {
         }
     }
 
-    /// Something happened.
+    /// Takes the next event of the run.
     pub fn observe(&mut self, event: &Event) {
         match &event.kind {
             Kind::SerialChunk { port, bytes } if !self.is_over() => {
                 for (_, line) in self.lines.push(*port, bytes) {
                     self.log.push(event.at, &line);
                 }
-                self.backlog_len += bytes.len();
-                self.backlog.push_back((event.at, bytes.clone()));
-                while self.backlog_len > MAX_BACKLOG {
-                    let Some((_, old)) = self.backlog.pop_front() else {
-                        break;
-                    };
-                    self.backlog_len -= old.len();
-                }
+                self.backlog.push(event.at, bytes);
             }
             Kind::Pin { gpio, level } => {
                 match level {
@@ -93,7 +147,8 @@ impl StepRunner {
         }
     }
 
-    /// Goes on as far as possible: every event up to `now` was shown. Gives what is to be done, in order.
+    /// Executes steps as far as possible, after all events up to `now` were given. Returns the actions for
+    /// the device, in order.
     pub fn poll(&mut self, now: Instant) -> Vec<Command> {
         let mut commands = Vec::new();
         while !self.is_over() {
@@ -130,7 +185,8 @@ impl StepRunner {
         }
     }
 
-    /// `None`: not yet. Otherwise when it was done, or why it failed.
+    /// `None` if the step is not done yet; otherwise the moment at which it was done, or the reason of its
+    /// failure.
     fn go_on(&mut self, now: Instant, commands: &mut Vec<Command>) -> Option<Result<Instant, String>> {
         match &self.steps[self.current].kind {
             StepKind::Delay(span) => {
@@ -151,7 +207,7 @@ impl StepRunner {
                 Some(Ok(now))
             }
             StepKind::ExpectPin { gpio, level } => {
-                // A pin that nothing drives reads 0, as with Wokwi.
+                // A pin that is not driven reads 0, as in Wokwi.
                 let is = self.pins.get(gpio).copied().unwrap_or(false);
                 let wrong = || format!("GPIO{gpio} is {}, expected {}", u8::from(is), u8::from(*level));
                 Some(if is == *level { Ok(now) } else { Err(wrong()) })
@@ -159,39 +215,30 @@ impl StepRunner {
         }
     }
 
-    /// Looks for the text in the bytes that wait.
+    /// Searches the text in the bytes that were kept.
     fn search(&mut self) -> Option<Instant> {
-        while let Some((at, bytes)) = self.backlog.front_mut() {
-            match self.wait.feed(bytes) {
-                Some(last) => {
-                    let at = (*at).max(self.since);
-                    bytes.drain(..=last);
-                    self.backlog_len -= last + 1;
-                    self.wait.restart();
-                    return Some(at);
-                }
-                None => {
-                    self.backlog_len -= bytes.len();
-                    self.backlog.pop_front();
-                }
-            }
-        }
-        None
+        let StepKind::WaitSerial(text) = &self.steps[self.current].kind else {
+            return None;
+        };
+        let raw = holds_escape(Pattern::Text(text));
+        let at = self.backlog.search(&mut self.wait, raw)?;
+        self.wait.restart();
+        Some(at.max(self.since))
     }
 
-    /// Takes what became of steps since the last call.
+    /// Returns the changes of the steps' states since the last call.
     pub fn take_states(&mut self) -> Vec<(usize, StepState)> {
         std::mem::take(&mut self.states)
     }
 
-    /// When [`StepRunner::poll`] can go on, if that is only a matter of time.
+    /// The moment at which [`StepRunner::poll`] can continue, if it is known.
     pub fn next_deadline(&self) -> Option<Instant> {
         if self.is_over() {
             return None;
         }
         match &self.steps[self.current].kind {
             StepKind::Delay(span) => Some(self.since + span.duration()),
-            // Each of these is done as soon as it is its turn.
+            // Each of these steps is done as soon as it is the current one.
             StepKind::WriteSerial(_) | StepKind::SetPin { .. } | StepKind::ExpectPin { .. } => {
                 Some(self.since)
             }
@@ -199,12 +246,12 @@ impl StepRunner {
         }
     }
 
-    /// Whether all steps are done.
+    /// True if all steps are done.
     pub fn is_done(&self) -> bool {
         self.current >= self.steps.len()
     }
 
-    /// Whether a step failed; the steps after it are not carried out.
+    /// True if a step failed; the steps after it are not executed.
     pub fn failed(&self) -> bool {
         self.failed
     }
@@ -213,7 +260,7 @@ impl StepRunner {
         self.failed || self.is_done()
     }
 
-    /// The run is over at `now`: a step that is not done has failed.
+    /// Ends the run at `now`: a step that is not done has failed.
     pub fn finish(&mut self, now: Instant) -> Vec<(usize, StepState)> {
         if !self.is_over() {
             let step = &self.steps[self.current];

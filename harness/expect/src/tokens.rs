@@ -1,8 +1,9 @@
-//! `token-reuse`: a token that was refused is given up.
+//! `token-reuse`: the device does not use a token again after it was refused.
 
 use std::collections::BTreeMap;
 
 use sim::Instant;
+use vocabulary::text::one_line;
 use vocabulary::{Exchange, Kind, Phase};
 
 use crate::happening::{Happening, What};
@@ -10,7 +11,7 @@ use crate::judge::{Failure, Judge, Times};
 use crate::nearest::Log;
 use crate::window::Window;
 
-/// Most tokens that are told apart; firmware that makes up more is caught by `rate`.
+/// Greatest number of tokens that are counted; `rate` detects firmware that invents more.
 const MAX_TOKENS: usize = 4096;
 
 /// Counts refusals for each token.
@@ -50,8 +51,9 @@ fn token(exchange: &Exchange) -> Option<String> {
     body.get("token")?.as_str().map(str::to_owned)
 }
 
-/// Enough of a token to know it by, and no more.
+/// The beginning of a token, enough to identify it in a message.
 fn shown(token: &str) -> String {
+    let token = one_line(token);
     let head: String = token.chars().take(12).collect();
     if head.len() < token.len() {
         format!("{head}…")

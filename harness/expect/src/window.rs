@@ -1,4 +1,4 @@
-//! The stretch of a run that an expectation looks at.
+//! The window of a run that an expectation evaluates.
 
 use std::time::Duration;
 
@@ -9,17 +9,18 @@ use crate::happening::Happening;
 use crate::moment::Moment;
 use crate::serial::SerialMatcher;
 
-/// A stretch of the run; see `after`, `before` and `within` in the scenario reference.
+/// A window of the run; see `after`, `before` and `within` in the scenario reference.
 #[derive(Clone, Debug)]
 pub(crate) struct Window {
     start: Moment,
     end: Option<Moment>,
-    /// Whether the end is the first such event after the start, not the first of the run.
+    /// True if the end is the first such event after the start, not the first of the run.
     end_follows: bool,
     within: Option<Duration>,
-    /// What the start is called in messages.
-    after_name: Option<String>,
-    before_name: Option<String>,
+    /// True if the scenario gives a start.
+    has_start: bool,
+    /// ` after X, before Y, within Z`, or nothing.
+    words: String,
 }
 
 impl Window {
@@ -32,12 +33,12 @@ impl Window {
             end: window.before.map(|t| moment(&t.value, serial)),
             end_follows: window.before.is_some_and(|t| t.nth().is_none()),
             within: window.within.map(|w| w.duration()),
-            after_name: window.after.map(|t| t.value.to_string()),
-            before_name: window.before.map(|t| t.value.to_string()),
+            has_start: window.after.is_some(),
+            words: window.to_string(),
         }
     }
 
-    /// Something happened: is it inside? Call it for everything that happens, in order.
+    /// Takes an input and returns true if it is inside. All inputs must be given, in order.
     pub(crate) fn takes(&mut self, h: &Happening<'_>) -> bool {
         self.start.advance(h.at);
         let opened = self.start.reached().is_some();
@@ -52,7 +53,7 @@ impl Window {
         inside && !closed
     }
 
-    /// Lets time pass.
+    /// Advances time to `now`.
     pub(crate) fn advance(&mut self, now: Instant) {
         self.start.advance(now);
         if let Some(end) = &mut self.end {
@@ -60,12 +61,12 @@ impl Window {
         }
     }
 
-    /// When it began.
+    /// The moment at which it began.
     pub(crate) fn start(&self) -> Option<Instant> {
         self.start.reached()
     }
 
-    /// Where it ended or ends, as far as that is known; what happens at that time may be inside.
+    /// The end of the window, as far as it is known; an event at that time may be inside.
     pub(crate) fn last(&self) -> Option<Instant> {
         let within = self
             .within
@@ -80,34 +81,25 @@ impl Window {
         }
     }
 
-    /// The first moment at which nothing can be inside any more, if it is known.
+    /// The first moment after the window, if it is known.
     pub(crate) fn over_at(&self) -> Option<Instant> {
         self.start.reached()?;
         self.last().map(|last| last + Duration::from_nanos(1))
     }
 
-    /// Why there was nothing to look at: its start never came.
+    /// The reason if there was no window: its start was never reached.
     pub(crate) fn never_opened(&self) -> Option<String> {
-        let name = self
-            .after_name
-            .as_ref()
-            .filter(|_| self.start.reached().is_none())?;
-        Some(format!("{name}, after which it was awaited, never came"))
+        (self.has_start && self.start.reached().is_none()).then(|| {
+            format!(
+                "{}, after which it was awaited, never came{}",
+                self.start.name(),
+                self.start.near()
+            )
+        })
     }
 
     /// ` after X, before Y, within Z`, or nothing.
-    pub(crate) fn describe(&self) -> String {
-        let mut parts = Vec::new();
-        parts.extend(self.after_name.as_ref().map(|name| format!("after {name}")));
-        parts.extend(self.before_name.as_ref().map(|name| format!("before {name}")));
-        parts.extend(self.within.map(|w| {
-            let ns = u64::try_from(w.as_nanos()).unwrap_or(u64::MAX);
-            format!("within {}", scenario::TimeSpan(ns))
-        }));
-        if parts.is_empty() {
-            String::new()
-        } else {
-            format!(" {}", parts.join(", "))
-        }
+    pub(crate) fn describe(&self) -> &str {
+        &self.words
     }
 }

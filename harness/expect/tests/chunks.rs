@@ -1,4 +1,4 @@
-//! The same bytes give the same results in whatever pieces they arrive.
+//! Tests that the division of the bytes into pieces does not change the results.
 
 use expect::{Checker, Hit, LineAssembler, SerialMatcher};
 use proptest::prelude::*;
@@ -20,7 +20,7 @@ const PATTERNS: [Pattern<'static>; 9] = [
     Pattern::Regex("^$"),
 ];
 
-/// Hits by their offset in the whole stream.
+/// The hits with their offsets in the whole stream.
 fn hits(pieces: &[&[u8]]) -> Vec<Hit> {
     let mut matcher = SerialMatcher::new();
     for pattern in PATTERNS {
@@ -39,7 +39,7 @@ fn hits(pieces: &[&[u8]]) -> Vec<Hit> {
     all
 }
 
-/// The same by another way: whole lines and plain search, without offsets.
+/// The same counts by another method: complete lines and plain search, without offsets.
 fn counts_by_lines(bytes: &[u8]) -> Vec<usize> {
     let mut assembler = LineAssembler::default();
     let mut lines = assembler.push(PORT, bytes);

@@ -1,4 +1,4 @@
-//! Steps in the format of Wokwi.
+//! Tests of steps in the format of Wokwi.
 
 use expect::{Command, Moments, StepRunner};
 use scenario::{Scenario, TimeSpan, Trigger};
@@ -39,7 +39,7 @@ fn the_example_of_the_documentation_runs() {
         }]
     );
     assert_eq!(r.next_deadline(), Some(ms(500)));
-    // What comes during the delay is found after it.
+    // Text received during the delay is found after it.
     r.observe(&serial(200, "Button 1 pre"));
     assert_eq!(r.poll(ms(499)), []);
     assert_eq!(r.poll(ms(500)), []);

@@ -1,5 +1,5 @@
-//! What the network costs on the host: one connection with a request and an answer, and an idle hour. The
-//! station's own stack is in the figure.
+//! Host time that the network takes: one connection with a request and an answer, and an idle hour. The
+//! figures include the station's own stack.
 
 use std::hint::black_box;
 use std::time::Duration;

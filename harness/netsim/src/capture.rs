@@ -1,8 +1,8 @@
-//! What a sniffer next to the station would have written down.
+//! Capture of the frames that a sniffer next to the station would receive.
 
 use sim::Instant;
 
-/// Which way a frame went.
+/// Direction of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Direction {
     /// The station sent it.
@@ -11,23 +11,23 @@ pub enum Direction {
     ToStation,
 }
 
-/// A frame as it was seen.
+/// A captured frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CapturedFrame {
-    /// When: at the station's antenna, or for a frame that was lost on its way to it, when it was lost.
+    /// Time at the station's antenna; for a frame that was lost on its way to it, the time of the loss.
     pub at: Instant,
-    /// Which way it went.
+    /// Direction of the frame.
     pub direction: Direction,
-    /// Ethernet II without check sequence.
+    /// Ethernet II frame without check sequence.
     pub bytes: Vec<u8>,
-    /// What became of it, if it did not simply arrive.
+    /// Comment if the frame was lost or changed.
     pub comment: Option<&'static str>,
 }
 
-/// Frames kept between two collections; what comes after is counted and forgotten.
+/// Greatest number of frames kept between two collections; further ones are only counted.
 const MAX_FRAMES: usize = 1 << 20;
 
-/// Keeps frames if asked to.
+/// The captured frames, if capturing is on.
 #[derive(Debug)]
 pub(crate) struct Capture {
     on: bool,
@@ -48,7 +48,7 @@ impl Capture {
         self.on
     }
 
-    /// Keeps a frame; gives its place for a later comment.
+    /// Keeps a frame; returns its index for a later comment.
     pub(crate) fn keep(
         &mut self,
         at: Instant,
@@ -72,7 +72,7 @@ impl Capture {
         Some(self.frames.len() - 1)
     }
 
-    /// Comments on a frame that was kept and not taken since.
+    /// Adds a comment to a frame that has not been taken since.
     pub(crate) fn comment(&mut self, place: Option<usize>, comment: &'static str) {
         if let Some(frame) = place.and_then(|p| self.frames.get_mut(p)) {
             frame.comment = Some(comment);

@@ -1,4 +1,4 @@
-//! What a network is made of, and the checks on it.
+//! Configuration of a network, and its checks.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
@@ -7,95 +7,97 @@ use std::time::Duration;
 use sim::UnixTime;
 use sim::air::{ApInfo, AuthMode, Mac};
 
-/// What is wrong with a [`NetConfig`].
+/// Reason why a [`NetConfig`] is not valid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NetError {
-    /// IEEE 802.11-2020, 9.4.2.2: an SSID has at most 32 octets; none would be the wildcard.
+    /// The network's name is too long or empty: an SSID has at most 32 octets, and an empty one is the
+    /// wildcard (IEEE 802.11-2020, 9.4.2.2).
     #[error("network name {ssid:?} has {len} bytes, expected 1 to 32")]
     SsidLength {
-        /// The name.
+        /// Name of the network.
         ssid: String,
-        /// Its length in bytes.
+        /// Length of the name, bytes.
         len: usize,
     },
-    /// IEEE 802.11-2020, annex J.4: a pass-phrase has 8 to 63 characters.
+    /// The password is too short or too long: a pass-phrase has 8 to 63 characters (IEEE 802.11-2020, annex
+    /// J.4).
     #[error("password has {len} bytes, expected 8 to 63")]
     PasswordLength {
-        /// Its length in bytes.
+        /// Length of the password, bytes.
         len: usize,
     },
-    /// An open network has no password.
+    /// A password is given for an open network.
     #[error("network {ssid:?} is open and has a password")]
     PasswordOnOpen {
-        /// The network.
+        /// Name of the network.
         ssid: String,
     },
-    /// Not a 2.4 GHz channel.
+    /// The number is not that of a 2.4 GHz channel.
     #[error("channel {channel} is not one of 1 to 14")]
     Channel {
-        /// The channel.
+        /// The number as configured.
         channel: u8,
     },
-    /// An access point's address must be a unicast one.
+    /// The access point's MAC address is not a unicast address.
     #[error("access point address {} is not a unicast MAC address", mac_text(.bssid))]
     Bssid {
-        /// The address.
+        /// The MAC address as configured.
         bssid: Mac,
     },
-    /// The subnet must have room for the gateway and a station.
+    /// The subnet has no room for the gateway and a station.
     #[error("prefix length {prefix_len} is not one of 8 to 30")]
     PrefixLength {
-        /// The prefix length in bits.
+        /// Length of the prefix, bits.
         prefix_len: u8,
     },
-    /// An address that must be a host of the gateway's subnet is not.
+    /// An address is not that of a host in the gateway's subnet.
     #[error("{what} {addr} is not a host of the gateway's subnet")]
     Address {
-        /// Which address.
+        /// Name of the setting.
         what: &'static str,
-        /// The address.
+        /// The address as configured.
         addr: Ipv4Addr,
     },
     /// The lease range is empty or contains the gateway.
     #[error("lease range {first} to {last} is empty or contains the gateway")]
     LeaseRange {
-        /// First address.
+        /// First address of the range.
         first: Ipv4Addr,
-        /// Last address.
+        /// Last address of the range.
         last: Ipv4Addr,
     },
-    /// A lease must live for a moment.
+    /// The duration of a lease is 0.
     #[error("lease time is 0 s")]
     LeaseTime,
-    /// RFC 1035, 2.3.4: a name has at most 253 characters, a label 1 to 63.
+    /// A name is not valid: at most 253 characters, labels of 1 to 63 (RFC 1035, 2.3.4).
     #[error("{name:?} is not a host name")]
     HostName {
-        /// The name.
+        /// The name as configured.
         name: String,
     },
-    /// An address that no host can have.
+    /// The address of a record cannot be that of a host.
     #[error("{name} cannot have the address {addr}")]
     RecordAddress {
-        /// The name.
+        /// Name of the record.
         name: String,
-        /// The address.
+        /// Address of the record.
         addr: Ipv4Addr,
     },
-    /// More than a minute of latency is a mistake.
+    /// A latency is longer than a minute.
     #[error("{what} of {latency:?} is over a minute")]
     Latency {
-        /// Which latency.
+        /// Name of the setting.
         what: &'static str,
-        /// The value.
+        /// The latency as configured.
         latency: Duration,
     },
-    /// A fraction such as a loss that is over 1.
+    /// A fraction, such as a loss, is greater than 1.
     #[error("{what} is over 1,000,000 millionths")]
     Fraction {
-        /// Which fraction.
+        /// Name of the setting.
         what: &'static str,
     },
-    /// A link that carries nothing is an access point that is gone, not a bandwidth.
+    /// The bandwidth is 0. To lose all frames, switch the access point off or use a loss.
     #[error("bandwidth is 0 bit/s")]
     Bandwidth,
 }
@@ -105,22 +107,22 @@ pub(crate) fn mac_text(mac: &Mac) -> String {
     format!("{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}")
 }
 
-/// The access point that the gateway hangs on.
+/// The access point with which the gateway is connected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApConfig {
     /// Network name, 1 to 32 bytes.
     pub ssid: String,
     /// Pre-shared key, 8 to 63 bytes; empty when `auth` is [`AuthMode::Open`].
     pub password: String,
-    /// How stations authenticate.
+    /// Authentication mode of stations.
     pub auth: AuthMode,
-    /// Its MAC address, also the gateway's on the Ethernet side.
+    /// MAC address, which is also the gateway's on the Ethernet side.
     pub bssid: Mac,
     /// 2.4 GHz channel, 1 to 14.
     pub channel: u8,
     /// Signal strength at the station, dBm.
     pub rssi_dbm: i8,
-    /// Whether beacons leave the name out.
+    /// True if beacons do not contain the name.
     pub hidden: bool,
 }
 
@@ -139,7 +141,7 @@ impl Default for ApConfig {
 }
 
 impl ApConfig {
-    /// The access point as a scan lists it. A hidden one is listed only to who knows its name.
+    /// The access point as a scan lists it. A hidden one is listed only in scans for its name.
     pub(crate) fn info(&self) -> ApInfo {
         ApInfo {
             ssid: self.ssid.clone(),
@@ -151,45 +153,44 @@ impl ApConfig {
     }
 }
 
-/// A network: what stands where, how far away, and what the time is.
+/// Configuration of a network: hosts, latencies, services and civil time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NetConfig {
-    /// The access point.
+    /// The access point that the device can join.
     pub ap: ApConfig,
-    /// Others that a scan sees; nobody can join them.
+    /// Other access points in scans; the device cannot join them.
     pub other_aps: Vec<ApInfo>,
-    /// The gateway's address: DHCP, ARP, DNS.
+    /// Address of the gateway, which is also the server for DHCP and DNS.
     pub gateway_ip: Ipv4Addr,
-    /// Prefix length of its subnet, bits.
+    /// Length of its subnet's prefix, bits.
     pub prefix_len: u8,
-    /// First address that DHCP hands out.
+    /// First address that DHCP leases.
     pub lease_first: Ipv4Addr,
-    /// Last address that DHCP hands out.
+    /// Last address that DHCP leases.
     pub lease_last: Ipv4Addr,
-    /// DHCP lease time, s (option 51); T1 is half of it, T2 seven eighths (RFC 2131, 4.4.5).
+    /// Duration of a DHCP lease, s (option 51); T1 is half of it, T2 seven eighths (RFC 2131, 4.4.5).
     pub lease_time_s: u32,
-    /// A records by name, without regard to case; any other name does not exist.
+    /// A records by name, without regard to case; other names do not exist.
     pub dns_records: BTreeMap<String, Ipv4Addr>,
-    /// Time of a frame between station and access point, one way.
+    /// Latency of a frame between station and access point, one way.
     pub latency: Duration,
-    /// Time of a packet between gateway and servers, one way.
+    /// Latency of a packet between gateway and servers, one way.
     pub wan_latency: Duration,
     /// Civil time at [`sim::Instant::ZERO`].
     pub epoch: UnixTime,
-    /// TCP ports that somebody listens on, by address, and the name of the service there. A connection to any other
-    /// place is refused.
+    /// Names of the TCP services by address and port. Connections to other addresses and ports are refused.
     pub listeners: BTreeMap<(Ipv4Addr, u16), String>,
-    /// DNS servers beside the gateway. Queries to other addresses meet nobody.
+    /// DNS servers beside the gateway. Queries to other addresses get no answer.
     pub resolvers: BTreeSet<Ipv4Addr>,
-    /// Addresses of the time servers. Polls to other addresses meet nobody.
+    /// Addresses of the time servers. Polls to other addresses get no answer.
     pub ntp_servers: BTreeSet<Ipv4Addr>,
     /// UDP port of the time servers.
     pub ntp_port: u16,
-    /// What SNTP adds to civil time, ns.
+    /// Offset of the SNTP server from civil time, ns.
     pub ntp_offset_ns: i128,
-    /// The scenario's seed.
+    /// Seed of the scenario, for all random numbers of the network.
     pub seed: u64,
-    /// Whether every frame is kept for [`Netsim::take_capture`](crate::Netsim::take_capture).
+    /// True if every frame is kept for [`Netsim::take_capture`](crate::Netsim::take_capture).
     pub capture: bool,
 }
 
@@ -221,12 +222,12 @@ impl Default for NetConfig {
 }
 
 impl NetConfig {
-    /// The subnet mask.
+    /// The mask of the gateway's subnet.
     pub fn netmask(&self) -> Ipv4Addr {
         Ipv4Addr::from_bits(u32::MAX.checked_shl(32 - u32::from(self.prefix_len)).unwrap_or(0))
     }
 
-    /// Whether `ip` lies in the gateway's subnet.
+    /// True if `ip` is an address of the gateway's subnet.
     pub fn in_subnet(&self, ip: Ipv4Addr) -> bool {
         let mask = self.netmask().to_bits();
         ip.to_bits() & mask == self.gateway_ip.to_bits() & mask

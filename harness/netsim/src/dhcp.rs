@@ -1,7 +1,7 @@
 //! A DHCP server (RFC 2131) for one subnet.
 //!
-//! It is authoritative: a request for an address that the client cannot have is refused at once, as home
-//! routers do, so that a station which moved here does not wait for its old lease to die.
+//! It is authoritative: a request for an address that the client cannot have is refused at once, as by home
+//! routers, so that a station that comes from another network does not wait for the end of its old lease.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -13,32 +13,32 @@ use smoltcp::wire::{DhcpMessageType, DhcpOption, DhcpPacket, DhcpRepr, EthernetA
 
 use crate::{NetConfig, NetNote};
 
-/// How long an offer is kept for the client that got it.
+/// Time for which an offered address is reserved for its client.
 const OFFER_HOLD: Duration = Duration::from_secs(60);
-/// How long an address that a client declined is left alone.
+/// Time for which an address that a client has declined is not offered.
 const DECLINE_HOLD: Duration = Duration::from_secs(600);
-/// Lease times, s, in options 58 and 59 (RFC 2132, 9.11 and 9.12).
+/// Option codes of the renewal and rebinding times (RFC 2132, 9.11 and 9.12), in seconds.
 const OPT_RENEWAL_TIME: u8 = 58;
 const OPT_REBINDING_TIME: u8 = 59;
 
-/// How the server behaves.
+/// Behaviour of the server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DhcpMode {
-    /// As it should.
+    /// Answers as RFC 2131 says.
     #[default]
     Normal,
-    /// No answer.
+    /// No message is answered.
     Silent,
-    /// Offers, and then refuses each request.
+    /// Discovers get an offer, and each request is refused.
     Nak,
 }
 
-/// An answer, before it has a frame around it.
+/// A DHCP answer without its frame.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Reply {
-    /// The DHCP message.
+    /// Encoded DHCP message.
     pub(crate) message: Vec<u8>,
-    /// The address to send it to; [`Ipv4Addr::BROADCAST`] for everyone.
+    /// Destination address; [`Ipv4Addr::BROADCAST`] for all hosts.
     pub(crate) to: Ipv4Addr,
 }
 
@@ -60,22 +60,23 @@ struct Binding {
 #[derive(Debug, Default)]
 pub(crate) struct DhcpServer {
     bindings: BTreeMap<Ipv4Addr, Binding>,
-    /// What each client had last, to give it the same again.
+    /// Last address of each client, which it gets again.
     last: BTreeMap<Mac, Ipv4Addr>,
-    /// How it behaves.
+    /// Behaviour of the server.
     pub(crate) mode: DhcpMode,
 }
 
-/// Clients remembered after their lease; the oldest address is forgotten first.
+/// Greatest number of clients whose last address is kept; beyond it the entry of the lowest MAC address is
+/// dropped.
 const MAX_REMEMBERED: usize = 1024;
 
 impl DhcpServer {
-    /// When the next lease runs out.
+    /// The moment at which the next lease or reservation ends.
     pub(crate) fn next_due(&self) -> Option<Instant> {
         self.bindings.values().map(|b| b.until).min()
     }
 
-    /// Frees what has run out.
+    /// Frees the addresses whose lease or reservation has ended.
     pub(crate) fn expire(&mut self, now: Instant, notes: &mut impl FnMut(NetNote)) {
         self.bindings.retain(|ip, b| {
             let keep = b.until > now;
@@ -148,7 +149,7 @@ impl DhcpServer {
             return None;
         }
         let ip = self.choose(config, request.requested_ip, mac)?;
-        // A discover from a client with a lease (it restarted) does not shorten the lease.
+        // A discover of a client with a lease (it restarted) does not shorten the lease.
         self.bindings.entry(ip).or_insert(Binding {
             mac,
             hold: Hold::Offered,
@@ -158,7 +159,7 @@ impl DhcpServer {
         Some(build(config, request, DhcpMessageType::Offer, ip))
     }
 
-    /// RFC 2131, 4.3.1: the client's current address, its previous one, the one it asks for, a free one.
+    /// RFC 2131, 4.3.1: the client's current address, its previous one, the requested one, a free one.
     fn choose(&self, config: &NetConfig, asked: Option<Ipv4Addr>, mac: Mac) -> Option<Ipv4Addr> {
         let bound = self
             .bindings
@@ -173,7 +174,7 @@ impl DhcpServer {
         wish.or_else(|| range.clone().map(Ipv4Addr::from_bits).find(free))
     }
 
-    /// RFC 2131, 4.3.2: which of the client's states a request comes from shows in its fields.
+    /// RFC 2131, 4.3.2: the fields of a request show the client's state.
     fn request(
         &mut self,
         now: Instant,
@@ -188,7 +189,7 @@ impl DhcpServer {
             .server_identifier
             .is_some_and(|server| server != config.gateway_ip)
         {
-            // SELECTING, and it took another server's offer.
+            // State SELECTING, and the client has chosen another server's offer.
             self.bindings
                 .retain(|_, b| b.mac != mac || b.hold != Hold::Offered);
             return None;
@@ -199,7 +200,8 @@ impl DhcpServer {
         let in_range = (config.lease_first..=config.lease_last).contains(&ip);
         let ours = match self.bindings.get(&ip) {
             Some(b) => b.mac == mac && b.hold != Hold::Declined,
-            // INIT-REBOOT, or a renewal after the lease ran out: as good as free. SELECTING needs our offer.
+            // State INIT-REBOOT, or a renewal after the end of the lease: the address is free. In state
+            // SELECTING it must have been offered.
             None => in_range && request.server_identifier.is_none(),
         };
         if !ours || self.mode == DhcpMode::Nak {
@@ -231,7 +233,7 @@ impl DhcpServer {
         Some(build(config, request, DhcpMessageType::Ack, ip))
     }
 
-    /// Frees `ip` if it is the client's. Says whether it was.
+    /// Frees `ip` if it is the client's. Returns true if it was.
     fn release(&mut self, ip: Ipv4Addr, mac: Mac) -> bool {
         let theirs = self
             .bindings
@@ -244,7 +246,7 @@ impl DhcpServer {
     }
 }
 
-/// RFC 2131, table 3 and section 4.1: what goes into an answer and where it goes.
+/// Builds an answer and its destination (RFC 2131, table 3 and section 4.1).
 fn build(config: &NetConfig, request: &DhcpRepr<'_>, kind: DhcpMessageType, ip: Ipv4Addr) -> Reply {
     let nak = kind == DhcpMessageType::Nak;
     let lease_s = (!nak && !ip.is_unspecified()).then_some(config.lease_time_s);
@@ -287,7 +289,7 @@ fn build(config: &NetConfig, request: &DhcpRepr<'_>, kind: DhcpMessageType, ip: 
         rebind_duration: None,
         additional_options: if lease_s.is_some() { &times } else { &[] },
     };
-    // RFC 951 has 64 bytes of vendor area: old clients expect at least 300 in all.
+    // RFC 951 has a vendor area of 64 bytes: old clients expect at least 300 bytes in total.
     let mut message = vec![0; (reply.buffer_len() + 12).max(300)];
     let emitted = reply.emit(&mut DhcpPacket::new_unchecked(&mut message[..]));
     assert!(emitted.is_ok(), "the buffer is as long as the message asked for");
@@ -370,7 +372,7 @@ mod tests {
                 .answer(self.now, &self.config, &bytes, &mut |n| notes.push(n))
         }
 
-        /// The kind of the answer and the address in it.
+        /// Type of the answer and the address in it.
         fn ask(&mut self, message: &DhcpRepr<'_>) -> Option<(DhcpMessageType, Ipv4Addr)> {
             let reply = self.say(message)?;
             let packet = DhcpPacket::new_checked(&reply.message[..]).unwrap();

@@ -1,4 +1,4 @@
-//! A DNS server that knows a handful of names (RFC 1035).
+//! A DNS server for the A records of the configuration (RFC 1035).
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -10,33 +10,33 @@ const CLASS_IN: u16 = 1;
 const CLASS_ANY: u16 = 255;
 const TYPE_A: u16 = 1;
 const TYPE_ANY: u16 = 255;
-/// Seconds that a client may keep an answer.
+/// Time to live of an answer, s.
 const TTL_S: u32 = 60;
 
-/// How the server behaves.
+/// Behaviour of the server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DnsMode {
-    /// Right answers from the records.
+    /// Correct answers from the records.
     #[default]
     Normal,
-    /// No answer.
+    /// No query is answered.
     Silent,
-    /// Every name is unknown.
+    /// Every name does not exist.
     NxDomain,
     /// Every query fails.
     ServFail,
-    /// Every name has this address: a wrong record, or a captive portal.
+    /// Every name has this address, as with a wrong record or a captive portal.
     Address(Ipv4Addr),
 }
 
-/// What a query led to.
+/// Result of a query.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Outcome {
-    /// The name asked for, lower case; empty if it could not be read.
+    /// The requested name, lower case; empty if the question cannot be parsed.
     pub name: String,
-    /// What was decided.
+    /// Kind of the answer.
     pub answer: DnsAnswer,
-    /// The message to send, if any.
+    /// Encoded answer, if one is sent.
     pub reply: Option<Vec<u8>>,
 }
 
@@ -44,11 +44,11 @@ struct Question {
     name: String,
     kind: u16,
     class: u16,
-    /// Where it ends in the message.
+    /// Offset of the question's end in the message.
     end: usize,
 }
 
-/// Reads the only question of a query. A pointer cannot occur in the first name of a message.
+/// Parses the only question of a query. The first name of a message cannot contain a pointer.
 fn question(message: &[u8]) -> Option<Question> {
     let mut name = String::new();
     let mut at = HEADER;
@@ -79,7 +79,7 @@ fn question(message: &[u8]) -> Option<Question> {
     })
 }
 
-/// Answers `query` from `records`, whose names are lower case. A message that is no query at all gets nothing.
+/// Answers `query` from `records`, whose names are lower case. `None` for a message that is not a query.
 pub fn answer(query: &[u8], records: &BTreeMap<String, Ipv4Addr>, mode: DnsMode) -> Option<Outcome> {
     if query.len() < HEADER || query[2] & 0x80 != 0 {
         return None;

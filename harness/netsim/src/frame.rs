@@ -11,37 +11,38 @@ use smoltcp::wire::{
 
 use crate::DropReason;
 
-/// Destination, source, type (IEEE 802.3, 3.1.1); the check sequence is not part of what the air carries.
+/// Length of an Ethernet header, bytes: destination, source, type (IEEE 802.3, 3.1.1). Frames here have no
+/// check sequence.
 pub(crate) const ETHERNET_HEADER: usize = 14;
-/// Header and 1500 bytes of payload (RFC 894).
+/// Greatest length of a frame, bytes: header and 1500 bytes of payload (RFC 894).
 pub(crate) const MAX_FRAME: usize = 1514;
-/// Everyone.
+/// The broadcast MAC address.
 pub(crate) const BROADCAST: Mac = [0xff; 6];
 
 const TYPE_IPV4: [u8; 2] = [0x08, 0x00];
 const TYPE_ARP: [u8; 2] = [0x08, 0x06];
-/// Header without options (RFC 791, 3.1).
+/// Length of an IPv4 header without options, bytes (RFC 791, 3.1).
 const IPV4_HEADER: usize = 20;
-/// RFC 768.
+/// Length of a UDP header, bytes (RFC 768).
 const UDP_HEADER: usize = 8;
 
-/// An IPv4 packet inside a frame; header and length checked, payload as it came.
+/// An IPv4 packet in a frame; header and length are checked, the payload is not.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ipv4<'a> {
-    /// Source address.
+    /// IPv4 address of the sender.
     pub(crate) src: Ipv4Addr,
-    /// Destination address.
+    /// IPv4 address of the receiver.
     pub(crate) dst: Ipv4Addr,
-    /// What the payload is.
+    /// Protocol of the payload.
     pub(crate) protocol: IpProtocol,
-    /// Whether it is a piece of a larger datagram.
+    /// True if the packet is a fragment of a larger datagram.
     pub(crate) fragment: bool,
-    /// After the header, without the padding of short frames.
+    /// Payload after the header, without the padding of short frames.
     pub(crate) payload: &'a [u8],
 }
 
 impl<'a> Ipv4<'a> {
-    /// Source and destination port of TCP or UDP, if they are there.
+    /// Source and destination port of TCP or UDP, if the payload has them.
     pub(crate) fn ports(&self) -> Option<(u16, u16)> {
         match (self.protocol, self.payload) {
             (IpProtocol::Tcp | IpProtocol::Udp, &[a, b, c, d, ..]) if !self.fragment => {
@@ -59,7 +60,7 @@ impl<'a> Ipv4<'a> {
         }
     }
 
-    /// The UDP payload with its ports, if the length and the checksum hold.
+    /// The UDP payload with its ports, if the length and the checksum are correct.
     pub(crate) fn udp(&self) -> Result<(UdpRepr, &'a [u8]), DropReason> {
         let packet = UdpPacket::new_checked(self.payload).map_err(|_| DropReason::Unreadable)?;
         let (src, dst) = (IpAddress::Ipv4(self.src), IpAddress::Ipv4(self.dst));
@@ -69,14 +70,14 @@ impl<'a> Ipv4<'a> {
     }
 }
 
-/// TCP flags.
+/// SYN bit of the flags byte.
 pub(crate) const SYN: u8 = 0x02;
-/// TCP flags.
+/// RST bit of the flags byte.
 pub(crate) const RST: u8 = 0x04;
-/// TCP flags.
+/// ACK bit of the flags byte.
 pub(crate) const ACK: u8 = 0x10;
 
-/// What a frame carries.
+/// Parsed content of a frame.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Content<'a> {
     /// An ARP packet.
@@ -85,7 +86,7 @@ pub(crate) enum Content<'a> {
     Ipv4(Ipv4<'a>),
 }
 
-/// Reads a frame as far as the network needs it.
+/// Parses a frame as far as the network needs it.
 pub(crate) fn read(frame: &[u8]) -> Result<Content<'_>, DropReason> {
     if frame.len() < ETHERNET_HEADER {
         return Err(DropReason::Unreadable);
@@ -99,7 +100,7 @@ pub(crate) fn read(frame: &[u8]) -> Result<Content<'_>, DropReason> {
                 .map_err(|_| DropReason::Unreadable)
         }
         TYPE_IPV4 => read_ipv4(payload).map(Content::Ipv4),
-        // 0 to 1500 is a length (IEEE 802.3), not a type.
+        // A value of 0 to 1500 is a length (IEEE 802.3), not a type.
         [high, _] if high < 6 => Err(DropReason::Unreadable),
         _ => Err(DropReason::NotServed),
     }
@@ -122,7 +123,7 @@ fn read_ipv4(payload: &[u8]) -> Result<Ipv4<'_>, DropReason> {
     })
 }
 
-/// Where a datagram comes from and goes to.
+/// Addresses of a datagram.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Path {
     /// Source MAC address.
@@ -142,7 +143,7 @@ pub(crate) fn set_ethernet(frame: &mut [u8], src: Mac, dst: Mac) {
     frame[12..14].copy_from_slice(&TYPE_IPV4);
 }
 
-/// A UDP datagram in a frame.
+/// Builds a frame with a UDP datagram.
 pub(crate) fn udp(path: Path, payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![0; ETHERNET_HEADER + IPV4_HEADER + UDP_HEADER + payload.len()];
     set_ethernet(&mut frame, path.src_mac, path.dst_mac);
@@ -171,7 +172,7 @@ pub(crate) fn udp(path: Path, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// The answer "`ip` is at `mac`" to whoever asked.
+/// Builds the ARP reply that `ip` has the address `mac`, for the given requester.
 pub(crate) fn arp_reply(mac: Mac, ip: Ipv4Addr, to_mac: Mac, to_ip: Ipv4Addr) -> Vec<u8> {
     let repr = ArpRepr::EthernetIpv4 {
         operation: ArpOperation::Reply,

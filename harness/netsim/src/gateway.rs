@@ -1,4 +1,4 @@
-//! The gateway: what it answers itself (ARP, DHCP, DNS) and what it sends on.
+//! The gateway: services of its own (ARP, DHCP, DNS), and forwarding of other frames.
 
 use std::time::Duration;
 
@@ -14,36 +14,36 @@ const PORT_DNS: u16 = 53;
 const PORT_DHCP_SERVER: u16 = 67;
 const PORT_DHCP_CLIENT: u16 = 68;
 
-/// What becomes of a frame.
+/// Result of a frame that the gateway receives.
 #[derive(Debug)]
 pub(crate) enum Fate {
-    /// The gateway answers, after a time.
+    /// The gateway answers after this time with this frame.
     Reply(Duration, Vec<u8>),
-    /// A server is meant; `far` if it stands behind the wide-area network.
+    /// The frame is for a server; `far` if it is in the wide-area network.
     Forward {
-        /// Whether it crosses the wide-area network.
+        /// True if the frame crosses the wide-area network.
         far: bool,
     },
-    /// It was understood and needs no answer.
+    /// The frame was processed and needs no answer.
     Done,
-    /// It goes no further.
+    /// The frame is dropped for this reason.
     Dropped(DropReason),
 }
 
-/// The gateway's services.
+/// State of the gateway's services.
 #[derive(Debug, Default)]
 pub(crate) struct Gateway {
     pub(crate) dhcp: DhcpServer,
     pub(crate) dns_mode: DnsMode,
-    /// How long a DNS answer takes to make.
+    /// Delay of DNS answers.
     pub(crate) dns_delay: Duration,
-    /// Whether another host of the network claims the station's address.
+    /// True if another host answers ARP requests for the station's address.
     pub(crate) address_conflict: bool,
-    /// Whether DNS queries go on to whoever hosts the servers.
+    /// True if DNS queries go to the host of the servers.
     pub(crate) dns_elsewhere: bool,
 }
 
-/// The other host of an address conflict.
+/// MAC address of the other host in an address conflict.
 const RIVAL: Mac = [0x02, 0x0c, 0xea, 0x00, 0x00, 0xff];
 
 impl Gateway {
@@ -62,8 +62,9 @@ impl Gateway {
         }
     }
 
-    /// RFC 826; for addresses outside the subnet the gateway answers as a proxy (RFC 1027). Probes and
-    /// announcements for the subnet's own addresses (RFC 5227) meet silence: nobody else is there.
+    /// Answers ARP (RFC 826); for addresses outside the subnet the gateway answers as a proxy (RFC 1027).
+    /// Probes and announcements for addresses of the subnet (RFC 5227) get no answer, because no other host
+    /// has them.
     fn arp(&self, config: &NetConfig, arp: ArpRepr) -> Fate {
         let ArpRepr::EthernetIpv4 {
             operation: ArpOperation::Request,
@@ -169,7 +170,7 @@ impl Gateway {
             src: (ip.dst, PORT_DNS),
             dst: (ip.src, ports.src_port),
         };
-        // Another resolver than the gateway's stands behind the wide-area network.
+        // Another resolver than the gateway is in the wide-area network.
         let way = if ip.dst == config.gateway_ip {
             Duration::ZERO
         } else {

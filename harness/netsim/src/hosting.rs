@@ -1,7 +1,8 @@
-//! Servers outside the simulation: whoever holds the network is asked about connections, and gets datagrams.
+//! Servers outside the simulation: the owner of the network decides about connections, and receives
+//! datagrams.
 //!
-//! Without hosting [`NetConfig::listeners`](crate::NetConfig::listeners) says where connections are accepted, and
-//! datagrams that no service of the network knows are lost.
+//! Without hosting, connections to [`NetConfig::listeners`](crate::NetConfig::listeners) are accepted, and
+//! datagrams that no service of the network handles are lost.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
@@ -15,39 +16,39 @@ use crate::{DropReason, NetNote, Refusal};
 
 const PORT_DNS: u16 = 53;
 const PORT_NTP: u16 = 123;
-/// Connections that wait for an answer, and datagrams that wait to be taken, at one time.
+/// Greatest number of connections that wait for an answer, and of datagrams that wait to be taken.
 const MOST_WAITING: usize = 256;
-/// Payload of the largest datagram that fits a frame: 1500 bytes less the headers of IPv4 and UDP.
+/// Greatest payload of a datagram in one frame, bytes: 1500 minus the headers of IPv4 and UDP.
 const MAX_DATAGRAM: usize = 1472;
 
-/// An address and a port.
+/// An IPv4 address and a port.
 pub type Endpoint = (Ipv4Addr, u16);
 
-/// A connection that the station wants to open, until [`Netsim::answer_connect`].
+/// A connection that the station wants to open. It waits for [`Netsim::answer_connect`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Connect {
     /// The station's address and port.
     pub from: Endpoint,
-    /// The server's address and port that it asks for.
+    /// The server's address and port.
     pub to: Endpoint,
 }
 
-/// A UDP datagram.
+/// A UDP datagram to or from a hosted server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Datagram {
-    /// Who sent it.
+    /// Address and port of the sender.
     pub from: Endpoint,
-    /// Who shall have it.
+    /// Address and port of the receiver.
     pub to: Endpoint,
-    /// Its payload.
+    /// Payload without headers.
     pub bytes: Vec<u8>,
 }
 
-/// What is hosted, and what waits for the host.
+/// Settings of hosting, and connections and datagrams that wait for the owner.
 #[derive(Debug, Default)]
 pub(crate) struct Hosting {
     on: bool,
-    /// Ports whose datagrams go to the host whatever their address, those of DNS and SNTP included.
+    /// Ports whose datagrams are for the owner at any address, including the ports of DNS and SNTP.
     udp_ports: BTreeSet<u16>,
     /// The SYN of each connection that waits for an answer.
     asked: BTreeMap<Flow, Vec<u8>>,
@@ -55,19 +56,19 @@ pub(crate) struct Hosting {
     datagrams: Vec<Datagram>,
 }
 
-/// What becomes of a frame that came for a server.
+/// Result of the check of a frame for a server.
 #[derive(Debug)]
 pub(crate) enum Hosted {
-    /// Not the host's business.
+    /// The frame is not for the owner.
     No,
-    /// The host has it, or nobody.
+    /// The owner gets the frame's connection or datagram.
     Taken,
-    /// It goes no further.
+    /// The frame is dropped for this reason.
     Dropped(DropReason),
 }
 
 impl Hosting {
-    /// Looks at a frame for a server. `known` tells connections that exist already.
+    /// Checks a frame for a server. `known` returns true for existing connections.
     pub(crate) fn look(
         &mut self,
         gateway: Ipv4Addr,
@@ -90,7 +91,7 @@ impl Hosting {
                 {
                     return Hosted::No;
                 }
-                // A SYN that comes again asks nothing new.
+                // A repeated SYN is not a new connection.
                 if !self.asked.contains_key(&(from, to)) {
                     if self.asked.len() >= MOST_WAITING {
                         return Hosted::Dropped(DropReason::TooManyStreams);
@@ -123,42 +124,43 @@ impl Hosting {
         }
     }
 
-    /// Whether DNS queries go to the host.
+    /// True if DNS queries are for the owner.
     pub(crate) fn has_dns(&self) -> bool {
         self.on && self.udp_ports.contains(&PORT_DNS)
     }
 }
 
 impl Netsim {
-    /// From now on the caller stands in for the servers: each connection waits in
+    /// Makes the caller the host of the servers: each connection waits in
     /// [`take_connects`](Self::take_connects) for an answer, and datagrams to the gateway's address are in
-    /// [`take_datagrams`](Self::take_datagrams). DNS and SNTP stay the network's own unless `udp_ports` has their port;
-    /// datagrams to a port in it are the caller's whatever their address.
+    /// [`take_datagrams`](Self::take_datagrams). The network keeps DNS and SNTP unless `udp_ports` has their
+    /// port. Datagrams to a port in `udp_ports` are for the caller at any address.
     pub fn set_hosted(&mut self, udp_ports: BTreeSet<u16>) {
         self.hosting.on = true;
         self.hosting.udp_ports = udp_ports;
     }
 
-    /// Takes the connections that wait for an answer.
+    /// Returns the new connections that wait for an answer.
     pub fn take_connects(&mut self) -> Vec<Connect> {
         std::mem::take(&mut self.hosting.connects)
     }
 
-    /// Lets a connection of [`take_connects`](Self::take_connects) come about, which
-    /// [`StreamEvent::Opened`](crate::StreamEvent::Opened) then tells, or turns it away with a reset as a closed port
-    /// does. Without effect on one that does not wait.
+    /// Accepts or refuses a connection of [`take_connects`](Self::take_connects). An accepted one is opened,
+    /// with the event [`StreamEvent::Opened`](crate::StreamEvent::Opened); a refused one gets a reset, as
+    /// from a closed port. No effect on a connection that does not wait.
     pub fn answer_connect(&mut self, connect: Connect, accept: bool) {
         if let Some(syn) = self.hosting.asked.remove(&(connect.from, connect.to)) {
             self.for_a_server(syn, (!accept).then_some(Refusal::NobodyListens));
         }
     }
 
-    /// Takes the datagrams that came for the host.
+    /// Returns the datagrams for the host since the last call.
     pub fn take_datagrams(&mut self) -> Vec<Datagram> {
         std::mem::take(&mut self.hosting.datagrams)
     }
 
-    /// Sends a datagram from a server to the station. One that does not fit a frame is dropped, with a note.
+    /// Sends a datagram from a server to the station. A datagram that does not fit into a frame is dropped,
+    /// with a note.
     pub fn send_datagram(&mut self, datagram: &Datagram) {
         if datagram.bytes.len() > MAX_DATAGRAM {
             let why = DropReason::TooLong;

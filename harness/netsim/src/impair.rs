@@ -1,8 +1,9 @@
-//! A bad radio link: loss, delay, jitter, duplication, reordering, corruption and a narrow band, by direction
-//! and by kind of traffic.
+//! Impairments of the radio link: loss, delay, jitter, duplication, reordering, corruption and limited
+//! bandwidth, by direction and by kind of traffic.
 //!
-//! Rules are applied one after the other, in the order they were added. Without rules nothing is drawn and
-//! nothing is delayed, so a rule that comes and goes leaves the rest of the run as it was.
+//! Rules are applied one after the other, in the order in which they were added. Without rules no random
+//! number is drawn and no frame is delayed, so the rest of a run is the same after a rule has been added and
+//! removed.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -14,13 +15,13 @@ use smoltcp::wire::IpProtocol;
 use crate::frame::{self, Content, ETHERNET_HEADER};
 use crate::{Direction, DropReason, NetError};
 
-/// All of it, in millionths.
+/// The fraction 1, in millionths: all frames.
 pub const ALL_PPM: u32 = 1_000_000;
 
-/// A kind of traffic.
+/// A kind of traffic, for filters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Protocol {
-    /// ARP.
+    /// ARP requests and replies.
     Arp,
     /// UDP ports 67 and 68.
     Dhcp,
@@ -28,27 +29,28 @@ pub enum Protocol {
     Dns,
     /// UDP port 123.
     Ntp,
-    /// ICMP.
+    /// ICMP over IPv4.
     Icmp,
-    /// TCP.
+    /// TCP of any port.
     Tcp,
     /// UDP of any port, the above included.
     Udp,
 }
 
-/// Which frames are meant; each part that is given must hold, nothing given means every frame.
+/// Selects frames: all conditions that are given must hold. A filter without conditions selects every frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// Only this kind of traffic.
+    /// If given, only this kind of traffic.
     pub protocol: Option<Protocol>,
-    /// Only with this host, as source or destination. For ARP: asked for, or asking.
+    /// If given, only frames to or from this host. For ARP: the sender's or the requested address.
     pub host: Option<Ipv4Addr>,
-    /// Only with this TCP or UDP port, as source or destination.
+    /// If given, only frames with this TCP or UDP port, as source or destination.
     pub port: Option<u16>,
 }
 
 impl Filter {
-    /// Whether the frame is meant. A frame that cannot be read is meant only by a filter without conditions.
+    /// True if the filter selects the frame. A frame that cannot be parsed is selected only by a filter
+    /// without conditions.
     pub fn matches(&self, bytes: &[u8]) -> bool {
         if *self == Filter::default() {
             return true;
@@ -89,39 +91,39 @@ impl Filter {
     }
 }
 
-/// What happens to the frames that a filter means. Fractions are in millionths.
+/// Impairment of the frames that a filter selects. Fractions are in millionths.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Impairment {
-    /// Only in this direction; both if not given.
+    /// If given, only frames in this direction.
     pub direction: Option<Direction>,
-    /// Only these frames.
+    /// Selects the frames to be impaired.
     pub filter: Filter,
-    /// Lost. [`ALL_PPM`] is a black hole.
+    /// Fraction of frames that are lost; [`ALL_PPM`] loses all.
     pub loss_ppm: u32,
-    /// Sent twice.
+    /// Fraction of frames that are sent twice.
     pub duplicate_ppm: u32,
-    /// One bit after the Ethernet header turned over.
+    /// Fraction of frames in which one bit after the Ethernet header is inverted.
     pub corrupt_ppm: u32,
-    /// Held back by `reorder_by`, so that later frames overtake it.
+    /// Fraction of frames that are delayed by `reorder_by`, so that later frames overtake them.
     pub reorder_ppm: u32,
-    /// For how long.
+    /// Delay of a reordered frame.
     pub reorder_by: Duration,
-    /// Delayed by this much.
+    /// Delay of every frame.
     pub latency: Duration,
-    /// And by a random time of up to this much; frames stay in order.
+    /// Greatest additional delay, drawn for each frame; frames stay in order.
     pub jitter: Duration,
-    /// No more than this many bit/s; what comes faster waits.
+    /// Bandwidth, bit/s; frames that come faster wait in a queue.
     pub bandwidth_bps: Option<u64>,
-    /// No more than this many bytes wait for the band; what comes then is lost. 0 stands for 64 KiB.
+    /// Size of that queue, bytes; frames that do not fit are lost. 0 means 64 KiB.
     pub queue_bytes: u64,
 }
 
-/// The queue of a narrow band, if its length is not given.
+/// Size of the queue for limited bandwidth, bytes, if it is not given.
 const QUEUE_BYTES: u64 = 64 * 1024;
 
 impl Impairment {
     /// # Errors
-    /// A fraction over 1, a latency over a minute, a bandwidth of 0.
+    /// If a fraction is over 1, a latency is over a minute, or the bandwidth is 0.
     pub(crate) fn check(&self) -> Result<(), NetError> {
         for (what, ppm) in [
             ("loss", self.loss_ppm),
@@ -150,16 +152,16 @@ impl Impairment {
     }
 }
 
-/// A rule in force, to take it back.
+/// Number of an active rule, to remove it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RuleId(pub(crate) u64);
 
-/// What a rule remembers of one direction.
+/// State of a rule for one direction.
 #[derive(Clone, Copy, Debug, Default)]
 struct Lane {
-    /// When the last frame that kept its place left.
+    /// The moment at which the last frame that was not reordered leaves.
     last: Instant,
-    /// Until when the band is taken.
+    /// The moment until which the bandwidth is used.
     busy_until: Instant,
 }
 
@@ -169,7 +171,7 @@ struct Rule {
     lanes: [Lane; 2],
 }
 
-/// A frame on its way: when it leaves the link, and whether it was damaged.
+/// A copy of a frame on the link: the moment at which it leaves, and whether it was corrupted.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Copy {
     pub(crate) at: Instant,
@@ -177,7 +179,7 @@ pub(crate) struct Copy {
     pub(crate) corrupted: bool,
 }
 
-/// The rules in force.
+/// The active rules and their random numbers.
 #[derive(Debug)]
 pub(crate) struct Link {
     rules: BTreeMap<RuleId, Rule>,
@@ -185,11 +187,16 @@ pub(crate) struct Link {
 }
 
 fn draw(rng: &mut Rng, ppm: u32) -> bool {
-    // Certainties draw nothing.
+    // No random number is drawn for a fraction of 0 or 1.
     ppm > 0 && (ppm >= ALL_PPM || rng.chance(ppm.into(), ALL_PPM.into()))
 }
 
 impl Link {
+    /// Rules in force.
+    pub(crate) fn rules(&self) -> usize {
+        self.rules.len()
+    }
+
     pub(crate) fn new(seed: u64) -> Link {
         let rng = [
             Rng::stream(seed, "link from station"),
@@ -215,7 +222,7 @@ impl Link {
         self.rules.remove(&id).is_some()
     }
 
-    /// Sends a frame through the link. What comes out, or why nothing does.
+    /// Sends a frame through the link. Returns the copies that leave it, or the reason if there are none.
     pub(crate) fn pass(
         &mut self,
         now: Instant,
@@ -250,7 +257,7 @@ impl Link {
 }
 
 impl Lane {
-    /// One frame through one rule. A duplicate is not duplicated again.
+    /// Applies one rule to a frame. A duplicate is not duplicated again.
     fn one(
         &mut self,
         i: &Impairment,
@@ -421,7 +428,7 @@ mod tests {
 
     #[test]
     fn a_narrow_band_makes_frames_wait_and_then_go() {
-        // 47 bytes at 47,000 byte/s take a millisecond each.
+        // A frame of 47 bytes at 47,000 byte/s takes a millisecond.
         let band = Impairment {
             bandwidth_bps: Some(8 * 47_000),
             queue_bytes: 94,

@@ -1,17 +1,17 @@
-//! The network between the device and the cloud: an access point, a gateway with DHCP, ARP, DNS and SNTP,
-//! and the wide-area network behind it, where every TCP connection becomes a stream of bytes.
+//! The network between the device and the cloud: an access point, a gateway with DHCP, ARP, DNS and SNTP, and
+//! the wide-area network, in which every TCP connection becomes a stream of bytes.
 //!
-//! Nothing here reads a clock or opens a socket: the caller hands in what the station sends with the moment
-//! it does so, asks [`Netsim::next_due`] when something happens next, calls [`Netsim::poll`] then, and
-//! collects what came out. The same calls give the same bytes on every machine.
+//! No function here reads a clock or opens a socket: the caller passes each message of the station with its
+//! time, gets the time of the next event from [`Netsim::next_due`], calls [`Netsim::poll`] at that time, and
+//! takes the results. The same calls give the same bytes on every machine.
 //!
 //! ```text
 //!  station ──latency──▶ access point, gateway ──wan_latency──▶ servers (smoltcp)
 //!                        DHCP, ARP, DNS                         TCP streams, SNTP, ICMP
 //! ```
 //!
-//! TCP ends behind the wide-area network and not at the gateway, so that a handshake, a request and a
-//! retransmission take the round trips that they take in the field.
+//! TCP ends in the wide-area network and not at the gateway, so that a handshake, a request and a
+//! retransmission take as many round trips as in the field.
 //!
 //! # Example
 //! ```
@@ -48,6 +48,7 @@ mod wan;
 
 pub use capture::{CapturedFrame, Direction};
 pub use config::{ApConfig, NetConfig, NetError};
+pub use controls::NetSettings;
 pub use dhcp::DhcpMode;
 pub use dns::DnsMode;
 pub use hosting::{Connect, Datagram, Endpoint};

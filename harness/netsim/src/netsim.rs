@@ -1,4 +1,4 @@
-//! The network as a whole: what comes from the station, what is under way, what is due.
+//! The whole network: messages of the station, frames on their way, timers.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -20,31 +20,31 @@ use crate::{
     StreamId, sntp,
 };
 
-/// Notes kept between two collections; what comes after is counted and forgotten.
+/// Greatest number of notes kept between two collections; further ones are only counted.
 const MAX_NOTES: usize = 1 << 20;
-/// Frames under way at one time; one more is dropped.
+/// Greatest number of frames on their way; further ones are dropped.
 const MAX_UNDER_WAY: usize = 4096;
 
-/// How long a time server thinks, so that what happens at the poll can happen before the answer.
+/// Delay of an SNTP answer, so that other events at the moment of the poll can precede the answer.
 const SNTP_THOUGHT: Duration = Duration::from_micros(10);
 
-/// A frame under way, by where it arrives next.
+/// A frame on its way, by the place of its next arrival.
 #[derive(Debug)]
 enum Arrival {
-    /// At the access point, from this station. It was associated when it sent; a power cut since then does not
-    /// call the frame back.
+    /// The access point receives it from this station. The station was associated when it sent the frame; a
+    /// power cut since then does not stop the frame.
     AccessPoint(Mac, Vec<u8>),
-    /// At a server.
+    /// A server receives it.
     Server(Vec<u8>),
-    /// An SNTP request in the hands of a server: client, server, what was asked.
+    /// A server processes an SNTP request: client, server, request.
     TimeServer((Ipv4Addr, u16), (Ipv4Addr, u16), Vec<u8>),
-    /// At the gateway, on its way to the station.
+    /// The gateway receives it, on its way to the station.
     Gateway(Vec<u8>),
-    /// At the station, if it still has the association with this number.
+    /// The station receives it, if its association still has this number.
     Station(u64, Vec<u8>),
 }
 
-/// Notes on the way out, stamped with the time.
+/// Notes with their times, until they are taken.
 #[derive(Debug, Default)]
 pub(crate) struct Notes {
     kept: Vec<(Instant, NetNote)>,
@@ -63,7 +63,7 @@ impl Notes {
 
 /// The network between one station and its servers.
 ///
-/// Every method that takes `now` expects it not to run backwards.
+/// The `now` of successive calls must not decrease.
 #[derive(Debug)]
 pub struct Netsim {
     pub(crate) config: NetConfig,
@@ -73,7 +73,7 @@ pub struct Netsim {
     wan: Wan,
     pub(crate) sntp_mode: SntpMode,
     pub(crate) link: Link,
-    /// Connections that are turned away.
+    /// Filters of connections that are refused.
     pub(crate) refused: BTreeMap<RuleId, Filter>,
     pub(crate) next_rule: u64,
     pub(crate) hosting: Hosting,
@@ -86,10 +86,10 @@ pub struct Netsim {
 }
 
 impl Netsim {
-    /// A network with nobody in it yet.
+    /// A network without an associated station.
     ///
     /// # Errors
-    /// What cannot be: see [`NetError`].
+    /// If the configuration is not valid: see [`NetError`].
     pub fn new(mut config: NetConfig) -> Result<Netsim, NetError> {
         config.check()?;
         config.dns_records = std::mem::take(&mut config.dns_records)
@@ -115,7 +115,7 @@ impl Netsim {
         })
     }
 
-    /// Takes what the station sends, or asks of its radio, at `now`.
+    /// Takes a message of the station's radio at `now`.
     pub fn from_station(&mut self, now: Instant, msg: ToAir) {
         self.poll(now);
         let notes = &mut self.notes;
@@ -146,7 +146,7 @@ impl Netsim {
         }
     }
 
-    /// Does everything that is due at or before `now`, in the order of time.
+    /// Does everything that is due at or before `now`, in order of time.
     pub fn poll(&mut self, now: Instant) {
         while let Some(due) = self.next_due()
             && due <= now
@@ -157,7 +157,7 @@ impl Netsim {
         self.now = self.now.max(now);
     }
 
-    /// When [`poll`](Self::poll) has something to do next; a moment that has passed means at once.
+    /// The moment at which [`poll`](Self::poll) must be called next; a past moment means at once.
     pub fn next_due(&self) -> Option<Instant> {
         let dues = [
             self.radio.next_due(self.now),
@@ -168,69 +168,69 @@ impl Netsim {
         dues.into_iter().flatten().min()
     }
 
-    /// Takes what the station hears now.
+    /// Returns the messages for the station since the last call.
     pub fn take_to_station(&mut self) -> Vec<FromAir> {
         std::mem::take(&mut self.to_station)
     }
 
-    /// Takes what happened on the TCP streams.
+    /// Returns the events of TCP streams since the last call.
     pub fn take_stream_events(&mut self) -> Vec<StreamEvent> {
         std::mem::take(&mut self.wan.events)
     }
 
-    /// Takes what was observed, in the order of time.
+    /// Returns the notes since the last call, in order of time.
     pub fn take_notes(&mut self) -> Vec<(Instant, NetNote)> {
         std::mem::take(&mut self.notes.kept)
     }
 
-    /// Takes the frames captured so far; empty unless [`NetConfig::capture`].
+    /// Returns the captured frames since the last call; empty unless [`NetConfig::capture`].
     pub fn take_capture(&mut self) -> Vec<CapturedFrame> {
         self.capture.take()
     }
 
-    /// Notes and captured frames that were lost because nobody collected them.
+    /// Numbers of notes and of captured frames that were dropped because they were not collected.
     pub fn forgotten(&self) -> (u64, u64) {
         (self.notes.forgotten, self.capture.forgotten)
     }
 
-    /// TCP connections at the moment, those in TIME-WAIT included.
+    /// Number of TCP connections, including those in TIME-WAIT.
     pub fn stream_count(&self) -> usize {
         self.wan.stream_count()
     }
 
-    /// Civil time at `at`, the truth that SNTP tells.
+    /// Civil time at `at`, without the offset of the SNTP server.
     pub fn civil_time(&self, at: Instant) -> UnixTime {
         self.config.epoch.offset_nanos(i128::from(at.as_nanos()))
     }
 
-    /// Queues `bytes` on a stream; they leave at the next [`poll`](Self::poll). Without effect on a stream that
-    /// is over, or that [`stream_close`](Self::stream_close) was called on.
+    /// Queues `bytes` on a stream; they are sent at the next [`poll`](Self::poll). No effect on a stream that
+    /// has ended, or after [`stream_close`](Self::stream_close).
     pub fn stream_send(&mut self, id: StreamId, bytes: &[u8]) {
         self.wan.send(id, bytes);
     }
 
-    /// Ends the server's half of a stream after what was queued (FIN).
+    /// Ends the server's half of a stream after the queued bytes (FIN).
     pub fn stream_close(&mut self, id: StreamId) {
         self.wan.close(id);
     }
 
-    /// Resets a stream at once (RST). No further event comes of it.
+    /// Resets a stream at once (RST). It has no further events.
     pub fn stream_abort(&mut self, id: StreamId) {
         let (notes, now) = (&mut self.notes, self.now);
         self.wan.abort(id, &mut |note| notes.push(now, note));
     }
 
-    /// Stops or resumes reading: a server that does not read lets the station's window run full.
+    /// Stops or continues reading: if a server does not read, the station's window fills up.
     pub fn stream_pause(&mut self, id: StreamId, paused: bool) {
         self.wan.pause(id, paused);
     }
 
-    /// Bytes queued or sent on a stream and not acknowledged by the station.
+    /// Number of bytes queued or sent on a stream and not acknowledged by the station.
     pub fn stream_backlog(&self, id: StreamId) -> usize {
         self.wan.backlog(id)
     }
 
-    /// Does what is due at `self.now`, one arrival at most.
+    /// Does what is due at `self.now`, with at most one arrival.
     fn step(&mut self) {
         let (now, notes) = (self.now, &mut self.notes);
         let mut note = |n| notes.push(now, n);
@@ -297,7 +297,7 @@ impl Netsim {
         }
     }
 
-    /// A frame that goes no further, for the notes and the capture.
+    /// Records a frame that is lost, in the notes and in the capture.
     fn lose(&mut self, direction: Direction, bytes: &[u8], why: DropReason) {
         self.capture
             .keep(self.now, direction, bytes, Some(comment_on(why)));
@@ -359,7 +359,7 @@ impl Netsim {
         self.for_a_server(bytes, (!heard).then_some(Refusal::NobodyListens));
     }
 
-    /// Hands a frame to the servers. `refuse` turns a new connection away, as a rule may.
+    /// Passes a frame to the servers. A new connection is refused for the reason in `refuse`, or by a rule.
     pub(crate) fn for_a_server(&mut self, bytes: Vec<u8>, refuse: Option<Refusal>) {
         let (now, notes) = (self.now, &mut self.notes);
         let by_rule = || self.refused.values().any(|filter| filter.matches(&bytes));
@@ -396,7 +396,7 @@ impl Netsim {
         }
     }
 
-    /// Sends a frame whose Ethernet header is still empty.
+    /// Sends a frame of a server, whose Ethernet header is still empty.
     pub(crate) fn send_from_server(&mut self, mut bytes: Vec<u8>) {
         frame::set_ethernet(&mut bytes, self.config.ap.bssid, frame::BROADCAST);
         let near = bytes[frame::ETHERNET_HEADER + 12..][..4] == self.config.gateway_ip.octets();
@@ -413,7 +413,7 @@ impl Netsim {
             Ok(link) => link,
             Err(why) => return self.lose(Direction::ToStation, &bytes, why),
         };
-        // What came from a server learns here who it is for.
+        // A frame from a server gets its destination MAC address here.
         if bytes[..6] == frame::BROADCAST && !is_broadcast_ip(&bytes) {
             bytes[..6].copy_from_slice(&mac);
         }
@@ -448,7 +448,7 @@ impl Netsim {
     }
 }
 
-/// What the capture says of a lost frame.
+/// Comment on a lost frame, for the capture.
 fn comment_on(why: DropReason) -> &'static str {
     match why {
         DropReason::NotAssociated => "lost: no association",
@@ -467,7 +467,7 @@ fn comment_on(why: DropReason) -> &'static str {
     }
 }
 
-/// Whether an IPv4 frame goes to 255.255.255.255.
+/// True if the destination of an IPv4 frame is 255.255.255.255.
 fn is_broadcast_ip(bytes: &[u8]) -> bool {
     bytes.get(frame::ETHERNET_HEADER + 16..frame::ETHERNET_HEADER + 20) == Some(&[255; 4])
 }

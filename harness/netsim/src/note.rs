@@ -1,4 +1,5 @@
-//! What the network tells: events on streams, for the servers, and notes, for whoever watches.
+//! Outputs of the network: events of streams, for the servers, and notes, for reports, expectations and
+//! triggers.
 
 use std::net::Ipv4Addr;
 
@@ -7,243 +8,243 @@ use sim::air::{Mac, Reason};
 
 use crate::StreamId;
 
-/// Something happened on a TCP stream. The server's side speaks.
+/// An event of a TCP stream, from the server's point of view.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StreamEvent {
-    /// The three-way handshake is through.
+    /// The three-way handshake is complete.
     Opened {
-        /// The stream.
+        /// The new stream.
         id: StreamId,
         /// The station's address and port.
         from: (Ipv4Addr, u16),
         /// The server's address and port that it asked for.
         to: (Ipv4Addr, u16),
     },
-    /// Bytes came, in order.
+    /// Bytes were received, in order.
     Data {
-        /// The stream.
+        /// Stream with the bytes.
         id: StreamId,
         /// At least one byte.
         bytes: Vec<u8>,
     },
-    /// The station sends no more; it still listens.
+    /// The station sends no more bytes; it can still receive.
     HalfClosed {
-        /// The stream.
+        /// Stream that is half-closed.
         id: StreamId,
     },
-    /// Both sides said goodbye. The last event of the stream.
+    /// Both sides have closed the connection. The last event of the stream.
     Closed {
-        /// The stream.
+        /// Stream that has ended.
         id: StreamId,
     },
-    /// The station reset the connection, or it died of silence. The last event of the stream.
+    /// The station reset the connection, or it timed out. The last event of the stream.
     Reset {
-        /// The stream.
+        /// Stream that has ended.
         id: StreamId,
     },
 }
 
-/// Who ended a connection without a goodbye.
+/// Cause of the end of a connection that was not closed by both sides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResetBy {
     /// The station sent a reset.
     Station,
-    /// The server did ([`Netsim::stream_abort`](crate::Netsim::stream_abort)).
+    /// The server reset it ([`Netsim::stream_abort`](crate::Netsim::stream_abort)).
     Server,
-    /// Nothing was acknowledged for too long.
+    /// The station sent no acknowledgement for too long.
     Silence,
 }
 
-/// What the DNS server said.
+/// Answer of the DNS server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DnsAnswer {
-    /// An A record.
+    /// An A record with this address.
     Address(Ipv4Addr),
-    /// The name exists and has no record of the type asked for.
+    /// The name exists, and has no record of the requested type.
     NoData,
     /// The name does not exist (RCODE 3).
     NxDomain,
     /// The server failed (RCODE 2).
     ServFail,
-    /// The query made no sense (RCODE 1).
+    /// The query could not be parsed (RCODE 1).
     FormErr,
     /// A kind of query that is not served (RCODE 4).
     NotImplemented,
-    /// Nothing was said.
+    /// No answer was sent.
     Silent,
 }
 
-/// Why a connection was refused.
+/// Reason why a connection was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Refusal {
-    /// Nobody listens at that address and port.
+    /// No server listens at that address and port.
     NobodyListens,
     /// A rule refuses it: [`Netsim::refuse`](crate::Netsim::refuse).
     Rule,
-    /// The servers have no place for one more connection.
+    /// The greatest number of connections is reached.
     Full,
 }
 
-/// Why a frame went no further.
+/// Reason why a frame was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DropReason {
     /// The station has no association.
     NotAssociated,
     /// The access point is off, or on another channel.
     AccessPointGone,
-    /// The station vanished; nobody hears the frame.
+    /// The station is gone and does not receive the frame.
     StationGone,
     /// The source MAC address is not the associated station's.
     ForeignSource,
-    /// Not Ethernet II with IPv4 or ARP, or cut short.
+    /// The frame is not Ethernet II with IPv4 or ARP, or it is truncated.
     Unreadable,
-    /// Longer than an Ethernet frame can be, 1514 bytes.
+    /// The frame is longer than 1514 bytes, the limit of Ethernet.
     TooLong,
-    /// A bad checksum.
+    /// A checksum is wrong.
     Checksum,
-    /// IPv6, multicast, a fragment: nobody here listens.
+    /// IPv6, multicast or a fragment: the network has no receiver for it.
     NotServed,
-    /// The source address lies outside the subnet, so no answer could come back.
+    /// The source address is outside the subnet, so an answer could not be returned.
     ForeignAddress,
-    /// Nobody has the destination address.
+    /// No host has the destination address.
     NoSuchHost,
-    /// Lost by an impairment.
+    /// An impairment lost the frame.
     Impairment,
-    /// No place for one more connection.
+    /// The greatest number of connections is reached.
     TooManyStreams,
-    /// The link's queue is full.
+    /// The queue of the link is full.
     QueueFull,
 }
 
-/// Something that was observed, for reports, expectations and fault triggers.
+/// An observation, for reports, expectations and fault triggers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NetNote {
     /// The station started a scan.
     ScanAsked {
-        /// Only this network.
+        /// Name, if the scan is only for this network.
         ssid: Option<String>,
     },
     /// The station asked to join.
     ConnectAsked {
-        /// The network.
+        /// Name of the network.
         ssid: String,
     },
-    /// The association stands.
+    /// The association is established.
     Associated {
-        /// The station.
+        /// MAC address of the station.
         mac: Mac,
-        /// The channel on which.
+        /// Channel of the association.
         channel: u8,
-        /// The signal at that moment, dBm.
+        /// Signal strength at that moment, dBm.
         rssi_dbm: i8,
     },
     /// An attempt to associate failed.
     AssociationRefused {
-        /// Why, as the station hears it.
+        /// Reason that the station gets.
         reason: Reason,
     },
     /// An association ended.
     Disassociated {
-        /// Why, as the station hears it.
+        /// Reason that the station gets.
         reason: Reason,
     },
-    /// The station vanished.
+    /// The station is gone without notice.
     Vanished,
-    /// A DHCP discover came.
+    /// A DHCP discover was received.
     DhcpDiscover {
-        /// Who asked.
+        /// MAC address of the client.
         mac: Mac,
     },
     /// A DHCP offer was made.
     DhcpOffer {
-        /// The address.
+        /// Address of the offer.
         ip: Ipv4Addr,
     },
-    /// A DHCP request came.
+    /// A DHCP request was received.
     DhcpRequest {
-        /// The address asked for.
+        /// Address of the request.
         ip: Ipv4Addr,
     },
     /// A lease was granted or renewed.
     DhcpAck {
-        /// The address.
+        /// Address of the lease.
         ip: Ipv4Addr,
     },
-    /// A request was refused.
+    /// A DHCP request was refused.
     DhcpNak {
-        /// The address asked for.
+        /// Address of the request.
         ip: Ipv4Addr,
     },
-    /// A lease was given back.
+    /// The station released its lease.
     DhcpRelease {
-        /// The address.
+        /// Address of the released lease.
         ip: Ipv4Addr,
     },
-    /// The station found that another host has the address.
+    /// The station found another host with its address.
     DhcpDecline {
-        /// The address.
+        /// Address that the station declined.
         ip: Ipv4Addr,
     },
-    /// A lease ran out unrenewed.
+    /// A lease ended without a renewal.
     DhcpExpired {
-        /// The address.
+        /// Address of the lease.
         ip: Ipv4Addr,
     },
     /// A DNS query was answered, or left unanswered.
     DnsQuery {
-        /// The name, lower case.
+        /// Requested name, lower case.
         name: String,
-        /// The answer.
+        /// Answer of the server.
         answer: DnsAnswer,
     },
-    /// An SNTP poll has reached a server, which has not answered it.
+    /// A server received an SNTP request and has not answered it yet.
     SntpAsked {
-        /// Who asks.
+        /// Address of the client.
         client: Ipv4Addr,
     },
     /// An SNTP poll was answered, or left unanswered.
     SntpPoll {
-        /// Who asked.
+        /// Address of the client.
         client: Ipv4Addr,
         /// The time in the answer.
         answered: Option<UnixTime>,
     },
-    /// A connection stands.
+    /// A connection was established.
     TcpOpened {
-        /// The stream.
+        /// Stream of the connection.
         id: StreamId,
         /// The station's port.
         from_port: u16,
-        /// The server.
+        /// Address and port of the server.
         to: (Ipv4Addr, u16),
     },
-    /// A connection ended with a goodbye from both sides.
+    /// A connection was closed by both sides.
     TcpClosed {
-        /// The stream.
+        /// Stream of the connection.
         id: StreamId,
     },
-    /// A connection ended without.
+    /// A connection ended without a close by both sides.
     TcpReset {
-        /// The stream.
+        /// Stream of the connection.
         id: StreamId,
-        /// Who ended it.
+        /// Cause of the end.
         by: ResetBy,
     },
     /// A connection was refused.
     TcpRefused {
-        /// The server that was asked for.
+        /// Address and port of the server.
         to: (Ipv4Addr, u16),
-        /// Why.
+        /// Reason of the refusal.
         why: Refusal,
     },
-    /// A datagram came to a place where nobody listens.
+    /// A datagram came to an address and port without a server.
     UdpUnheard {
-        /// The place.
+        /// Destination of the datagram.
         to: (Ipv4Addr, u16),
     },
-    /// A frame went no further.
+    /// A frame was dropped.
     FrameDropped {
-        /// Why.
+        /// Reason of the drop.
         why: DropReason,
     },
 }

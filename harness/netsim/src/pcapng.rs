@@ -30,10 +30,11 @@ pub struct Writer<W: Write> {
 }
 
 impl<W: Write> Writer<W> {
-    /// Writes the headers. `epoch` is the civil time at [`sim::Instant::ZERO`]; frames before 1970 are stamped 0.
+    /// Writes the headers. `epoch` is the civil time at [`sim::Instant::ZERO`]; frames before 1970 get the
+    /// time stamp 0.
     ///
     /// # Errors
-    /// Those of `out`.
+    /// Errors of `out`.
     pub fn new(out: W, epoch: UnixTime) -> io::Result<Self> {
         let mut writer = Writer {
             out,
@@ -59,18 +60,18 @@ impl<W: Write> Writer<W> {
         Ok(writer)
     }
 
-    /// Writes one frame. Seen from the station: what it sends is outbound, what it gets is inbound.
+    /// Writes one frame. Frames from the station are outbound, frames to it are inbound.
     ///
     /// # Errors
-    /// Those of `out`.
+    /// Errors of `out`.
     pub fn write(&mut self, frame: &CapturedFrame) -> io::Result<()> {
         self.write_with(frame, &[])
     }
 
-    /// Writes one frame with `comments` before its own: what else happened just then.
+    /// Writes one frame with `comments` before its own comment: other events of that moment.
     ///
     /// # Errors
-    /// Those of `out`.
+    /// Errors of `out`.
     pub fn write_with(&mut self, frame: &CapturedFrame, comments: &[String]) -> io::Result<()> {
         let time = self
             .epoch
@@ -98,16 +99,16 @@ impl<W: Write> Writer<W> {
         self.finish(BLOCK_ENHANCED_PACKET)
     }
 
-    /// Flushes, and gives back what was written to.
+    /// Flushes, and returns the output.
     ///
     /// # Errors
-    /// Those of `out`.
+    /// Errors of `out`.
     pub fn into_inner(mut self) -> io::Result<W> {
         self.out.flush()?;
         Ok(self.out)
     }
 
-    /// Writes the gathered block: type, total length, body, total length again.
+    /// Writes the collected block: type, total length, body, total length again.
     fn finish(&mut self, kind: u32) -> io::Result<()> {
         let total = (self.block.len() as u32 + 12).to_le_bytes();
         self.out.write_all(&kind.to_le_bytes())?;
@@ -119,7 +120,7 @@ impl<W: Write> Writer<W> {
     }
 }
 
-/// An option holds at most 65,535 bytes.
+/// Truncates a text to the 65,535 bytes that an option can hold.
 fn clipped(text: &str) -> &str {
     &text[..text.floor_char_boundary(usize::from(u16::MAX))]
 }
@@ -131,7 +132,7 @@ fn option(body: &mut Vec<u8>, code: u16, value: &[u8]) {
     pad(body);
 }
 
-/// To a multiple of four. Every part of a body is padded, so its own length will do.
+/// Pads to a multiple of four. Every part of a body is padded, so the length of the body can be used.
 fn pad(body: &mut Vec<u8>) {
     body.resize(body.len().next_multiple_of(4), 0);
 }
@@ -190,7 +191,7 @@ mod tests {
             .write_with(&frame, &["drop begins".to_owned(), long])
             .unwrap();
         let written = writer.into_inner().unwrap();
-        // Type, length, interface, stamp, two lengths, data, flags.
+        // Type, length, interface, time stamp, two lengths, data, flags.
         let comments = &written[head + 28 + 4 + 8..];
         assert_eq!(comments[..16], *b"\x01\0\x0b\0drop begins\0");
         assert_eq!(comments[16..20], [1, 0, 0xfe, 0xff], "cut between characters");

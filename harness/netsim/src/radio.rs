@@ -1,7 +1,7 @@
 //! The radio side of the access point: scans, associations, and how they end.
 //!
-//! Modelled at the level of the vendor's driver interface: no 802.11 frames, but the delays and the reason
-//! codes that a station sees.
+//! Modelled at the level of the vendor's driver interface: without 802.11 frames, with the delays and the
+//! reason codes that a station gets.
 
 use std::time::Duration;
 
@@ -10,29 +10,31 @@ use sim::{EventQueue, Instant, Rng};
 
 use crate::{ApConfig, DropReason, NetNote};
 
-/// An active scan stays on a channel for this long (ESP-IDF Wi-Fi driver guide, "Scan configuration":
+/// Time of an active scan on one channel (ESP-IDF Wi-Fi driver guide, "Scan configuration":
 /// `scan_time.active.max` is 120 ms by default).
 pub const SCAN_PER_CHANNEL: Duration = Duration::from_millis(120);
-/// A scan of the channels 1 to 13.
+/// Time of a scan of the channels 1 to 13.
 pub const FULL_SCAN: Duration = Duration::from_millis(13 * 120);
-/// No beacon for this long and the station gives its access point up (ESP-IDF, `esp_wifi_set_inactive_time`:
-/// 6 s by default for a station).
+/// Time without a beacon after which a station gives up its access point (ESP-IDF,
+/// `esp_wifi_set_inactive_time`: 6 s by default for a station).
 pub const BEACON_LOSS: Duration = Duration::from_secs(6);
-/// An access point forgets a silent station after this time (hostapd, `ap_max_inactivity`: 300 s by default).
+/// Time after which an access point removes a silent station (hostapd, `ap_max_inactivity`: 300 s by
+/// default).
 const STATION_FORGOTTEN: Duration = Duration::from_secs(300);
 
-/// Probe response: between these, ms.
+/// Least and greatest delay of a probe response, ms.
 const PROBE_MS: (u64, u64) = (50, 150);
-/// Authentication, association and four-way handshake together: between these, ms.
+/// Least and greatest time of authentication, association and four-way handshake together, ms.
 const JOIN_MS: (u64, u64) = (150, 250);
-/// A four-way handshake that gets no valid answer: between these, ms.
+/// Least and greatest time of a four-way handshake without a valid answer, ms.
 const WRONG_PASSWORD_MS: (u64, u64) = (3_000, 4_000);
 
-/// Disassociated due to inactivity (IEEE 802.11-2020, table 9-49).
+/// Reason 4: disassociated due to inactivity (IEEE 802.11-2020, table 9-49).
 const INACTIVITY: Reason = Reason(4);
-/// The vendor's `NO_AP_FOUND_W_COMPATIBLE_SECURITY`: the station has no password, the network wants one.
+/// The vendor's `NO_AP_FOUND_W_COMPATIBLE_SECURITY`: the station has no password, but the network requires
+/// one.
 const NO_COMPATIBLE_SECURITY: Reason = Reason(210);
-/// The vendor's `NO_AP_FOUND_IN_AUTHMODE_THRESHOLD`: the station has a password, the network is open.
+/// The vendor's `NO_AP_FOUND_IN_AUTHMODE_THRESHOLD`: the station has a password, but the network is open.
 const BELOW_AUTH_THRESHOLD: Reason = Reason(211);
 
 #[derive(Clone, Debug)]
@@ -41,7 +43,7 @@ struct Attempt {
     password: String,
     bssid: Option<Mac>,
     mac: Mac,
-    /// When its scan has been through all channels.
+    /// The moment at which its scan has covered all channels.
     scan_end: Instant,
 }
 
@@ -49,7 +51,7 @@ struct Attempt {
 struct Association {
     mac: Mac,
     ap: ApInfo,
-    /// No beacon has been heard since.
+    /// The moment since which no beacon was received.
     lost_since: Option<Instant>,
 }
 
@@ -74,18 +76,18 @@ enum Timer {
     Deliver(FromAir),
 }
 
-/// The access point's radio and the station's state as both know it.
+/// The access point's radio, and the state of the station's association.
 #[derive(Debug)]
 pub(crate) struct Radio {
     ap: ApConfig,
     others: Vec<ApInfo>,
     on: bool,
     link: Link,
-    /// Counts attempts and associations: a timer of an old one means nothing.
+    /// Number of the current attempt or association; timers with another number are ignored.
     generation: u64,
     timers: EventQueue<Timer>,
     rng: Rng,
-    /// Something was changed from outside since the last look.
+    /// The configuration was changed since the last poll.
     changed: bool,
     told_rssi_dbm: i8,
 }
@@ -114,7 +116,7 @@ impl Radio {
         }
     }
 
-    /// The associated station and the number of its association, if frames pass between the two.
+    /// The associated station and the number of its association, if frames can be exchanged.
     pub(crate) fn passes(&self) -> Result<(Mac, u64), DropReason> {
         match &self.link {
             Link::Joined(a) if self.hears(&a.ap) => Ok((a.mac, self.generation)),
@@ -132,7 +134,7 @@ impl Radio {
         self.changed = true;
     }
 
-    /// Whether the access point hears anything.
+    /// True if the access point is on.
     pub(crate) fn is_on(&self) -> bool {
         self.on
     }
@@ -179,14 +181,14 @@ impl Radio {
         self.end(now, Reason::ASSOC_LEAVE, notes);
     }
 
-    /// The access point ends the association or the attempt; the station hears it at `heard`.
+    /// The access point ends the association or the attempt; the station is notified at `heard`.
     pub(crate) fn deauthenticate(&mut self, heard: Instant, reason: Reason, notes: &mut impl FnMut(NetNote)) {
         if self.on && !matches!(self.link, Link::Idle) {
             self.end(heard, reason, notes);
         }
     }
 
-    /// The station has gone: it hears nothing any more, and its access point notices late.
+    /// The station is gone: it receives nothing any more, and its access point detects that late.
     pub(crate) fn vanish(&mut self, now: Instant) {
         self.timers = EventQueue::new();
         self.generation += 1;
@@ -197,7 +199,7 @@ impl Radio {
         self.link = Link::Idle;
     }
 
-    /// Ends whatever there is, and tells the station at `heard`.
+    /// Ends the association or the attempt, and notifies the station at `heard`.
     fn end(&mut self, heard: Instant, reason: Reason, notes: &mut impl FnMut(NetNote)) {
         let (ssid, bssid) = match std::mem::replace(&mut self.link, Link::Idle) {
             Link::Joined(a) => {
@@ -221,7 +223,7 @@ impl Radio {
         self.timers.push(heard, Timer::Deliver(message));
     }
 
-    /// Does what is due at or before `now`.
+    /// Does everything that is due at or before `now`.
     pub(crate) fn poll(&mut self, now: Instant, out: &mut Vec<FromAir>, notes: &mut impl FnMut(NetNote)) {
         if std::mem::take(&mut self.changed) {
             self.look(now, out);
@@ -244,7 +246,7 @@ impl Radio {
                 Timer::StationForgotten(generation) if generation == self.generation => {
                     notes(NetNote::Disassociated { reason: INACTIVITY });
                 }
-                // Of an attempt or an association that is no more.
+                // A timer of an attempt or association that has ended.
                 Timer::Probe(_)
                 | Timer::Joined(_)
                 | Timer::Refused(..)
@@ -255,7 +257,7 @@ impl Radio {
         }
     }
 
-    /// Notices what was changed from outside.
+    /// Applies changes of the configuration.
     fn look(&mut self, now: Instant, out: &mut Vec<FromAir>) {
         let (on, channel) = (self.on, self.ap.channel);
         let Link::Joined(a) = &mut self.link else { return };
@@ -282,12 +284,12 @@ impl Radio {
             .chain(self.others.iter().cloned())
             .filter(|ap| ssid.is_none_or(|s| s == ap.ssid) && channel.is_none_or(|c| c == ap.channel))
             .collect();
-        // A stable sort: equals stay in the order of the configuration.
+        // A stable sort: access points of equal strength stay in the order of the configuration.
         found.sort_by_key(|ap| std::cmp::Reverse(ap.rssi_dbm));
         found
     }
 
-    /// The station asked whether its network is there.
+    /// Checks if the network that the station wants to join exists.
     fn probe(&mut self, at: Instant, notes: &mut impl FnMut(NetNote)) {
         let Link::Joining(attempt) = &self.link else {
             return;
@@ -299,7 +301,7 @@ impl Radio {
             if at >= scan_end {
                 self.end(at, Reason::NO_AP_FOUND, notes);
             } else {
-                // It looks on until it has been through all channels.
+                // The station continues its scan until it has covered all channels.
                 self.timers.push(scan_end, Timer::Probe(self.generation));
             }
             return;

@@ -1,10 +1,10 @@
-//! An SNTP server (RFC 5905, section 14, and RFC 4330), honest unless told otherwise.
+//! An SNTP server (RFC 5905, section 14, and RFC 4330) with several kinds of wrong answers.
 
 use sim::UnixTime;
 
 /// Seconds from 1900 to 1970 (RFC 5905, figure 4).
 const UNIX_IN_NTP: i128 = 2_208_988_800;
-/// Header without extensions (RFC 5905, figure 8).
+/// Length of a header without extensions, bytes (RFC 5905, figure 8).
 const HEADER: usize = 48;
 
 const LEAP_UNSYNCHRONISED: u8 = 3;
@@ -19,17 +19,17 @@ const ORIGINATE: usize = 24;
 const RECEIVE: usize = 32;
 const TRANSMIT: usize = 40;
 
-/// How the server behaves.
+/// Behaviour of the server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SntpMode {
-    /// Right answers, moved by the offset of the configuration.
+    /// Correct answers, with the offset of the configuration.
     #[default]
     Normal,
-    /// No answer.
+    /// No request is answered.
     Silent,
     /// Kiss-o'-death with this code, such as `RATE` or `DENY` (RFC 5905, 7.4): stratum 0.
     KissOfDeath([u8; 4]),
-    /// Leap indicator 3 and stratum 16: the server itself does not know the time.
+    /// Leap indicator 3 and stratum 16: the server's own clock is not synchronised.
     Unsynchronised,
     /// A transmit timestamp of zero.
     ZeroTransmit,
@@ -39,15 +39,15 @@ pub enum SntpMode {
     Leap(u8),
 }
 
-/// 32 bits of seconds since 1900, modulo the era of 136 years, and 32 bits of fraction: from 2036 on the
-/// seconds start again from 0 (RFC 5905, section 6).
+/// NTP timestamp: 32 bits of seconds since 1900, modulo the era of 136 years, and 32 bits of fraction. From
+/// 2036 on the seconds start again from 0 (RFC 5905, section 6).
 pub(crate) fn timestamp(time: UnixTime) -> [u8; 8] {
     let seconds = (i128::from(time.as_secs()) + UNIX_IN_NTP) as u32;
     let fraction = ((u64::from(time.subsec_nanos()) << 32) / 1_000_000_000) as u32;
     ((u64::from(seconds) << 32) | u64::from(fraction)).to_be_bytes()
 }
 
-/// The answer to `request` that came at `time`; none if the request is not a client's or the server is
+/// The answer to a `request` received at `time`; `None` if it is not a client's request or the server is
 /// silent.
 pub fn answer(request: &[u8], time: UnixTime, mode: SntpMode) -> Option<Vec<u8>> {
     if request.len() < HEADER || mode == SntpMode::Silent {
@@ -95,7 +95,7 @@ pub fn answer(request: &[u8], time: UnixTime, mode: SntpMode) -> Option<Vec<u8>>
 mod tests {
     use super::*;
 
-    /// 2026-01-01T00:00:00.5Z.
+    /// The civil time 2026-01-01T00:00:00.5Z.
     const TIME: UnixTime = UnixTime::from_nanos(1_767_225_600_500_000_000);
 
     fn request() -> [u8; 48] {

@@ -1,5 +1,5 @@
-//! Every server of the wide-area network, in one TCP/IP stack: a connection that its caller does not refuse comes out
-//! as a stream of bytes, whatever address and port it was opened to.
+//! All servers of the wide-area network, in one TCP/IP stack. Each connection that the caller does not refuse
+//! becomes a stream of bytes, for any address and port.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -15,20 +15,20 @@ use smoltcp::wire::{HardwareAddress, IpCidr, IpProtocol, Ipv4Cidr};
 use crate::frame::{self, ETHERNET_HEADER};
 use crate::{DropReason, NetConfig, NetError, NetNote, Refusal, ResetBy, StreamEvent};
 
-/// Connections at one time, those in TIME-WAIT included. One more is refused.
+/// Greatest number of connections, including those in TIME-WAIT. Further ones are refused.
 pub const MAX_STREAMS: usize = 64;
-/// A connection that was silent for this long makes room for a new one when there is no other.
+/// Time without a packet after which a connection may be replaced by a new one if all are in use.
 const STALE_AFTER: Duration = Duration::from_secs(300);
-/// A connection on which something is due from the station and nothing comes for this long is dead. Linux
-/// gives up after about 15 minutes; a mock server need not.
+/// Time after which a connection is given up if an acknowledgement or other packet from the station is due
+/// and none comes. Linux gives up after about 15 minutes; a mock server need not.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(120);
-/// Bytes of the receive window and of the send buffer.
+/// Size of the receive window and of the send buffer, bytes.
 const BUFFER: usize = 16 * 1024;
-/// If the stack says that it has something to do at once, just after it did everything, it is asked again
-/// after this time and not in an endless loop.
+/// If the stack requests to be polled at once although it was just polled, it is polled again after this
+/// time, to avoid an endless loop.
 const BREATH: Duration = Duration::from_millis(1);
 
-/// A TCP connection, numbered from 1 in the order of their handshakes.
+/// A TCP connection; connections are numbered from 1 in the order of their SYNs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StreamId(pub u64);
 
@@ -38,7 +38,7 @@ impl fmt::Display for StreamId {
     }
 }
 
-/// Station's address and port, server's address and port.
+/// Endpoints of a connection: station's address and port, server's address and port.
 pub(crate) type Flow = ((Ipv4Addr, u16), (Ipv4Addr, u16));
 
 #[derive(Debug)]
@@ -47,7 +47,7 @@ struct Stream {
     flow: Flow,
     opened: bool,
     half_closed: bool,
-    /// The last event of the stream is out.
+    /// The last event of the stream has been taken or queued.
     ended: bool,
     last_state: State,
     pending: VecDeque<u8>,
@@ -55,11 +55,11 @@ struct Stream {
     aborted: bool,
     paused: bool,
     last_heard: Instant,
-    /// Something is due from the station, since this moment or since it was last heard.
+    /// The moment since which a packet from the station is due, or of its last packet after that.
     waiting_since: Option<Instant>,
 }
 
-/// The stack's end of the wire: whole Ethernet frames, of which it sees the IP packet.
+/// The stack's network device: it gets whole Ethernet frames and passes on the IP packet.
 #[derive(Debug, Default)]
 struct Port {
     rx: Option<Vec<u8>>,
@@ -108,7 +108,7 @@ fn stack_time(at: Instant) -> smoltcp::time::Instant {
     smoltcp::time::Instant::from_micros(i64::try_from(at.as_micros()).unwrap_or(i64::MAX))
 }
 
-/// The servers.
+/// All servers with their sockets and streams.
 pub(crate) struct Wan {
     iface: Interface,
     sockets: SocketSet<'static>,
@@ -117,7 +117,7 @@ pub(crate) struct Wan {
     by_flow: BTreeMap<Flow, StreamId>,
     next_id: u64,
     due: Option<Instant>,
-    /// A server spoke since the stack last ran.
+    /// A server has written since the stack was last polled.
     spoken: bool,
     pub(crate) events: Vec<StreamEvent>,
 }
@@ -158,29 +158,29 @@ impl Wan {
         })
     }
 
-    /// When the stack's timers want to run. What a server said wants to go out at once: `now`.
+    /// The moment of the stack's next timer, or `now` if a server has written.
     pub(crate) fn next_due(&self, now: Instant) -> Option<Instant> {
         if self.spoken { Some(now) } else { self.due }
     }
 
-    /// Takes the frames that the servers sent; their Ethernet headers are still empty.
+    /// Returns the frames that the servers have sent; their Ethernet headers are still empty.
     pub(crate) fn take_frames(&mut self) -> Vec<Vec<u8>> {
         std::mem::take(&mut self.port.tx)
     }
 
-    /// How many connections there are, those in TIME-WAIT included.
+    /// Number of connections, including those in TIME-WAIT.
     pub(crate) fn stream_count(&self) -> usize {
         self.streams.len()
     }
 
-    /// Whether a connection has this flow, other than one in TIME-WAIT that a new one may take over.
+    /// True if a connection has this flow, except one in TIME-WAIT, which a new one may replace.
     pub(crate) fn knows(&self, flow: &Flow) -> bool {
         self.by_flow
             .get(flow)
             .is_some_and(|id| self.state_of(*id) != State::TimeWait)
     }
 
-    /// A frame for one of the servers has come. `refuse` turns a new connection away.
+    /// Takes a frame for one of the servers. With `refuse` a new connection is refused.
     pub(crate) fn receive(
         &mut self,
         now: Instant,
@@ -219,7 +219,7 @@ impl Wan {
         self.run(now, notes);
     }
 
-    /// Sees to it that a socket listens where a SYN is about to arrive.
+    /// Makes a socket listen before a SYN is passed to the stack.
     fn listen_for(
         &mut self,
         now: Instant,
@@ -231,7 +231,7 @@ impl Wan {
             if self.state_of(id) != State::TimeWait {
                 return;
             }
-            // RFC 9293, 3.6.1: a new connection may take over one in TIME-WAIT.
+            // RFC 9293, 3.6.1: a new connection may replace one in TIME-WAIT.
             self.remove(id);
         }
         let refused = |why| NetNote::TcpRefused { to: flow.1, why };
@@ -250,7 +250,7 @@ impl Wan {
         let mut socket = tcp::Socket::new(buffer(), buffer());
         socket.set_nagle_enabled(false);
         if socket.listen((flow.1.0, flow.1.1)).is_err() {
-            // Port 0 is no port.
+            // Port 0 is not valid.
             notes(refused(Refusal::NobodyListens));
             return;
         }
@@ -274,7 +274,8 @@ impl Wan {
         self.by_flow.insert(flow, id);
     }
 
-    /// Drops the connection that was silent the longest, if any was silent for long.
+    /// Drops the connection without packets for longest, if that is long enough. Returns true if one was
+    /// dropped.
     fn make_room(&mut self, now: Instant, notes: &mut impl FnMut(NetNote)) -> bool {
         let oldest = self.streams.iter().min_by_key(|(_, s)| (!s.ended, s.last_heard));
         let Some((&id, stream)) = oldest else { return false };
@@ -307,7 +308,7 @@ impl Wan {
         })
     }
 
-    /// Runs what is due: timers, retransmissions, what servers said.
+    /// Polls the stack: timers, retransmissions, and bytes from the servers.
     pub(crate) fn poll(&mut self, now: Instant, notes: &mut impl FnMut(NetNote)) {
         let ids: Vec<StreamId> = self.streams.keys().copied().collect();
         for id in ids {
@@ -338,14 +339,15 @@ impl Wan {
             .map(|t| if t <= now { now + BREATH } else { t });
     }
 
-    /// Forgets connections that are over, after the stack has said its last word on them.
+    /// Removes connections that have ended, after the stack has sent its last packet for them.
     fn reap(&mut self, now: Instant, notes: &mut impl FnMut(NetNote)) {
         let over: Vec<StreamId> = self
             .streams
             .iter()
             .filter(|(_, s)| {
                 let state = self.sockets.get::<tcp::Socket<'_>>(s.handle).state();
-                // A socket listens only while its SYN is handled: that SYN was damaged, or was taken back.
+                // A socket listens only while its SYN is handled: this SYN was corrupted, or the connection
+                // was reset.
                 matches!(state, State::Closed | State::Listen)
             })
             .map(|(id, _)| *id)
@@ -356,7 +358,7 @@ impl Wan {
         }
     }
 
-    /// Moves bytes between a socket and its server, and tells what changed.
+    /// Moves bytes between a socket and its server, and queues the events.
     fn serve(&mut self, now: Instant, id: StreamId, by: ResetBy, notes: &mut impl FnMut(NetNote)) {
         let Some(stream) = self.streams.get_mut(&id) else {
             return;
@@ -435,7 +437,7 @@ impl Wan {
         stream.last_state = state;
     }
 
-    /// Queues bytes for the station. Nothing happens on a stream that is over or closing.
+    /// Queues bytes for the station. No effect on a stream that has ended or is closing.
     pub(crate) fn send(&mut self, id: StreamId, bytes: &[u8]) {
         if let Some(stream) = self.streams.get_mut(&id)
             && !stream.ended
@@ -446,7 +448,7 @@ impl Wan {
         }
     }
 
-    /// Says goodbye after what was queued.
+    /// Sends a FIN after the queued bytes.
     pub(crate) fn close(&mut self, id: StreamId) {
         if let Some(stream) = self.streams.get_mut(&id) {
             stream.closing = true;
@@ -454,7 +456,7 @@ impl Wan {
         }
     }
 
-    /// Resets the connection.
+    /// Sends a reset and ends the connection.
     pub(crate) fn abort(&mut self, id: StreamId, notes: &mut impl FnMut(NetNote)) {
         let Some(stream) = self.streams.get_mut(&id) else {
             return;
@@ -473,7 +475,7 @@ impl Wan {
         self.spoken = true;
     }
 
-    /// Stops or resumes taking bytes from the socket; while stopped its window fills up.
+    /// Stops or continues to read from the socket; while stopped its window fills up.
     pub(crate) fn pause(&mut self, id: StreamId, paused: bool) {
         if let Some(stream) = self.streams.get_mut(&id) {
             stream.paused = paused;
@@ -481,7 +483,7 @@ impl Wan {
         }
     }
 
-    /// Bytes that the station has not acknowledged yet; none on a stream that is over.
+    /// Number of bytes that the station has not acknowledged; 0 for a stream that has ended.
     pub(crate) fn backlog(&self, id: StreamId) -> usize {
         self.streams.get(&id).map_or(0, |s| {
             s.pending.len() + self.sockets.get::<tcp::Socket<'_>>(s.handle).send_queue()

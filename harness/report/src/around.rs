@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use sim::Instant;
+use vocabulary::text::printable;
 use vocabulary::{
     DeviceStatus, Event, Exchange, FaultState, Kind, LinkEvent, SessionChange, TcpChange, WifiEvent,
 };
@@ -20,6 +21,8 @@ pub struct Moment {
     pub kind: &'static str,
     /// What happened; without control characters.
     pub text: String,
+    /// A request that changed nothing and brought nothing.
+    pub is_idle: bool,
 }
 
 /// The moments around `at`: since the last `lines` serial lines before it, and up to `after` moments behind it.
@@ -27,9 +30,9 @@ pub fn around(events: &[Event], at: Instant, lines: usize, after: usize) -> (Vec
     let mut before = moments(events);
     let mut behind = before.split_off(before.partition_point(|m| m.at <= at));
     // A poll that brought nothing says only that the device lives: the last one is enough.
-    let last_poll = before.iter().rposition(is_idle_poll).map(|i| before[i].clone());
-    before.retain(|m| !is_idle_poll(m) || last_poll.as_ref() == Some(m));
-    behind.retain(|m| !is_idle_poll(m));
+    let last_poll = before.iter().rposition(|m| m.is_idle).map(|i| before[i].clone());
+    before.retain(|m| !m.is_idle || last_poll.as_ref() == Some(m));
+    behind.retain(|m| !m.is_idle);
     let mut left = lines;
     let from = before.iter().rposition(|m| {
         left = left.saturating_sub(usize::from(m.kind == "serial"));
@@ -40,13 +43,6 @@ pub fn around(events: &[Event], at: Instant, lines: usize, after: usize) -> (Vec
         before[from..].to_vec(),
         behind[..after.min(behind.len())].to_vec(),
     )
-}
-
-fn is_idle_poll(moment: &Moment) -> bool {
-    moment.kind == "request"
-        && moment
-            .text
-            .ends_with("→ 200, 0 commands handed out, 0 acknowledged")
 }
 
 /// Every moment of a run that a person may want to read, in order. A request stands where it started, with
@@ -61,7 +57,8 @@ pub fn moments(events: &[Event]) -> Vec<Moment> {
             out.push(Moment {
                 at: event.at,
                 kind,
-                text: printable(&text),
+                text: printable(&text).into_owned(),
+                is_idle: false,
             });
         }
     }
@@ -76,7 +73,8 @@ pub fn moments(events: &[Event]) -> Vec<Moment> {
         Moment {
             at: x.started,
             kind: "request",
-            text: printable(&text),
+            text: printable(&text).into_owned(),
+            is_idle: x.is_idle,
         }
     }));
     out.sort_by_key(|m| m.at);
@@ -126,6 +124,7 @@ fn words(kind: &Kind) -> Option<(&'static str, String)> {
                 LinkEvent::Dropped { why, .. } => format!("frame lost: {why}"),
             },
         ),
+        Kind::Fact(fact) => ("cloud", fact.to_string()),
         Kind::Session { change, .. } => (
             "session",
             match change {
@@ -153,6 +152,7 @@ fn words(kind: &Kind) -> Option<(&'static str, String)> {
             match state {
                 FaultState::Fired => format!("{name} begins"),
                 FaultState::Ended => format!("{name} is over"),
+                FaultState::WithoutEffect => format!("{name} has no effect"),
                 FaultState::NeverFired => return None,
             },
         ),
@@ -185,23 +185,6 @@ pub(crate) fn exit_text(code: Option<i32>, signal: Option<i32>) -> String {
     }
 }
 
-/// `text` without escape sequences and control characters: what a device prints must not steer the terminal
-/// of who reads about it.
-pub fn printable(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        if c == '\u{1b}' && chars.peek() == Some(&'[') {
-            chars.next();
-            // ECMA-48, section 5.4: a control sequence ends with a character from @ to ~.
-            while chars.next().is_some_and(|c| !('@'..='~').contains(&c)) {}
-        } else if !c.is_control() || c == '\t' {
-            out.push(c);
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -227,10 +210,5 @@ mod tests {
         let (before, _) = around(&run.events, Instant::from_secs(3_600), 12, 0);
         assert_eq!(before.len(), MAX_BEFORE);
         assert!(around(&[], Instant::ZERO, 12, 3).0.is_empty());
-    }
-
-    #[test]
-    fn a_device_cannot_steer_the_terminal() {
-        assert_eq!(printable("\u{1b}[31mred\u{1b}[0m\u{7}\tx\u{1b}"), "red\tx");
     }
 }

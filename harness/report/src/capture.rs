@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::ops::Range;
 
-use regex::bytes::Regex;
+use crate::redact::Redactor;
+use crate::secrets::{Found, Secrets};
 
 /// pcapng block types and offsets (IETF draft-ietf-opsawg-pcapng, sections 4.1 and 4.3).
 const BLOCK_ENHANCED_PACKET: u32 = 6;
@@ -31,31 +32,17 @@ struct Segment {
     data: Range<usize>,
 }
 
-/// Overwrites every one of `secrets` (value to placeholder) in `pcapng`, also where it is spread over several
-/// segments, and corrects the TCP checksums. What is not a little-endian pcapng is searched as plain bytes.
-pub fn mask(pcapng: &mut [u8], secrets: &BTreeMap<String, String>) {
-    let mut values: Vec<&str> = secrets
-        .keys()
-        .map(String::as_str)
-        .filter(|v| v.len() >= 4)
-        .collect();
-    if values.is_empty() {
+/// Overwrites the secrets that `redactor` knows in `pcapng`, also where one is spread over several segments or
+/// stands in another form, and corrects the TCP checksums. Outside of TCP, and in what is not a little-endian pcapng,
+/// they are looked for just as they are.
+pub fn mask(pcapng: &mut [u8], redactor: &mut Redactor) {
+    let (secrets, placeholders) = redactor.finder();
+    if secrets.is_empty() {
         return;
     }
-    // The longest first: a session before the beginning of it that the firmware printed.
-    values.sort_by_key(|v| std::cmp::Reverse(v.len()));
-    let pattern = values
-        .iter()
-        .map(|v| regex::escape(v))
-        .collect::<Vec<_>>()
-        .join("|");
-    let regex = Regex::new(&pattern).expect("escaped texts are a regular expression");
-    let filler = |found: &[u8]| {
-        let text = String::from_utf8_lossy(found);
-        let mut out = secrets
-            .get(text.as_ref())
-            .map_or_else(Vec::new, |p| p.clone().into_bytes());
-        out.resize(found.len(), b'.');
+    let filler = |found: &Found| {
+        let mut out = placeholders[found.secret].clone().into_bytes();
+        out.resize(found.range.len(), b'.');
         out
     };
 
@@ -69,7 +56,7 @@ pub fn mask(pcapng: &mut [u8], secrets: &BTreeMap<String, String>) {
                 pcapng,
                 &segments,
                 flows.remove(&segment.flow),
-                &regex,
+                &secrets,
                 &filler,
                 &mut changed,
             );
@@ -89,12 +76,11 @@ pub fn mask(pcapng: &mut [u8], secrets: &BTreeMap<String, String>) {
         }
     }
     for placed in flows.into_values() {
-        mask_flow(pcapng, &segments, Some(placed), &regex, &filler, &mut changed);
+        mask_flow(pcapng, &segments, Some(placed), &secrets, &filler, &mut changed);
     }
     // What is outside the streams: comments, datagrams.
-    let rest: Vec<Range<usize>> = regex.find_iter(pcapng).map(|m| m.range()).collect();
-    for range in rest {
-        let new = filler(&pcapng[range.clone()]);
+    for part in secrets.find_plain(pcapng) {
+        let (new, range) = (filler(&part), part.range);
         for (segment, changed) in segments.iter().zip(&mut changed) {
             *changed |= segment.data.start < range.end && range.start < segment.data.end;
         }
@@ -109,8 +95,8 @@ fn mask_flow(
     pcapng: &mut [u8],
     segments: &[Segment],
     placed: Option<Vec<(usize, u64)>>,
-    regex: &Regex,
-    filler: &dyn Fn(&[u8]) -> Vec<u8>,
+    secrets: &Secrets,
+    filler: &dyn Fn(&Found) -> Vec<u8>,
     changed: &mut [bool],
 ) {
     let mut placed = placed.unwrap_or_default();
@@ -128,9 +114,8 @@ fn mask_flow(
             stream[at..at + data.len()].copy_from_slice(data);
             i += 1;
         }
-        let found: Vec<Range<usize>> = regex.find_iter(&stream).map(|m| m.range()).collect();
-        for range in found {
-            let new = filler(&stream[range.clone()]);
+        for part in secrets.find(&stream) {
+            let (new, range) = (filler(&part), part.range);
             for &(index, offset) in &placed[first..i] {
                 let at = (offset - start) as usize;
                 let data = segments[index].data.clone();
@@ -232,6 +217,7 @@ fn fix_checksum(pcapng: &mut [u8], segment: &Segment) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::redact::{Rules, Scope};
 
     const SESSION: &str = "0123456789abcdef0123456789abcdef";
 
@@ -279,16 +265,15 @@ mod tests {
         block
     }
 
-    fn secrets() -> BTreeMap<String, String> {
-        BTreeMap::from([
-            (SESSION.to_owned(), "[session-1]".to_owned()),
-            (SESSION[..16].to_owned(), "[session-1]".to_owned()),
-        ])
+    fn secrets() -> Redactor {
+        let mut redactor = Redactor::new(&Rules::built_in(), Scope::Secrets);
+        redactor.learn("session", SESSION);
+        redactor
     }
 
     fn masked(packets: &[Vec<u8>]) -> Vec<Vec<u8>> {
         let mut bytes = packets.concat();
-        mask(&mut bytes, &secrets());
+        mask(&mut bytes, &mut secrets());
         segments(&bytes)
             .iter()
             .map(|s| bytes[s.data.clone()].to_vec())
@@ -322,7 +307,7 @@ mod tests {
         let mut bytes = packet(1, 0x18, SESSION.as_bytes());
         let untouched = packet(1, 0x18, b"hello");
         bytes.extend(&untouched);
-        mask(&mut bytes, &secrets());
+        mask(&mut bytes, &mut secrets());
         let all = segments(&bytes);
         let segment = &all[0];
         let sum_before = bytes[segment.tcp + 16..segment.tcp + 18].to_vec();
@@ -338,7 +323,7 @@ mod tests {
     #[test]
     fn what_is_no_capture_is_searched_as_bytes() {
         let mut bytes = format!("note {SESSION} end").into_bytes();
-        mask(&mut bytes, &secrets());
+        mask(&mut bytes, &mut secrets());
         assert_eq!(bytes, b"note [session-1]..................... end");
     }
 }

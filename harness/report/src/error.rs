@@ -18,6 +18,17 @@ pub enum ReportError {
         /// What the system says.
         source: io::Error,
     },
+    /// Results cannot be printed.
+    #[error("cannot write standard output")]
+    Output(#[source] io::Error),
+    /// What was named holds no history of runs.
+    #[error("{} is no history of runs: {why}", path.display())]
+    NoHistory {
+        /// The file or directory.
+        path: PathBuf,
+        /// Why not.
+        why: String,
+    },
     /// A line of an event file is no event.
     #[error("{}:{line}: not an event", path.display())]
     Event {

@@ -10,7 +10,7 @@ use sim::Instant;
 use vocabulary::{Event, Kind};
 
 use crate::lines::{EventLog, LineWriter};
-use crate::redact::{Redactor, Rules, Scope};
+use crate::redact::Redactor;
 use crate::serial::{self, RawLog};
 use crate::{Attempt, Outcome, Quarantine, ReportError, Run, capture, vcd};
 
@@ -100,7 +100,9 @@ pub struct FileEntry {
 #[derive(Debug)]
 pub struct ScenarioFiles {
     dir: PathBuf,
-    redactor: Redactor,
+    /// The scenario's file as the user wrote it, with a colon. Positions in the event file hold its name alone, so
+    /// that the way to it makes no difference.
+    position: String,
     raw: RawLog<File>,
     timed: LineWriter<File>,
     log: EventLog<File>,
@@ -108,13 +110,15 @@ pub struct ScenarioFiles {
 }
 
 impl ScenarioFiles {
-    /// Makes `dir`, empties it of what an earlier run left, and opens the files.
+    /// Makes `dir`, empties it of what an earlier run left, and opens the files. `scenario` is the scenario's file
+    /// as the user wrote it.
     ///
     /// # Errors
     /// [`ReportError::Io`].
-    pub fn create(dir: &Path, rules: &Rules, scope: Scope) -> Result<ScenarioFiles, ReportError> {
+    pub fn create(dir: &Path, scenario: &str) -> Result<ScenarioFiles, ReportError> {
         fs::create_dir_all(dir).map_err(ReportError::io("create", dir))?;
-        for name in FILES.iter().map(|(name, _)| *name).chain([MANIFEST]) {
+        // The manifest first: without it, what is left says of itself that it is not whole.
+        for name in [MANIFEST].into_iter().chain(FILES.iter().map(|(name, _)| *name)) {
             let path = dir.join(name);
             if path.exists() {
                 fs::remove_file(&path).map_err(ReportError::io("replace", path))?;
@@ -126,7 +130,7 @@ impl ScenarioFiles {
         };
         Ok(ScenarioFiles {
             dir: dir.to_owned(),
-            redactor: Redactor::new(rules, scope),
+            position: format!("{scenario}:"),
             raw: RawLog::new(open(FILES[0].0)?),
             timed: LineWriter::new(open(FILES[1].0)?),
             log: EventLog::new(open(EVENTS)?),
@@ -134,24 +138,33 @@ impl ScenarioFiles {
         })
     }
 
-    /// Adds what `event` has for each file.
+    /// Adds what `event` has for each file. `redacted` is the same with placeholders; raw bytes are redacted here,
+    /// line by line.
     ///
     /// # Errors
     /// [`ReportError::Io`].
-    pub fn event(&mut self, event: &Event) -> Result<(), ReportError> {
+    pub fn event(
+        &mut self,
+        event: &Event,
+        redacted: &Event,
+        redactor: &mut Redactor,
+    ) -> Result<(), ReportError> {
         let failed = ReportError::io("write", &self.dir);
         if let Kind::SerialChunk { .. } = event.kind {
-            return self.raw.event(event, &mut self.redactor).map_err(failed);
+            return self.raw.event(event, redactor).map_err(failed);
         }
         self.pins.extend(vcd::Change::of(event));
-        let event = self.redactor.event(event);
         let mut add = || {
-            if let Kind::SerialLine { .. } = event.kind {
+            if let Kind::SerialLine { .. } = redacted.kind {
                 self.timed
-                    .add(|batch| serial::write_timed(batch, &event).expect("memory takes every line"))?;
+                    .add(|batch| serial::write_timed(batch, redacted).expect("memory takes every line"))?;
             }
             // The files stay together: whoever reads one of a killed run finds the others as far.
-            if self.log.event(&event)? {
+            let handed_on = match with_short_position(redacted, &self.position) {
+                Some(short) => self.log.event(&short)?,
+                None => self.log.event(redacted)?,
+            };
+            if handed_on {
                 self.raw.flush()?;
                 self.timed.flush()?;
             }
@@ -173,39 +186,56 @@ impl ScenarioFiles {
     }
 
     /// Writes the rest: open lines, pins, the capture (a pcapng, if there is one) and the manifest. `run` needs
-    /// its events no more than [`Run::ended`] and its first one do. Gives back the redactor, which knows every
-    /// placeholder: [`Run::redacted`] uses the same ones.
+    /// its events no more than [`Run::ended`] and its first one do.
     ///
     /// # Errors
     /// [`ReportError::Io`].
-    pub fn finish(mut self, run: &Run, pcapng: Option<Vec<u8>>) -> Result<(Manifest, Redactor), ReportError> {
+    pub fn finish(
+        mut self,
+        run: &Run,
+        pcapng: Option<Vec<u8>>,
+        redactor: &mut Redactor,
+    ) -> Result<Manifest, ReportError> {
         self.flush()?;
         let ScenarioFiles {
             dir,
-            mut redactor,
+            position: _,
             raw,
             timed,
             log,
             pins,
         } = self;
-        raw.finish(&mut redactor)
-            .map_err(ReportError::io("write", &dir))?;
+        raw.finish(redactor).map_err(ReportError::io("write", &dir))?;
         drop((timed, log));
         let mut dump = Vec::new();
         vcd::write(&mut dump, &pins, run.ended()).expect("memory takes every line");
         write(&dir.join(FILES[3].0), &dump)?;
         if let Some(mut pcapng) = pcapng {
-            capture::mask(&mut pcapng, redactor.secrets());
+            capture::mask(&mut pcapng, redactor);
             write(&dir.join(FILES[4].0), &pcapng)?;
         }
-        let manifest = write_manifest(&dir, run, &mut redactor)?;
-        Ok((manifest, redactor))
+        write_manifest(&dir, run, redactor)
     }
+}
 
-    /// `text` as it stands in the files.
-    pub fn text(&mut self, text: &str) -> String {
-        self.redactor.text(text).into_owned()
-    }
+/// `event` with the name of the scenario's file in place of the way to it, which `position` is with a colon; `None`
+/// where it holds none.
+fn with_short_position(event: &Event, position: &str) -> Option<Event> {
+    let Kind::Expectation(result) = &event.kind else {
+        return None;
+    };
+    let rest = result.position.strip_prefix(position)?;
+    let mut result = result.clone();
+    result.position = format!("{}:{rest}", file_name(position.trim_end_matches(':')));
+    Some(Event {
+        at: event.at,
+        kind: Kind::Expectation(result),
+    })
+}
+
+/// The last part of a path, whichever system wrote it.
+pub(crate) fn file_name(path: &str) -> &str {
+    path.rsplit(['/', '\\']).next().unwrap_or(path)
 }
 
 /// Writes the manifest of what is in `dir`: after a run that the bench cut short, or that never began.
@@ -228,6 +258,34 @@ pub fn write_manifest(dir: &Path, run: &Run, redactor: &mut Redactor) -> Result<
 fn write(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {
     let write = || File::create(path)?.write_all(bytes);
     write().map_err(ReportError::io("write", path))
+}
+
+/// What differs between the files beside the manifest in `dir` and what it says of them, one line each.
+pub fn differences(dir: &Path, manifest: &Manifest) -> Vec<String> {
+    let mut out = Vec::new();
+    for FileEntry {
+        name,
+        what: _,
+        bytes,
+        sha256,
+    } in &manifest.files
+    {
+        // A name leads nowhere else, whatever the manifest says.
+        let path = dir.join(file_name(name));
+        match fs::read(&path) {
+            Err(error) => out.push(format!("{name} cannot be read: {error}")),
+            Ok(read) if (read.len() as u64) < *bytes => {
+                out.push(format!("{name} is cut off: {} of {bytes} bytes", read.len()));
+            }
+            Ok(read) if hex(&Sha256::digest(&read)) != *sha256 => {
+                out.push(format!(
+                    "{name} was changed after the run: its SHA-256 is another one"
+                ));
+            }
+            Ok(_) => {}
+        }
+    }
+    out
 }
 
 fn manifest(dir: &Path, run: &Run) -> Result<Manifest, ReportError> {
@@ -309,17 +367,21 @@ pub fn dir_names(scenarios: &[&str]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::redact::{Rules, Scope};
     use crate::synthetic::{self, Shape};
 
     fn written(scope: Scope) -> (tempfile::TempDir, Manifest) {
         let dir = tempfile::tempdir().unwrap();
         let run = synthetic::run(&Shape::short());
         let rules = Rules::built_in().with_value("wifi-password", "correct horse");
-        let mut files = ScenarioFiles::create(dir.path(), &rules, scope).unwrap();
+        let mut redactor = Redactor::new(&rules, scope);
+        let mut files = ScenarioFiles::create(dir.path(), "a/b.yaml").unwrap();
         for event in &run.events {
-            files.event(event).unwrap();
+            let redacted = redactor.event(event);
+            files.event(event, &redacted, &mut redactor).unwrap();
         }
-        let (manifest, _) = files.finish(&run, Some(b"not a capture".to_vec())).unwrap();
+        let capture = Some(b"not a capture".to_vec());
+        let manifest = files.finish(&run, capture, &mut redactor).unwrap();
         (dir, manifest)
     }
 
@@ -383,9 +445,11 @@ mod tests {
     fn a_run_that_is_killed_leaves_whole_lines_and_no_manifest() {
         let dir = tempfile::tempdir().unwrap();
         let run = synthetic::run(&Shape::short());
-        let mut files = ScenarioFiles::create(dir.path(), &Rules::built_in(), Scope::Secrets).unwrap();
+        let mut redactor = Redactor::new(&Rules::built_in(), Scope::Secrets);
+        let mut files = ScenarioFiles::create(dir.path(), "a.yaml").unwrap();
         for event in &run.events[..run.events.len() / 2] {
-            files.event(event).unwrap();
+            let redacted = redactor.event(event);
+            files.event(event, &redacted, &mut redactor).unwrap();
         }
         // As a killed process would leave them: nothing is flushed, nothing is dropped.
         std::mem::forget(files);
@@ -399,6 +463,44 @@ mod tests {
             "as far as the events"
         );
         assert!(!dir.path().join(MANIFEST).exists());
+    }
+
+    #[test]
+    fn the_way_to_the_scenario_is_not_in_its_event_file() {
+        let written = |path: &str| {
+            let dir = tempfile::tempdir().unwrap();
+            let mut run = synthetic::run(&Shape::broken());
+            for event in &mut run.events {
+                if let Kind::Expectation(result) = &mut event.kind {
+                    result.position = format!("{path}:3:5");
+                }
+            }
+            let mut redactor = Redactor::new(&Rules::built_in(), Scope::Nothing);
+            let mut files = ScenarioFiles::create(dir.path(), path).unwrap();
+            for event in &run.events {
+                files.event(event, event, &mut redactor).unwrap();
+            }
+            run.path = path.to_owned();
+            let manifest = files.finish(&run, None, &mut redactor).unwrap();
+            let read = crate::load::runs(&dir.path().join(EVENTS))
+                .unwrap()
+                .runs
+                .remove(0);
+            let (_, result) = read.expectations().next().unwrap();
+            assert_eq!(
+                result.position,
+                format!("{path}:3:5"),
+                "read back with the way of the manifest"
+            );
+            manifest
+                .files
+                .iter()
+                .find(|f| f.name == EVENTS)
+                .unwrap()
+                .sha256
+                .clone()
+        };
+        assert_eq!(written("one.yaml"), written("/somewhere/else/one.yaml"));
     }
 
     #[test]

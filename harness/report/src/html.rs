@@ -3,11 +3,17 @@
 
 mod data;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 
 use vocabulary::Kind;
 
-use crate::{Outcome, Run};
+use crate::reporter::{Reporter, Session};
+use crate::spool::{Spool, replace};
+use crate::{Outcome, ReportError, Run};
 
 const STYLE: &str = include_str!("html/page.css");
 /// In the order in which they need each other.
@@ -24,34 +30,44 @@ const BODY: &str = include_str!("html/body.html");
 /// A page in the making: a run can be forgotten once it is added.
 #[derive(Debug, Default)]
 pub struct Page {
-    list: String,
-    data: String,
-    passed: usize,
-    failed: usize,
-    skipped: usize,
-    quarantined: usize,
-    all: usize,
+    /// Of each run, by place: its item in the list without its number, and where its data are.
+    runs: BTreeMap<usize, (Item, Range<u64>)>,
+    data: Spool,
+}
+
+/// What the list and the summary say of a run.
+#[derive(Debug)]
+struct Item {
+    class: &'static str,
+    /// What stands in the link.
+    html: String,
 }
 
 /// The page about `runs` at once, whose events should be redacted. `title` stands in the window's title.
 pub fn render(runs: &[&Run], title: &str) -> String {
     let mut page = Page::default();
-    runs.iter().for_each(|run| page.add(run));
-    page.finish(title)
+    let mut out = Vec::new();
+    for (place, run) in runs.iter().enumerate() {
+        page.add(place, run).expect("memory takes every run");
+    }
+    page.write(title, &mut out).expect("memory takes every page");
+    String::from_utf8_lossy(&out).into_owned()
 }
 
 impl Page {
-    /// Adds a run, whose events should be redacted.
-    pub fn add(&mut self, run: &Run) {
-        let i = self.all;
-        self.all += 1;
-        match run.outcome {
-            Outcome::Passed => self.passed += 1,
-            Outcome::Failed { .. } if run.is_quarantined() => self.quarantined += 1,
-            Outcome::Failed { .. } => self.failed += 1,
-            Outcome::Skipped { .. } => self.skipped += 1,
-            Outcome::Infrastructure { .. } => {}
+    /// A page whose data wait in `data`.
+    pub fn kept_in(data: Spool) -> Page {
+        Page {
+            data,
+            ..Page::default()
         }
+    }
+
+    /// Adds the run at `place`, whose events should be redacted.
+    ///
+    /// # Errors
+    /// Those of the file that the data wait in.
+    pub fn add(&mut self, place: usize, run: &Run) -> io::Result<()> {
         let (class, word) = verdict(run);
         let mut sub = vec![run.backend.clone()];
         if run.time_scale != 1 {
@@ -60,50 +76,51 @@ impl Page {
         if let Some(Kind::ScenarioStarted { seed, .. }) = run.events.first().map(|e| &e.kind) {
             sub.push(format!("seed {seed}"));
         }
-        let sub = sub.join(", ");
-        let _ = write!(
-            self.list,
-            "<li><a href=\"#s={i}\" data-run=\"{i}\"><span class=\"verdict {class}\">{word}</span>\
-             <span class=\"name\">{}</span><span class=\"sub\">{} · {}</span></a></li>",
+        let html = format!(
+            "<span class=\"verdict {class}\">{word}</span><span class=\"name\">{}</span>\
+             <span class=\"sub\">{} · {}</span>",
             escape(&run.name),
-            escape(&sub),
+            escape(&sub.join(", ")),
             run.ended(),
         );
-        let _ = writeln!(
-            self.data,
-            "<script type=\"application/json\" id=\"run-{i}\">{}</script>",
-            json(&data::of(run))
-        );
+        let range = self.data.add(json(&data::of(run)).as_bytes())?;
+        self.runs.insert(place, (Item { class, html }, range));
+        Ok(())
     }
 
-    /// The page. `title` stands in the window's title.
-    pub fn finish(self, title: &str) -> String {
-        let Page {
-            list,
-            data,
-            passed,
-            failed,
-            skipped,
-            quarantined,
-            all,
-        } = self;
-        let broken = all - passed - failed - skipped - quarantined;
-        let mut summary = format!("{passed} passed, {failed} failed");
+    fn count(&self, class: &str) -> usize {
+        self.runs.values().filter(|(item, _)| item.class == class).count()
+    }
+
+    fn summary(&self) -> String {
+        let mut summary = format!("{} passed, {} failed", self.count("pass"), self.count("fail"));
+        let broken = self.count("infra");
         if broken > 0 {
-            let _ = write!(
-                summary,
-                ", {broken} bench error{}",
-                if broken == 1 { "" } else { "s" }
-            );
+            let plural = if broken == 1 { "" } else { "s" };
+            let _ = write!(summary, ", {broken} bench error{plural}");
         }
-        if quarantined > 0 {
-            let _ = write!(summary, ", {quarantined} quarantined");
+        for (class, word) in [("quar", "quarantined"), ("skipped", "skipped")] {
+            let count = self.count(class);
+            if count > 0 {
+                let _ = write!(summary, ", {count} {word}");
+            }
         }
-        if skipped > 0 {
-            let _ = write!(summary, ", {skipped} skipped");
+        summary
+    }
+
+    /// Writes the page. `title` stands in the window's title.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write(&mut self, title: &str, out: &mut dyn io::Write) -> io::Result<()> {
+        let summary = self.summary();
+        let mut list = String::new();
+        // Runs that did not come to their end leave no gap.
+        for (i, (item, _)) in self.runs.values().enumerate() {
+            let _ = write!(list, "<li><a href=\"#s={i}\" data-run=\"{i}\">{}</a></li>", item.html);
         }
-        let body = BODY.replace("@LIST@", &list).replace("@SUMMARY@", &summary);
-        format!(
+        write!(
+            out,
             "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n\
@@ -111,11 +128,81 @@ impl Page {
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; \
          style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:\">\n\
          <link rel=\"icon\" href=\"data:,\">\n<title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n\
-         <body>\n{body}\n{data}<script>\n'use strict';\n(() => {{\n{scripts}}})();\n</script>\n</body>\n</html>\n",
+         <body>\n",
             version = env!("CARGO_PKG_VERSION"),
             title = escape(title),
+        )?;
+        fill(BODY, &[("@LIST@", &list), ("@SUMMARY@", &summary)], out)?;
+        out.write_all(b"\n")?;
+        for (i, (_, range)) in self.runs.values().enumerate() {
+            write!(out, "<script type=\"application/json\" id=\"run-{i}\">")?;
+            self.data.copy(range.clone(), out)?;
+            out.write_all(b"</script>\n")?;
+        }
+        write!(
+            out,
+            "<script>\n'use strict';\n(() => {{\n{scripts}}})();\n</script>\n</body>\n</html>\n",
             scripts = SCRIPTS.concat(),
         )
+    }
+}
+
+/// Name of the file.
+pub const FILE: &str = "report.html";
+
+/// Keeps a page in a directory.
+#[derive(Debug)]
+pub struct PageFile {
+    path: PathBuf,
+    page: Page,
+}
+
+impl PageFile {
+    /// The page of `dir`, to be written at the end.
+    ///
+    /// # Errors
+    /// [`ReportError::Io`] when nothing can be written there.
+    pub fn in_dir(dir: &Path) -> Result<PageFile, ReportError> {
+        let path = dir.join(FILE);
+        let data = Spool::beside(&path).map_err(ReportError::io("write", &path))?;
+        Ok(PageFile {
+            path,
+            page: Page::kept_in(data),
+        })
+    }
+}
+
+impl Reporter for PageFile {
+    fn run_done(&mut self, place: usize, run: &Run) -> Result<(), ReportError> {
+        self.page
+            .add(place, run)
+            .map_err(ReportError::io("write", &self.path))
+    }
+
+    fn run_lost(&mut self, _place: usize) -> Result<(), ReportError> {
+        Ok(())
+    }
+
+    fn session_done(&mut self, _session: &Session<'_>) -> Result<(), ReportError> {
+        let PageFile { path, page } = self;
+        replace(path, |out| page.write("oceanrig run", out)).map_err(ReportError::io("write", &*path))
+    }
+}
+
+/// Writes `template` with a value in place of each mark. Values are written as they are: a mark in one of them is text.
+fn fill(template: &str, values: &[(&str, &str)], out: &mut dyn io::Write) -> io::Result<()> {
+    let mut rest = template;
+    loop {
+        let next = values
+            .iter()
+            .filter_map(|(mark, value)| Some((rest.find(mark)?, *mark, *value)))
+            .min();
+        let Some((at, mark, value)) = next else {
+            return out.write_all(rest.as_bytes());
+        };
+        out.write_all(rest[..at].as_bytes())?;
+        out.write_all(value.as_bytes())?;
+        rest = &rest[at + mark.len()..];
     }
 }
 
@@ -197,5 +284,14 @@ mod tests {
         );
         assert!(page.contains("\\u003c/script>"));
         assert!(page.contains("<title>&lt;title&gt;</title>"));
+    }
+
+    #[test]
+    fn a_mark_of_the_template_in_a_name_is_text() {
+        let mut run = synthetic::run(&Shape::short());
+        run.name = "@SUMMARY@ and @LIST@".into();
+        let page = render(&[&run], "@SUMMARY@");
+        assert_eq!(page.matches("1 passed, 0 failed").count(), 1);
+        assert!(page.contains("<span class=\"name\">@SUMMARY@ and @LIST@</span>"));
     }
 }

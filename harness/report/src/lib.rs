@@ -7,8 +7,13 @@ pub mod around;
 pub mod capture;
 mod error;
 pub mod files;
+mod forms;
+pub mod github;
 pub mod history;
+pub mod history_file;
 pub mod html;
+pub mod input;
+pub mod json;
 pub mod junit;
 pub mod lines;
 pub mod load;
@@ -16,7 +21,10 @@ mod outcome;
 pub mod project;
 pub mod redact;
 mod redact_events;
+pub mod reporter;
+mod secrets;
 pub mod serial;
+pub mod spool;
 #[cfg(any(test, feature = "synthetic"))]
 pub mod synthetic;
 pub mod terminal;
@@ -58,10 +66,47 @@ pub struct Run {
     pub attempts: Vec<Attempt>,
     /// What is known of a failure of this scenario.
     pub quarantine: Option<Quarantine>,
+    /// What came of comparing its log with its snapshot.
+    pub snapshot: Option<Compared>,
+    /// Nothing but its snapshot is wrong with it.
+    pub only_snapshot: bool,
+    /// What of its files could not be written: the verdict stands, and the trouble is reported too.
+    pub troubles: Vec<String>,
     /// SHA-256 of the scenario file, hexadecimal; empty where nobody knows.
     pub scenario_sha256: String,
     /// When it ended, milliseconds since 1970; 0 where nobody knows.
     pub finished_unix_ms: u64,
+}
+
+/// What came of comparing a log with its snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SnapshotState {
+    /// The log is the same, but for what is tolerated.
+    Same,
+    /// There is no snapshot yet.
+    New,
+    /// The log is another one.
+    Different,
+}
+
+impl SnapshotState {
+    /// Its name in files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            SnapshotState::Same => "same",
+            SnapshotState::New => "new",
+            SnapshotState::Different => "different",
+        }
+    }
+}
+
+/// A log compared with its snapshot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compared {
+    /// What came of it.
+    pub state: SnapshotState,
+    /// What differs, as text with styles; empty where nothing does.
+    pub story: String,
 }
 
 /// An attempt at a run that came to nothing by the bench's fault, before another one.
@@ -143,9 +188,28 @@ impl Run {
                 })
                 .collect(),
             quarantine: self.quarantine.clone(),
+            snapshot: self.snapshot.clone(),
+            only_snapshot: self.only_snapshot,
+            troubles: self.troubles.clone(),
             scenario_sha256: self.scenario_sha256.clone(),
             finished_unix_ms: self.finished_unix_ms,
         }
+    }
+
+    /// Whether it passed, and there is nothing to say about it.
+    pub fn leaves_nothing_to_do(&self) -> bool {
+        self.outcome == Outcome::Passed && terminal::remarks(self).is_empty()
+    }
+
+    /// Forgets its events but the first and the last, which say what it ran on and how it ended.
+    pub fn forget_events(&mut self) {
+        let last = self.events.len().saturating_sub(1);
+        let mut i = 0;
+        self.events.retain(|_| {
+            i += 1;
+            i == 1 || i > last
+        });
+        self.events.shrink_to_fit();
     }
 
     /// Whether it failed in a way that is known and not red. What the bench got wrong is never meant.

@@ -118,7 +118,10 @@ pub struct EventFile {
 /// # Errors
 /// [`ReportError`] when the file cannot be read, is of a later schema, or holds something else.
 pub fn read_events(path: &Path) -> Result<EventFile, ReportError> {
-    let text = fs::read(path).map_err(ReportError::io("read", path))?;
+    let mut text = fs::read(path).map_err(ReportError::io("read", path))?;
+    if text.starts_with("\u{feff}".as_bytes()) {
+        text.drain(..3);
+    }
     let torn = !text.is_empty() && !text.ends_with(b"\n");
     let mut runs: Vec<Vec<Event>> = Vec::new();
     let end = text.iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1);

@@ -67,8 +67,14 @@ impl Outcome {
     /// Judges a finished run against what its scenario declares.
     ///
     /// A negative control passes only if the expectation named in `must_fail` failed and no other did:
-    /// a firmware caught by the wrong detector proves nothing about the right one.
-    pub fn judge(verdict: &Verdict, failed: &[String], must_fail: Option<&str>) -> Outcome {
+    /// a firmware caught by the wrong detector proves nothing about the right one. `others` is why it failed apart
+    /// from expectations.
+    pub fn judge(
+        verdict: &Verdict,
+        failed: &[String],
+        must_fail: Option<&str>,
+        others: &[String],
+    ) -> Outcome {
         match verdict {
             Verdict::Infrastructure {
                 kind,
@@ -88,11 +94,9 @@ impl Outcome {
             }
             Verdict::Pass | Verdict::Fail => {}
         }
-        let mut reasons: Vec<String> = failed
-            .iter()
-            .filter(|name| Some(name.as_str()) != must_fail)
-            .map(|name| format!("`{name}` failed"))
-            .collect();
+        let mut reasons = others.to_vec();
+        let unmeant = failed.iter().filter(|name| Some(name.as_str()) != must_fail);
+        reasons.extend(unmeant.map(|name| format!("`{name}` failed")));
         if let Some(name) = must_fail
             && !failed.iter().any(|f| f == name)
         {
@@ -107,6 +111,21 @@ impl Outcome {
             Outcome::Passed
         } else {
             Outcome::Failed { reasons }
+        }
+    }
+
+    /// Adds `more` reasons why it is a failure; what the bench failed by stays.
+    pub fn add_reasons(&mut self, mut more: Vec<String>) {
+        if more.is_empty() {
+            return;
+        }
+        match self {
+            Outcome::Passed => *self = Outcome::Failed { reasons: more },
+            Outcome::Failed { reasons } => {
+                more.append(reasons);
+                *reasons = more;
+            }
+            Outcome::Infrastructure { .. } | Outcome::Skipped { .. } => {}
         }
     }
 
@@ -144,7 +163,7 @@ mod tests {
             Verdict::Fail
         };
         let failed: Vec<String> = failed.iter().map(|s| (*s).to_owned()).collect();
-        Outcome::judge(&verdict, &failed, must_fail) == Outcome::Passed
+        Outcome::judge(&verdict, &failed, must_fail, &[]) == Outcome::Passed
     }
 
     #[test]
@@ -167,7 +186,7 @@ mod tests {
             };
             for must_fail in [None, Some("a")] {
                 assert_eq!(
-                    Outcome::judge(&verdict, &[], must_fail),
+                    Outcome::judge(&verdict, &[], must_fail, &[]),
                     Outcome::Infrastructure {
                         kind,
                         message: "no flash".into(),
@@ -183,7 +202,7 @@ mod tests {
         let verdict = Verdict::Skipped {
             reason: "no access point".into(),
         };
-        let outcome = Outcome::judge(&verdict, &[], Some("a"));
+        let outcome = Outcome::judge(&verdict, &[], Some("a"), &[]);
         assert_eq!(
             (outcome.name(), outcome.reasons()),
             ("skipped", vec!["no access point".to_owned()])

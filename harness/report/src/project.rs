@@ -1,6 +1,5 @@
 //! The project file `oceanrig.toml`: what holds for all scenarios of a project.
 
-use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
@@ -85,7 +84,7 @@ impl Project {
     /// [`ReportError`] when the file cannot be read or is not understood.
     pub fn load(dir: &Path) -> Result<Project, ReportError> {
         let path = dir.join(FILE);
-        let text = match fs::read_to_string(&path) {
+        let text = match crate::input::read_text(&path) {
             Ok(text) => text,
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Project::default()),
             Err(e) => return Err(ReportError::io("read", path)(e)),
@@ -103,6 +102,8 @@ impl Project {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -4,9 +4,14 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::OnceLock;
 
 use regex::Regex;
 use serde::{Deserialize, Serialize};
+
+use crate::forms;
+use crate::secrets::{Found, RUN, SHORTEST, Secrets};
 
 /// How many characters of a session id tell it from others: firmware prints that many, and a line with the
 /// beginning must name the same session as a request with the whole.
@@ -71,18 +76,41 @@ struct Compiled {
     numbered: bool,
 }
 
-/// Compiled rules, in the order in which they claim text.
+/// Compiled rules in the order in which they claim text, and the secrets that are known by value.
 #[derive(Clone, Debug)]
-pub struct Rules(Vec<Compiled>);
+pub struct Rules {
+    compiled: Vec<Compiled>,
+    /// Name and value.
+    values: Vec<(String, String)>,
+}
 
 /// Name, pattern, secret, numbered.
-const BUILT_IN: [(&str, &str, bool, bool); 12] = [
+const BUILT_IN: [(&str, &str, bool, bool); 15] = [
     ("permanent-token", r"\boc_perm_[0-9A-Za-z_-]+", true, true),
     ("registration-token", r"\boc_reg_[0-9A-Za-z_-]+", true, true),
     ("session", r"\[UPDATE\] Using session: (?P<value>\S+)", true, true),
     ("session", r#""session"\s*:\s*"(?P<value>[^"\s]+)""#, true, true),
     ("session", r"\b[0-9A-Fa-f]{32}\b", true, true),
     ("device-token", r#"[?&]token=(?P<value>[^&\s"]+)"#, true, true),
+    // Head fields on a console, in a log or in a command line of curl.
+    (
+        "credential",
+        r#"(?i)\bauthorization["']?\s*[:=]\s*["']?(?:(?:basic|bearer|token|digest)\s+)?(?P<value>[^\s"']+)"#,
+        true,
+        true,
+    ),
+    (
+        "credential",
+        r#"\b(?:Basic|Bearer|BEARER)\s+(?P<value>[A-Za-z0-9+/=_.~-]{16,})"#,
+        true,
+        true,
+    ),
+    (
+        "credential",
+        r#"(?i)\b(?:set-)?cookie["']?\s*[:=]\s*["']?(?P<value>[^\r\n"']+)"#,
+        true,
+        true,
+    ),
     ("mac", r"\b(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}\b", false, true),
     (
         "time",
@@ -111,7 +139,14 @@ impl Rules {
             secret,
             numbered,
         };
-        Rules(BUILT_IN.iter().map(compile).collect())
+        // Compiled once for all scenarios: a compiled expression takes hundreds of kilobytes, which its clones share.
+        static COMPILED: OnceLock<Vec<Compiled>> = OnceLock::new();
+        Rules {
+            compiled: COMPILED
+                .get_or_init(|| BUILT_IN.iter().map(compile).collect())
+                .clone(),
+            values: Vec::new(),
+        }
     }
 
     /// Puts `rules` before those that are there.
@@ -119,7 +154,7 @@ impl Rules {
     /// # Errors
     /// [`RedactError`] for a rule that cannot be used.
     pub fn with(mut self, rules: &[Rule]) -> Result<Rules, RedactError> {
-        let mut all = Vec::with_capacity(rules.len() + self.0.len());
+        let mut all = Vec::with_capacity(rules.len() + self.compiled.len());
         for rule in rules {
             let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
             if rule.name.is_empty() || !rule.name.chars().all(fits) {
@@ -135,58 +170,85 @@ impl Rules {
                 numbered: rule.numbered,
             });
         }
-        all.append(&mut self.0);
-        Ok(Rules(all))
+        all.append(&mut self.compiled);
+        self.compiled = all;
+        Ok(self)
     }
 
-    /// Adds a secret that is known by value, such as the WiFi password; it comes before every pattern.
-    /// A value of fewer than four characters is left alone: hiding it would hide half the log.
+    /// Adds a secret that is known by value, such as the WiFi password; it comes before every pattern, and is found in
+    /// every form of [`crate::forms`]. A value of fewer than four characters is left alone: hiding it would hide half
+    /// the log.
     #[must_use]
     pub fn with_value(mut self, name: &str, value: &str) -> Rules {
-        if value.chars().count() >= 4 {
-            let regex = Regex::new(&regex::escape(value)).expect("an escaped text is a regular expression");
-            self.0.insert(
-                0,
-                Compiled {
-                    name: name.to_owned(),
-                    regex,
-                    secret: true,
-                    numbered: true,
-                },
-            );
+        if value.chars().count() >= SHORTEST {
+            self.values.push((name.to_owned(), value.to_owned()));
         }
         self
     }
 }
 
+/// Texts whose redaction is remembered, and their longest length: head fields and replies come again and again.
+const REMEMBERED: usize = 2048;
+const LONGEST_REMEMBERED: usize = 1024;
+
 /// Replaces values by placeholders and remembers which is which, for one scenario.
 #[derive(Clone, Debug)]
 pub struct Redactor {
     rules: Vec<Compiled>,
+    active: bool,
+    secrets: Secrets,
     known: BTreeMap<(String, String), usize>,
     counts: BTreeMap<String, usize>,
     seen: BTreeMap<String, String>,
+    /// What became of a text, while nothing new is known; `None` is the same text.
+    remembered: BTreeMap<String, Option<String>>,
+}
+
+/// A part of a text that is replaced.
+struct Claim {
+    end: usize,
+    by: Claimer,
+}
+
+enum Claimer {
+    /// A secret that is known by value.
+    Secret(usize),
+    /// A rule, and the value that it found.
+    Rule(usize, String),
 }
 
 impl Redactor {
-    /// A redactor that has seen nothing yet.
+    /// A redactor that has seen nothing yet but the values in `rules`.
     pub fn new(rules: &Rules, scope: Scope) -> Redactor {
         let keep = |rule: &&Compiled| match scope {
             Scope::Nothing => false,
             Scope::Secrets => rule.secret,
             Scope::All => true,
         };
+        let active = match scope {
+            Scope::Nothing => false,
+            Scope::Secrets | Scope::All => true,
+        };
+        let mut secrets = Secrets::default();
+        if active {
+            for (name, value) in &rules.values {
+                secrets.add(name, value);
+            }
+        }
         Redactor {
-            rules: rules.0.iter().filter(keep).cloned().collect(),
+            rules: rules.compiled.iter().filter(keep).cloned().collect(),
+            active,
+            secrets,
             known: BTreeMap::new(),
             counts: BTreeMap::new(),
             seen: BTreeMap::new(),
+            remembered: BTreeMap::new(),
         }
     }
 
     /// Whether it replaces anything at all.
     pub fn is_active(&self) -> bool {
-        !self.rules.is_empty()
+        self.active
     }
 
     /// The secrets replaced so far, each with its placeholder.
@@ -194,58 +256,177 @@ impl Redactor {
         &self.seen
     }
 
+    /// A secret has come into being, and is looked for by value from now on.
+    pub fn learn(&mut self, name: &str, value: &str) {
+        if self.active && value.len() >= RUN && !is_placeholder(value) && self.secrets.add(name, value) {
+            self.remembered.clear();
+        }
+    }
+
+    /// Learns what `other` knows.
+    pub fn learn_from(&mut self, other: &Redactor) {
+        for (name, value) in other.secrets.iter() {
+            self.learn(name, value);
+        }
+    }
+
     /// `text` with placeholders.
     pub fn text<'a>(&mut self, text: &'a str) -> Cow<'a, str> {
-        let mut claims: Vec<(usize, usize, usize)> = Vec::new();
+        if !self.active || text.len() < SHORTEST {
+            return Cow::Borrowed(text);
+        }
+        if let Some(known) = self.remembered.get(text) {
+            return known
+                .as_ref()
+                .map_or(Cow::Borrowed(text), |new| Cow::Owned(new.clone()));
+        }
+        let redacted = self
+            .replaced(text.as_bytes())
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        if text.len() <= LONGEST_REMEMBERED {
+            if self.remembered.len() >= REMEMBERED {
+                self.remembered.clear();
+            }
+            self.remembered.insert(text.to_owned(), redacted.clone());
+        }
+        redacted.map_or(Cow::Borrowed(text), Cow::Owned)
+    }
+
+    /// `bytes` with placeholders; what is not UTF-8 stays as it is.
+    pub fn bytes<'a>(&mut self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+        let replaced = if self.active { self.replaced(bytes) } else { None };
+        replaced.map_or(Cow::Borrowed(bytes), Cow::Owned)
+    }
+
+    fn replaced(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
+        let claims = self.claims(bytes);
+        if claims.is_empty() {
+            return None;
+        }
+        let mut out = Vec::with_capacity(bytes.len());
+        let mut done = 0;
+        for (start, Claim { end, by }) in claims {
+            out.extend_from_slice(&bytes[done..start]);
+            out.extend_from_slice(self.placeholder(by).as_bytes());
+            done = end;
+        }
+        out.extend_from_slice(&bytes[done..]);
+        Some(out)
+    }
+
+    /// What is replaced in `bytes`, by where it starts; no two parts overlap.
+    fn claims(&self, bytes: &[u8]) -> BTreeMap<usize, Claim> {
+        let mut claims = self.by_value(bytes);
+        // The patterns see what a person sees.
+        let visible = forms::visible(bytes);
+        let text = visible.as_ref().map_or(bytes, |view| &view.bytes);
+        let Ok(text) = std::str::from_utf8(text) else {
+            return claims;
+        };
         for (i, rule) in self.rules.iter().enumerate() {
             for found in rule.regex.captures_iter(text) {
                 let Some(part) = found.name("value").or_else(|| found.get(0)) else {
                     continue;
                 };
-                let free = claims
-                    .iter()
-                    .all(|&(from, to, _)| part.end() <= from || to <= part.start());
-                if free && !part.is_empty() && !is_placeholder(part.as_str()) {
-                    claims.push((part.start(), part.end(), i));
+                if part.is_empty() || is_placeholder(part.as_str()) {
+                    continue;
+                }
+                let range = visible
+                    .as_ref()
+                    .map_or(part.range(), |view| view.original(part.range()));
+                // Those that it meets start before its end, and end after its start.
+                let met: Vec<usize> = claims
+                    .range(..range.end)
+                    .rev()
+                    .take_while(|(_, claim)| claim.end > range.start)
+                    .map(|(start, _)| *start)
+                    .collect();
+                // The pattern of a secret shows more of it than the runs that are known by value.
+                let within = |start: &usize| {
+                    let claim = &claims[start];
+                    matches!(claim.by, Claimer::Secret(_))
+                        && range.start <= *start
+                        && claim.end <= range.end
+                        && claim.end - start < range.len()
+                };
+                if met.is_empty() || (rule.secret && met.iter().all(within)) {
+                    for start in met {
+                        claims.remove(&start);
+                    }
+                    let by = Claimer::Rule(i, part.as_str().to_owned());
+                    claims.insert(range.start, Claim { end: range.end, by });
                 }
             }
         }
-        if claims.is_empty() {
-            return Cow::Borrowed(text);
+        claims
+    }
+
+    /// The parts of `bytes` that show a secret known by value; of those that overlap, one with the range of all.
+    fn by_value(&self, bytes: &[u8]) -> BTreeMap<usize, Claim> {
+        let mut found = self.secrets.find(bytes);
+        found.sort_by_key(|f| (f.range.start, std::cmp::Reverse(f.range.end)));
+        let mut out: Vec<(Range<usize>, Found)> = Vec::new();
+        for part in found {
+            match out.last_mut() {
+                Some((range, longest)) if part.range.start < range.end => {
+                    range.end = range.end.max(part.range.end);
+                    if part.range.len() > longest.range.len() {
+                        *longest = part;
+                    }
+                }
+                _ => out.push((part.range.clone(), part)),
+            }
         }
-        claims.sort_unstable();
-        let mut out = String::with_capacity(text.len());
-        let mut done = 0;
-        for (from, to, i) in claims {
-            out.push_str(&text[done..from]);
-            out.push_str(&self.placeholder(i, &text[from..to]));
-            done = to;
-        }
-        out.push_str(&text[done..]);
-        Cow::Owned(out)
+        out.into_iter()
+            .map(|(range, longest)| {
+                let by = Claimer::Secret(longest.secret);
+                (range.start, Claim { end: range.end, by })
+            })
+            .collect()
     }
 
     /// The value of a head field with placeholders; a field that carries a credential loses its whole value
     /// even where no rule knows the form.
     pub fn field(&mut self, name: &str, value: &str) -> String {
-        let redacted = self.text(value);
-        let known = matches!(redacted, Cow::Owned(_));
         let is_secret = SECRET_FIELDS.iter().any(|field| name.eq_ignore_ascii_case(field));
-        if known || !is_secret || value.is_empty() || is_placeholder(value) || !self.is_active() {
-            return redacted.into_owned();
+        let redacted = self.text(value).into_owned();
+        if !self.active || !is_secret || value.is_empty() {
+            return redacted;
         }
-        self.number("device-token", value, true, true)
+        // A known credential behind its scheme: `Bearer [permanent-token-1]`.
+        let bare = match redacted.split_once(' ') {
+            Some((scheme, rest)) if scheme.bytes().all(|b| b.is_ascii_alphabetic()) => rest,
+            _ => &redacted,
+        };
+        if is_placeholder(bare) {
+            return redacted;
+        }
+        let placeholder = self.number("device-token", value, true, true);
+        self.learn("device-token", value);
+        placeholder
     }
 
-    fn placeholder(&mut self, rule: usize, value: &str) -> String {
-        let Compiled {
-            name,
-            secret,
-            numbered,
-            ..
-        } = &self.rules[rule];
-        let (name, secret, numbered) = (name.clone(), *secret, *numbered);
-        self.number(&name, value, secret, numbered)
+    fn placeholder(&mut self, by: Claimer) -> String {
+        match by {
+            Claimer::Secret(index) => {
+                let (name, value) = self.secrets.get(index);
+                let (name, value) = (name.to_owned(), value.to_owned());
+                self.number(&name, &value, true, true)
+            }
+            Claimer::Rule(rule, value) => {
+                let Compiled {
+                    name,
+                    secret,
+                    numbered,
+                    ..
+                } = &self.rules[rule];
+                let (name, secret, numbered) = (name.clone(), *secret, *numbered);
+                if secret {
+                    self.learn(&name, &value);
+                }
+                self.number(&name, &value, secret, numbered)
+            }
+        }
     }
 
     fn number(&mut self, name: &str, value: &str, secret: bool, numbered: bool) -> String {
@@ -269,6 +450,30 @@ impl Redactor {
             self.seen.insert(value.to_owned(), placeholder.clone());
         }
         placeholder
+    }
+
+    /// What finds the secrets that were seen, and the placeholder of each: for bytes that keep their places.
+    pub(crate) fn finder(&mut self) -> (Secrets, Vec<String>) {
+        let mut finder = Secrets::default();
+        let mut placeholders = Vec::new();
+        if self.active {
+            let all: Vec<(String, String)> = self
+                .secrets
+                .iter()
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect();
+            for (name, value) in all {
+                if finder.add(&name, &value) {
+                    placeholders.push(self.number(&name, &value, true, true));
+                }
+            }
+            for (value, placeholder) in &self.seen {
+                if finder.add("seen", value) {
+                    placeholders.push(placeholder.clone());
+                }
+            }
+        }
+        (finder, placeholders)
     }
 }
 

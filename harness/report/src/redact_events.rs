@@ -1,6 +1,8 @@
 //! Redaction of whole events: every text that can carry a secret.
 
-use vocabulary::{Event, Exchange, ExpectationResult, Kind, LinkEvent, SessionChange, StepState, Verdict};
+use vocabulary::{
+    Event, Exchange, ExpectationResult, Kind, LinkEvent, SessionChange, StepState, Value, Verdict,
+};
 
 use crate::redact::Redactor;
 
@@ -10,6 +12,17 @@ impl Redactor {
     pub fn event(&mut self, event: &Event) -> Event {
         let mut event = event.clone();
         if self.is_active() {
+            // What the service issues is hidden from here on, whatever its form.
+            if let Kind::Session {
+                change:
+                    SessionChange::Issued { session }
+                    | SessionChange::Renewed { session }
+                    | SessionChange::Recovered { session },
+                ..
+            } = &event.kind
+            {
+                self.learn("session", session);
+            }
             self.kind(&mut event.kind);
         }
         event
@@ -31,6 +44,18 @@ impl Redactor {
                 backtrace.iter_mut().for_each(|frame| self.swap(frame));
             }
             Kind::Request { exchange, .. } => self.exchange(exchange),
+            Kind::Fact(fact) => {
+                for value in fact.fields.values_mut() {
+                    match value {
+                        Value::Text(text) => {
+                            if let std::borrow::Cow::Owned(new) = self.text(text) {
+                                *value = Value::Text(new.into());
+                            }
+                        }
+                        Value::Bool(_) | Value::Integer(_) => {}
+                    }
+                }
+            }
             Kind::Session { change, .. } => match change {
                 SessionChange::Issued { session }
                 | SessionChange::Renewed { session }
@@ -74,8 +99,10 @@ impl Redactor {
                 ..
             } => self.swap(reason),
             Kind::Link(LinkEvent::Dropped { why, .. }) => self.swap(why),
-            Kind::ScenarioStarted { .. }
-            | Kind::SerialChunk { .. }
+            // The device makes up the names that it asks for.
+            Kind::Link(LinkEvent::Dns { name, .. }) => self.swap(name),
+            Kind::ScenarioStarted { name, .. } | Kind::Fault { name, .. } => self.swap(name),
+            Kind::SerialChunk { .. }
             | Kind::Pin { .. }
             | Kind::Reset { .. }
             | Kind::Power { .. }
@@ -83,10 +110,14 @@ impl Redactor {
             | Kind::Unmodelled(_)
             | Kind::Wifi(_)
             | Kind::Frame { .. }
-            | Kind::Link(_)
+            | Kind::Link(
+                LinkEvent::Dhcp { .. }
+                | LinkEvent::SntpAsked
+                | LinkEvent::Sntp { .. }
+                | LinkEvent::Tcp { .. },
+            )
             | Kind::Status { .. }
             | Kind::ClockOffset { .. }
-            | Kind::Fault { .. }
             | Kind::Step { .. }
             | Kind::ScenarioFinished { .. } => {}
         }
@@ -122,8 +153,9 @@ mod tests {
             id: 1,
             connection: 1,
             started: Instant::ZERO,
-            endpoint: Some(Endpoint::State),
+            endpoint: Some(Endpoint::named("state")),
             method: "GET".into(),
+            named_late: false,
             target: format!("/api/device/state/?token={session}"),
             status: Some(200),
             request_headers: vec![
@@ -134,6 +166,7 @@ mod tests {
             reply_headers: vec![("Set-Cookie".into(), "id=1".into())],
             reply_body: format!(r#"{{"session":"{session}","permanent_token":"oc_perm_{session}"}}"#),
             effect: format!("session {session} renewed"),
+            is_idle: false,
         };
         let event = Event {
             at: Instant::ZERO,

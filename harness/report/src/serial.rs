@@ -73,14 +73,13 @@ impl<W: Write> RawLog<W> {
 }
 
 fn redact_bytes(line: &[u8], redactor: &mut Redactor, out: &mut Vec<u8>) {
-    for part in line.utf8_chunks() {
-        // The end of the line is no part of a value, whatever a rule's pattern says.
-        let text = part.valid();
-        let body = text.trim_end_matches(['\r', '\n']);
-        out.extend_from_slice(redactor.text(body).as_bytes());
-        out.extend_from_slice(&text.as_bytes()[body.len()..]);
-        out.extend_from_slice(part.invalid());
-    }
+    // The end of the line is no part of a value, whatever a rule's pattern says.
+    let end = line
+        .iter()
+        .rposition(|b| !matches!(b, b'\r' | b'\n'))
+        .map_or(0, |i| i + 1);
+    out.extend_from_slice(&redactor.bytes(&line[..end]));
+    out.extend_from_slice(&line[end..]);
 }
 
 /// Writes each console line behind its virtual time; the second console's lines are marked.

@@ -116,6 +116,9 @@ pub fn run(shape: &Shape) -> Run {
         time_scale: 1,
         attempts: Vec::new(),
         quarantine: None,
+        snapshot: None,
+        only_snapshot: false,
+        troubles: Vec::new(),
         scenario_sha256: String::new(),
         finished_unix_ms: 0,
         name: shape.name.clone(),
@@ -218,7 +221,7 @@ impl Maker {
             format!(r#"{{"success":true,"permanent_token":"oc_perm_{token}","session":"{session}"}}"#);
         self.exchange(
             3000,
-            Endpoint::Register,
+            "register",
             200,
             (&body, &reply),
             "device registered, session issued",
@@ -288,13 +291,13 @@ impl Maker {
         self.at(ms, Kind::Frame { direction, len });
     }
 
-    fn exchange(&mut self, ms: u64, endpoint: Endpoint, status: u16, bodies: (&str, &str), effect: &str) {
+    fn exchange(&mut self, ms: u64, endpoint: &'static str, status: u16, bodies: (&str, &str), effect: &str) {
         self.requests += 1;
         let id = self.requests;
         let (method, target) = match endpoint {
-            Endpoint::Register => ("POST", "/api/device/register/".to_owned()),
-            Endpoint::RenewSession => ("POST", format!("/api/device/{DEVICE}/renew-session/")),
-            Endpoint::Update => ("POST", format!("/api/device/{DEVICE}/update/")),
+            "register" => ("POST", "/api/device/register/".to_owned()),
+            "renew-session" => ("POST", format!("/api/device/{DEVICE}/renew-session/")),
+            "update" => ("POST", format!("/api/device/{DEVICE}/update/")),
             _ => ("GET", format!("/api/device/{DEVICE}/commands/?ack={}", id / 400)),
         };
         let started = Instant::from_millis(ms);
@@ -303,6 +306,7 @@ impl Maker {
             connection: id,
             started,
             endpoint: None,
+            named_late: false,
             method: method.into(),
             target,
             status: None,
@@ -315,6 +319,7 @@ impl Maker {
             reply_headers: Vec::new(),
             reply_body: String::new(),
             effect: String::new(),
+            is_idle: false,
         };
         let to = "192.0.2.10:80".to_owned();
         let tcp = |change| {
@@ -336,7 +341,7 @@ impl Maker {
                 exchange: exchange.clone(),
             },
         );
-        exchange.endpoint = Some(endpoint);
+        exchange.endpoint = Some(Endpoint::named(endpoint));
         self.at(
             ms + 2,
             Kind::Request {
@@ -372,7 +377,7 @@ impl Maker {
         let session = self.rng.hex(16);
         let reply = format!(r#"{{"success":true,"session":"{session}","expires_in":3600}}"#);
         let body = r#"{"mac_address":"24:0A:C4:11:22:33"}"#;
-        self.exchange(ms, Endpoint::RenewSession, 200, (body, &reply), "session renewed");
+        self.exchange(ms, "renew-session", 200, (body, &reply), "session renewed");
         self.session.clone_from(&session);
         self.at(
             ms + 40,
@@ -390,7 +395,7 @@ impl Maker {
         let tick = second / 5;
         if dead {
             let reply = r#"{"success":false,"error":"Session expired"}"#;
-            self.exchange(ms, Endpoint::Commands, 401, ("", reply), "401 Session expired");
+            self.exchange(ms, "commands", 401, ("", reply), "401 Session expired");
             self.line(
                 ms + 60,
                 "[UPDATE] Session invalid - attempting to recover with token",
@@ -402,20 +407,14 @@ impl Maker {
             let text = format!("{}.{}", temp / 10, temp % 10);
             let body = format!(r#"{{"temperature":{text},"rssi":-52,"relays":[true,false]}}"#);
             self.line(ms - 20, &format!("[UPDATE] Sending temperature: {text}C"));
-            self.exchange(
-                ms,
-                Endpoint::Update,
-                200,
-                (&body, r#"{"success":true}"#),
-                "values stored",
-            );
+            self.exchange(ms, "update", 200, (&body, r#"{"success":true}"#), "values stored");
         } else if tick % 97 == 5 {
             let reply = r#"{"success":false,"error":"Too many requests"}"#;
-            self.exchange(ms, Endpoint::Commands, 429, ("", reply), "429 Too many requests");
+            self.exchange(ms, "commands", 429, ("", reply), "429 Too many requests");
             self.line(ms + 60, "[UPDATE] HTTP 429, waiting 5 s");
         } else {
             let reply = r#"{"success":true,"commands":[]}"#;
-            self.exchange(ms, Endpoint::Commands, 200, ("", reply), "0 commands handed out");
+            self.exchange(ms, "commands", 200, ("", reply), "0 commands handed out");
         }
         if tick.is_multiple_of(240) {
             let level = Some(self.rng.chance(1, 2));

@@ -4,10 +4,12 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 use sim::Instant;
-use vocabulary::{Event, FaultState, Kind, StepState};
+use vocabulary::text::{one_line, printable};
+use vocabulary::{FaultState, Kind, StepState};
 
 use crate::around::{Moment, around};
-use crate::{Outcome, Run};
+use crate::reporter::{InOrder, Output, Reporter, Session};
+use crate::{Outcome, ReportError, Run};
 
 /// How many serial lines a failure shows, with all that lies between them.
 const CONTEXT_LINES: usize = 12;
@@ -34,14 +36,14 @@ pub fn line(run: &Run) -> String {
         Outcome::Skipped { .. } => paint(WARN, "SKIP"),
     };
     if let Outcome::Skipped { reason } = &run.outcome {
-        return format!("{word}  {}  {reason}", run.name);
+        return format!("{word}  {}  {}", one_line(&run.name), one_line(reason));
     }
     let trouble = match run.outcome {
         Outcome::Infrastructure { kind, .. } => paint(WARN, &format!("  {}", kind.phrase())),
         _ => String::new(),
     };
     let caught = match (&run.must_fail, &run.outcome) {
-        (Some(name), Outcome::Passed) => paint(DIM, &format!("  caught by `{name}`")),
+        (Some(name), Outcome::Passed) => paint(DIM, &format!("  caught by `{}`", one_line(name))),
         _ => String::new(),
     };
     let (_, unmodelled) = run.counts();
@@ -56,7 +58,7 @@ pub fn line(run: &Run) -> String {
     };
     format!(
         "{word}  {}{trouble}  {}{caught}{unmodelled}",
-        run.name,
+        one_line(&run.name),
         paint(
             DIM,
             &format!("{} {place} in {:.2} s", run.ended(), run.wall.as_secs_f64())
@@ -69,15 +71,23 @@ pub fn remarks(run: &Run) -> String {
     let mut out = String::new();
     for (i, attempt) in run.attempts.iter().enumerate() {
         let head = format!("attempt {}: {}:", i + 1, attempt.kind.phrase());
-        let _ = writeln!(out, "  {} {}", paint(WARN, &head), attempt.message);
+        let _ = writeln!(out, "  {} {}", paint(WARN, &head), one_line(&attempt.message));
     }
     if run.is_quarantined()
         && let Some(quarantine) = &run.quarantine
     {
-        let _ = writeln!(out, "  {} {}", paint(WARN, "known:"), quarantine.text());
+        let _ = writeln!(
+            out,
+            "  {} {}",
+            paint(WARN, "known:"),
+            one_line(&quarantine.text())
+        );
     }
     if let Some(note) = run.quarantine_note() {
         let _ = writeln!(out, "  {} {note}", paint(WARN, "!"));
+    }
+    for trouble in &run.troubles {
+        let _ = writeln!(out, "  {} {}", paint(WARN, "not written:"), one_line(trouble));
     }
     out
 }
@@ -92,19 +102,16 @@ pub fn failure(run: &Run) -> String {
             message,
             next_step,
         } => {
-            let _ = writeln!(out, "  {} {message}", paint(WARN, &format!("{}:", kind.phrase())));
+            let head = paint(WARN, &format!("{}:", kind.phrase()));
+            let _ = writeln!(out, "  {head} {}", one_line(message));
             if let Some(step) = next_step {
-                let _ = writeln!(out, "  {} {step}", paint(DIM, "next step:"));
+                let _ = writeln!(out, "  {} {}", paint(DIM, "next step:"), one_line(step));
             }
         }
         Outcome::Failed { reasons } => {
-            // What is wrong with an expectation is told below, with its place.
-            let told = |reason: &str| {
-                run.expectations()
-                    .any(|(_, r)| reason == format!("`{}` failed", r.name))
-            };
-            for reason in reasons.iter().filter(|reason| !told(reason)) {
-                let _ = writeln!(out, "  {} {reason}", paint(BAD, "×"));
+            // What is wrong with an expectation, a step or a fault is told below, with its place.
+            for reason in reasons.iter().filter(|reason| !is_told_below(run, reason)) {
+                let _ = writeln!(out, "  {} {}", paint(BAD, "×"), one_line(reason));
             }
         }
     }
@@ -116,17 +123,13 @@ pub fn failure(run: &Run) -> String {
         } else {
             paint(BAD, "×")
         };
-        let _ = writeln!(out, "  {mark} {}", result.name);
-        let _ = writeln!(out, "      at       {}", result.position);
-        for (i, text) in result.message.lines().enumerate() {
-            let _ = writeln!(
-                out,
-                "      {} {text}",
-                if i == 0 { "because " } else { "        " }
-            );
+        let _ = writeln!(out, "  {mark} {}", one_line(&result.name));
+        let _ = writeln!(out, "      at       {}", one_line(&result.position));
+        if !result.message.is_empty() {
+            let _ = writeln!(out, "      because  {}", one_line(&result.message));
         }
         if let Some(nearest) = &result.nearest {
-            let _ = writeln!(out, "      nearest  {nearest}");
+            let _ = writeln!(out, "      nearest  {}", one_line(nearest));
         }
         shown_until = Some(shown_until.map_or(at, |t: Instant| t.min(at)));
     }
@@ -136,46 +139,75 @@ pub fn failure(run: &Run) -> String {
                 index,
                 state: StepState::Failed { message },
             } => {
-                let _ = writeln!(out, "  {} step {}: {message}", paint(BAD, "×"), index + 1);
+                let text = step_reason(*index, message);
+                let _ = writeln!(out, "  {} {}", paint(BAD, "×"), one_line(&text));
                 shown_until = Some(shown_until.map_or(event.at, |t: Instant| t.min(event.at)));
             }
             Kind::Fault {
                 name,
                 state: FaultState::NeverFired,
             } => {
-                let _ = writeln!(
-                    out,
-                    "  {} fault `{name}` was planned and never fired",
-                    paint(WARN, "!")
-                );
+                let _ = writeln!(out, "  {} {}", paint(WARN, "!"), one_line(&fault_reason(name)));
             }
             Kind::GuestFault { message, backtrace } => {
                 let _ = writeln!(
                     out,
-                    "  {} guest fault at {}: {message}",
+                    "  {} guest fault at {}: {}",
                     paint(BAD, "×"),
-                    event.at
+                    event.at,
+                    one_line(message)
                 );
                 for frame in backtrace {
-                    let _ = writeln!(out, "      {frame}");
+                    let _ = writeln!(out, "      {}", one_line(frame));
                 }
             }
             _ => {}
         }
     }
-    story(&mut out, &run.events, shown_until);
-    let _ = writeln!(out, "  {} {}", paint(DIM, "repeat:"), run.repeat);
+    story(&mut out, run, shown_until);
+    let _ = writeln!(out, "  {} {}", paint(DIM, "repeat:"), one_line(&run.repeat));
     out
 }
 
+/// Whether a failed expectation, a failed step or a fault that never fired says the same as `reason`.
+fn is_told_below(run: &Run, reason: &str) -> bool {
+    run.events.iter().any(|event| match &event.kind {
+        Kind::Expectation(result) => !result.held && reason == format!("`{}` failed", result.name),
+        Kind::Step {
+            index,
+            state: StepState::Failed { message },
+        } => reason == step_reason(*index, message),
+        Kind::Fault {
+            name,
+            state: FaultState::NeverFired,
+        } => reason == fault_reason(name),
+        _ => false,
+    })
+}
+
+/// Why a run failed by a step.
+pub(crate) fn step_reason(index: usize, message: &str) -> String {
+    format!("step {}: {message}", index + 1)
+}
+
+/// Why a run failed by a fault that never fired.
+pub(crate) fn fault_reason(name: &str) -> String {
+    format!("the fault `{name}` was planned and never fired")
+}
+
 /// What happened around the moment of the failure; without one, at the end.
-fn story(out: &mut String, events: &[Event], failed: Option<Instant>) {
-    let (before, after) = around(
-        events,
+fn story(out: &mut String, run: &Run, failed: Option<Instant>) {
+    let (mut before, mut after) = around(
+        &run.events,
         failed.unwrap_or(Instant::FAR_FUTURE),
         CONTEXT_LINES,
         CONTEXT_AFTER,
     );
+    // The reasons of the failure are told above.
+    let reasons = run.outcome.reasons();
+    let is_new = |m: &Moment| m.kind != "note" || !reasons.iter().any(|reason| printable(reason) == m.text);
+    before.retain(is_new);
+    after.retain(is_new);
     if before.is_empty() && after.is_empty() {
         let _ = writeln!(out, "  {}", paint(DIM, "the serial log is empty"));
         return;
@@ -194,6 +226,57 @@ fn story(out: &mut String, events: &[Event], failed: Option<Instant>) {
     if let Some(at) = failed {
         let _ = writeln!(out, "    {}", paint(BAD, &format!("{at} {:>7} × here", "")));
         after.iter().for_each(|m| out.push_str(&row(m)));
+    }
+}
+
+/// Everything about a run: its line, the remarks, and the story of a failure.
+pub fn whole(run: &Run) -> String {
+    let mut text = format!("{}\n{}", line(run), remarks(run));
+    if run.only_snapshot {
+        // The log is not what went wrong around some moment: the difference says it all.
+        let _ = writeln!(text, "  repeat: {}", one_line(&run.repeat));
+    } else {
+        text.push_str(&failure(run));
+    }
+    if let Some(snapshot) = &run.snapshot {
+        text.push_str(&snapshot.story);
+    }
+    text
+}
+
+/// Prints verdicts and stories for people.
+#[derive(Debug)]
+pub struct Terminal<O> {
+    order: InOrder<O>,
+    quiet: bool,
+}
+
+impl<O: Output> Terminal<O> {
+    /// Prints to `out`; `quiet` leaves out what passed.
+    pub fn new(out: O, quiet: bool) -> Terminal<O> {
+        Terminal {
+            order: InOrder::to(out),
+            quiet,
+        }
+    }
+}
+
+impl<O: Output> Reporter for Terminal<O> {
+    fn run_done(&mut self, place: usize, run: &Run) -> Result<(), ReportError> {
+        let text = if self.quiet && run.leaves_nothing_to_do() {
+            String::new()
+        } else {
+            whole(run)
+        };
+        self.order.put(place, text)
+    }
+
+    fn run_lost(&mut self, place: usize) -> Result<(), ReportError> {
+        self.order.put(place, String::new())
+    }
+
+    fn session_done(&mut self, session: &Session<'_>) -> Result<(), ReportError> {
+        self.order.summary(session)
     }
 }
 
@@ -230,7 +313,9 @@ pub fn summary(runs: &[&Run], not_run: usize, wall: std::time::Duration) -> Stri
     if again > 0 {
         let _ = write!(out, ", {}", style(again, WARN, "tried again"));
     }
-    let virtual_s: u64 = runs.iter().map(|r| r.ended().as_secs()).sum();
+    let virtual_s = runs
+        .iter()
+        .fold(0_u64, |sum, r| sum.saturating_add(r.ended().as_secs()));
     let _ = write!(
         out,
         " {}",
@@ -252,7 +337,7 @@ pub fn summary(runs: &[&Run], not_run: usize, wall: std::time::Duration) -> Stri
 mod tests {
     use std::time::Duration;
 
-    use vocabulary::Trouble;
+    use vocabulary::{Event, Trouble};
 
     use super::*;
     use crate::synthetic::{self, Shape};
@@ -352,6 +437,71 @@ mod tests {
         );
         run.outcome = Outcome::broken("x");
         assert!(!run.is_quarantined(), "only a failure is known");
+    }
+
+    #[test]
+    fn a_failed_step_is_told_once_and_in_one_line() {
+        let mut run = synthetic::run(&Shape::short());
+        let message = "wait-serial \"a\\r\\n\" was not done";
+        let kind = Kind::Step {
+            index: 0,
+            state: StepState::Failed {
+                message: message.into(),
+            },
+        };
+        run.events.push(Event {
+            at: run.ended(),
+            kind,
+        });
+        let others = [step_reason(0, message)];
+        run.outcome = Outcome::judge(&vocabulary::Verdict::Fail, &[], None, &others);
+        let text = plain(&failure(&run));
+        assert_eq!(text.matches("wait-serial").count(), 1, "{text}");
+        assert!(!text.contains("the scenario failed"), "{text}");
+    }
+
+    #[test]
+    fn text_of_people_and_devices_stays_in_its_line() {
+        let odd = "a\r\nb\u{1b}[2J\u{2028}c";
+        let mut run = synthetic::run(&Shape::broken());
+        run.name = odd.into();
+        run.repeat = odd.into();
+        run.outcome = Outcome::Failed {
+            reasons: vec![odd.into()],
+        };
+        run.troubles = vec![odd.into()];
+        run.attempts.push(crate::Attempt {
+            kind: Trouble::Bench,
+            message: odd.into(),
+            next_step: None,
+            wall_ms: 1,
+        });
+        for event in &mut run.events {
+            match &mut event.kind {
+                Kind::Expectation(result) => {
+                    (result.name, result.message) = (odd.into(), odd.into());
+                    (result.position, result.nearest) = (odd.into(), Some(odd.into()));
+                }
+                Kind::Fault { name, state } => (*name, *state) = (odd.into(), FaultState::NeverFired),
+                Kind::SerialLine { text, .. } => *text = odd.into(),
+                _ => {}
+            }
+        }
+        let all = line(&run) + "\n" + &remarks(&run) + &failure(&run);
+        let bare = anstyle_free(&all);
+        assert!(!bare.contains(['\r', '\u{1b}', '\u{2028}']), "{bare:?}");
+        assert!(bare.lines().all(|line| !line.starts_with('b')), "{bare}");
+    }
+
+    /// `text` without the styles of this module.
+    fn anstyle_free(text: &str) -> String {
+        let mut out = text.to_owned();
+        for style in [GOOD, BAD, WARN, OTHER, DIM] {
+            out = out
+                .replace(&style.to_string(), "")
+                .replace(&format!("{style:#}"), "");
+        }
+        out
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Instructions per second on compute loops: `cargo bench -p oceanrig-rv32`. Criterion prints them as
-//! elements per second; 300 Melem/s are 300 MIPS. And the cost of a virtual minute (160 MHz) of firmware that
-//! waits by polling a timer, in delays of several lengths.
+//! elements per second; 300 Melem/s are 300 MIPS. The second group measures a simulated minute (160 MHz) of
+//! firmware that waits by polling a timer, in delays of several lengths.
 
 #[path = "../tests/hart/asm.rs"]
 mod asm;
@@ -47,7 +47,7 @@ fn main() {
         let mut hart = Hart::new(HartConfig::default());
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
-                // The owner has something to do a hundred times a second.
+                // A run ends a hundred times a second, as with deadlines of devices.
                 for _ in 0..6000 {
                     let limit = hart.cycle + 1_600_000;
                     assert_eq!(hart.run(&mut bus, limit), Exit::Limit);

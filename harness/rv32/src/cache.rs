@@ -1,10 +1,9 @@
 //! Decoded code: straight runs of ops, found by their pc.
 //!
-//! A block starts where execution arrived and goes on across branches that are not taken, up to an
-//! unconditional jump, an instruction that needs the whole hart, a hook or [`MAX_INSTRS`]. Where control
-//! leaves it, a slot remembers the block that followed last time. These links and the lookup table are only
-//! hints: a block is entered when its `pc` says that it is the right one. So forgetting code means nothing
-//! more than dropping blocks.
+//! A block starts at a jump target and continues across branches that are not taken, up to an unconditional
+//! jump, an instruction that the hart must execute, a hook or [`MAX_INSTRS`]. A slot at which control leaves
+//! the block caches the block that followed last time. These links and the lookup table are only hints: a
+//! block is entered only if its `pc` is the right one. So to forget code it is enough to drop blocks.
 
 use std::cell::Cell;
 
@@ -12,22 +11,22 @@ use crate::bus::Bus;
 use crate::decode::decode;
 use crate::op::Op;
 
-/// The most instructions in one block: positions within a block fit in a byte.
+/// Greatest number of instructions in one block: a position within a block fits in a byte.
 pub(crate) const MAX_INSTRS: u64 = 63;
 
-/// Where the slots of all blocks exceed this, all code is dropped and decoded anew: 8 MiB.
+/// Greatest number of slots of all blocks (8 MiB); beyond it all code is dropped and decoded again.
 const MAX_SLOTS: usize = 512 * 1024;
 
 const TABLE_SIZE: usize = 8192;
 
-/// No block starts at an odd address: such a block is never found.
+/// The `pc` of a dropped block: no code is at an odd address, so the block is never found.
 const DEAD: u32 = 1;
 
-/// An op and its place.
+/// An op and its position in its block.
 #[derive(Clone, Debug)]
 pub(crate) struct Slot {
     pub(crate) op: Op,
-    /// Hint: the block that control went to from here.
+    /// Hint: the block to which control went from here last time.
     pub(crate) link: Cell<u32>,
     /// Instructions of the block before this one.
     pub(crate) at: u8,
@@ -35,18 +34,18 @@ pub(crate) struct Slot {
     pub(crate) offset: u8,
 }
 
-/// A run of slots.
+/// A decoded block: a run of slots.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Block {
     pub(crate) pc: u32,
     start: u32,
     end: u32,
     bytes: u32,
-    /// Instructions if no branch is taken.
+    /// Number of instructions if no branch is taken.
     pub(crate) instrs: u32,
 }
 
-/// All blocks decoded so far.
+/// All decoded blocks.
 #[derive(Debug)]
 pub(crate) struct Cache {
     slots: Vec<Slot>,
@@ -65,7 +64,7 @@ impl Default for Cache {
 }
 
 impl Clone for Cache {
-    /// An empty cache: decoded code is no state.
+    /// Returns an empty cache: decoded code is not part of the state.
     fn clone(&self) -> Self {
         Cache::default()
     }
@@ -83,7 +82,7 @@ impl Cache {
         self.is_at(id, pc).then_some(id)
     }
 
-    /// Whether `id` is the block at `pc`.
+    /// True if `id` is the block at `pc`.
     #[inline(always)]
     pub(crate) fn is_at(&self, id: u32, pc: u32) -> bool {
         self.blocks.get(id as usize).is_some_and(|b| b.pc == pc)
@@ -99,7 +98,7 @@ impl Cache {
         &self.slots[block.start as usize..block.end as usize]
     }
 
-    /// Decodes the block at `pc` and keeps it.
+    /// Decodes and stores the block at `pc`.
     pub(crate) fn add<B: Bus>(&mut self, bus: &mut B, pc: u32) {
         if self.slots.len() > MAX_SLOTS {
             self.clear();
@@ -134,8 +133,8 @@ impl Cache {
     }
 }
 
-/// Decodes at most `max` instructions at `pc` into `slots`, the last one ending the run. Returns how many
-/// instructions and bytes they are.
+/// Decodes at most `max` instructions at `pc` into `slots`; the last slot ends the run. Returns the number of
+/// instructions and of bytes.
 pub(crate) fn decode_run<B: Bus>(
     bus: &mut B,
     pc: u32,

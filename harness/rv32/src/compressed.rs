@@ -1,7 +1,7 @@
-//! The C extension: 16-bit encodings to the 32-bit ones they stand for.
+//! The C extension: expansion of 16-bit encodings to 32-bit ones.
 //!
 //! "The RISC-V Instruction Set Manual, Volume I", 20191213, chapter 16, tables 16.5 to 16.7, RV32 column
-//! without F and D. Hints decode to what they encode, reserved encodings to nothing.
+//! without F and D. Hints are expanded like other encodings; reserved encodings give `None`.
 
 /// The 32-bit encoding of `half`, or `None` if it is illegal or reserved.
 pub(crate) fn expand(half: u16) -> Option<u32> {
@@ -31,7 +31,7 @@ fn reg(bits: u32) -> u32 {
     bits & 31
 }
 
-/// The three-bit register fields name x8 to x15.
+/// Register number of a three-bit field, x8 to x15.
 fn reg_low(bits: u32) -> u32 {
     8 + (bits & 7)
 }
@@ -44,7 +44,7 @@ fn s_type(funct3: u32, rs1: u32, rs2: u32, imm: u32) -> u32 {
     (imm >> 5) << 25 | rs2 << 20 | rs1 << 15 | funct3 << 12 | (imm & 0x1f) << 7 | 0x23
 }
 
-/// A branch that compares `rs1` with x0.
+/// Encodes a branch that compares `rs1` with x0.
 fn b_type(funct3: u32, rs1: u32, imm: u32) -> u32 {
     (imm >> 12 & 1) << 31
         | (imm >> 5 & 0x3f) << 25
@@ -68,7 +68,7 @@ fn r_type(funct7: u32, funct3: u32, rd: u32, rs1: u32, rs2: u32) -> u32 {
     funct7 << 25 | rs2 << 20 | rs1 << 15 | funct3 << 12 | rd << 7 | 0x33
 }
 
-/// Bit 12 is the sign: all ones above `bit` when it is set.
+/// Sign extension by bit 12: all ones from `bit` on if it is set.
 fn sign(h: u32, bit: u32) -> u32 {
     if h & 0x1000 != 0 { u32::MAX << bit } else { 0 }
 }
@@ -85,7 +85,7 @@ fn imm_lwsp(h: u32) -> u32 {
     (h >> 7 & 0x20) | (h >> 2 & 0x1c) | (h << 4 & 0xc0)
 }
 
-/// imm[11|4|9:8|10|6|7|3:1|5] in bits 12 to 2.
+/// Immediate of `c.j` and `c.jal`: imm[11|4|9:8|10|6|7|3:1|5] in bits 12 to 2.
 fn imm_cj(h: u32) -> u32 {
     sign(h, 11)
         | (h >> 7 & 0x10)
@@ -97,7 +97,7 @@ fn imm_cj(h: u32) -> u32 {
         | (h << 3 & 0x20)
 }
 
-/// imm[8|4:3] in bits 12 to 10, imm[7:6|2:1|5] in bits 6 to 2.
+/// Immediate of `c.beqz` and `c.bnez`: imm[8|4:3] in bits 12 to 10, imm[7:6|2:1|5] in bits 6 to 2.
 fn imm_cb(h: u32) -> u32 {
     sign(h, 8) | (h >> 7 & 0x18) | (h << 1 & 0xc0) | (h >> 2 & 6) | (h << 3 & 0x20)
 }
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn each_compressed_form_expands_to_its_instruction() {
-        // Pairs as GNU as assembles both forms.
+        // Pairs of both forms, as assembled by GNU as.
         for (half, word) in [
             (0x0808_u16, 0x0101_0513_u32), // c.addi4spn a0, 16
             (0x1fe0, 0x3fc1_0413),         // c.addi4spn s0, 1020

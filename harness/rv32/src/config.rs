@@ -1,6 +1,6 @@
-//! What differs from one hart to another.
+//! Configuration of a hart.
 
-/// Where traps go.
+/// Addresses to which traps go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TrapVector {
     /// As in the privileged specification: `mtvec` holds a 4-aligned base and a mode, 0 direct or 1 vectored.
@@ -10,10 +10,10 @@ pub enum TrapVector {
     Vectored,
 }
 
-/// What a load or store does whose address is not a multiple of its size.
+/// Behaviour of a load or store whose address is not a multiple of its size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Misaligned {
-    /// Exception 4 (load) or 6 (store).
+    /// The hart takes exception 4 (load) or 6 (store).
     Trap,
     /// The access is made byte by byte, lowest address first, in one instruction.
     Split,
@@ -22,7 +22,7 @@ pub enum Misaligned {
 /// Identity and options of a [`Hart`](crate::Hart).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HartConfig {
-    /// Where execution starts.
+    /// Value of pc after reset.
     pub reset_pc: u32,
     /// Value of `misa`, read-only.
     pub misa: u32,
@@ -34,22 +34,22 @@ pub struct HartConfig {
     pub mimpid: u32,
     /// Value of `mhartid`.
     pub mhartid: u32,
-    /// Where traps go.
+    /// Addresses to which traps go.
     pub trap_vector: TrapVector,
-    /// Misaligned loads and stores.
+    /// Behaviour of misaligned loads and stores.
     pub misaligned: Misaligned,
-    /// Whether `mie` and `mip` exist. They are storage (`mie`) and zero (`mip`): the external controller
-    /// alone gates interrupts.
+    /// True if `mie` and `mip` exist. `mie` is only stored and `mip` reads zero: the external controller
+    /// alone enables interrupts.
     pub has_mie: bool,
-    /// Whether `mcycle`, `minstret`, their upper halves, `mcounteren` and the unprivileged `cycle`, `time` and
-    /// `instret` exist. `mcountinhibit` reads 0.
+    /// True if `mcycle`, `minstret`, their upper halves, `mcounteren` and the unprivileged `cycle`, `time`
+    /// and `instret` exist. `mcountinhibit` reads 0.
     pub has_counters: bool,
-    /// How many triggers `tselect` can select, at most 8. They are storage and never fire.
+    /// Number of triggers that `tselect` can select, at most 8. They are storage and never fire.
     pub triggers: u32,
 }
 
 impl Default for HartConfig {
-    /// RV32IMC with user mode and everything of the privileged specification that is modelled, reset at 0.
+    /// RV32IMC with user mode and all modelled parts of the privileged specification, reset at 0.
     fn default() -> Self {
         HartConfig {
             reset_pc: 0,

@@ -50,28 +50,28 @@ const MARCHID: u16 = 0xf12;
 const MIMPID: u16 = 0xf13;
 const MHARTID: u16 = 0xf14;
 
-/// Bits 31 to 28 of `tdata1`: an address match trigger.
+/// Bits 31 to 28 of `tdata1`: type of an address match trigger.
 const TDATA1_TYPE_MATCH: u32 = 2 << 28;
 
-/// How privileged the code is that runs.
+/// Privilege mode in which code runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Privilege {
-    /// User mode.
+    /// User mode, the less privileged.
     User = 0,
-    /// Machine mode.
+    /// Machine mode, the most privileged.
     Machine = 3,
 }
 
-/// How far a hart has come.
+/// Counters of a hart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counts {
-    /// Time, in cycles, waiting included.
+    /// Time in cycles, including waiting.
     pub cycle: u64,
-    /// Instructions retired.
+    /// Number of instructions retired.
     pub instret: u64,
 }
 
-/// The registers themselves.
+/// Values of the CSRs.
 #[derive(Clone, Debug)]
 pub(crate) struct Csrs {
     mstatus: u32,
@@ -87,7 +87,7 @@ pub(crate) struct Csrs {
     tdata: [[u32; 3]; 8],
     tcontrol: u32,
     mcounteren: u32,
-    /// What a write to `mcycle` and `minstret` moved them by.
+    /// Offsets that writes to `mcycle` and `minstret` have added to these counters.
     cycle_offset: u64,
     instret_offset: u64,
 }
@@ -122,7 +122,7 @@ impl Csrs {
         privilege == Privilege::User && self.mstatus & MSTATUS_TW != 0
     }
 
-    /// Whether code of this privilege may access `csr` at all.
+    /// True if code of this privilege may access `csr` at all.
     pub(crate) fn is_allowed(&self, csr: u16, privilege: Privilege, config: &HartConfig) -> bool {
         let counter = matches!(csr, CYCLE | TIME | INSTRET | CYCLEH | TIMEH | INSTRETH);
         if counter && config.has_counters && privilege == Privilege::User {
@@ -181,7 +181,7 @@ impl Csrs {
     ) -> bool {
         match csr {
             MSTATUS => {
-                // MPP holds a supported mode only; what is neither machine nor user mode becomes user mode.
+                // MPP holds a supported mode only; a value other than machine or user mode becomes user mode.
                 let mpp = if value >> MSTATUS_MPP_SHIFT & 3 == 3 {
                     3 << MSTATUS_MPP_SHIFT
                 } else {
@@ -250,7 +250,7 @@ impl Csrs {
         self.pmpcfg[entry] & 0x80 != 0
     }
 
-    /// Takes a trap: saves the state and returns where the handler is.
+    /// Takes a trap: saves the state and returns the address of the handler.
     pub(crate) fn enter_trap(&mut self, cause: u32, tval: u32, pc: u32, privilege: Privilege) -> u32 {
         self.mepc = pc;
         self.mcause = cause;
@@ -281,7 +281,7 @@ impl Csrs {
     }
 }
 
-/// The first entry in a `pmpcfg` register.
+/// Index of the first entry in a `pmpcfg` register.
 fn pmp_byte(csr: u16) -> usize {
     4 * usize::from(csr - PMPCFG0)
 }

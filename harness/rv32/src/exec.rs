@@ -1,4 +1,5 @@
-//! Runs decoded ops. Everything that needs more than registers and the bus stops here and is done by the hart.
+//! Execution of decoded ops. An op that needs more than registers and the bus ends the run and is executed by
+//! the hart.
 
 use std::cell::Cell;
 
@@ -7,38 +8,38 @@ use crate::cache::{Cache, Slot};
 use crate::config::Misaligned;
 use crate::op::{Op, Reg};
 
-/// Registers x0 to x31.
+/// Values of the registers x0 to x31.
 pub(crate) type Regs = [u32; 32];
 
-/// Where execution stands.
+/// Program counter and cycle count of execution.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Position {
     pub(crate) pc: u32,
     pub(crate) cycle: u64,
 }
 
-/// Why execution stopped. The position is that of the instruction named, which has not been executed.
+/// Reason why execution stopped. The position is that of the instruction named, which has not been executed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Stop {
     /// The next block is not decoded.
     Unknown,
-    /// The next block may reach over the limit.
+    /// The next block may exceed the limit.
     Near,
     /// The instruction raises an exception.
     Trap { cause: u32, tval: u32 },
-    /// The instruction is for the hart.
+    /// The hart must execute this instruction.
     System(Op),
-    /// The instruction before was a store that asked for a pause.
+    /// The instruction before was a store after which the bus requested a pause.
     Break,
 }
 
-/// How a run of slots was left.
+/// Exit from a run of slots.
 enum End<'a> {
-    /// To `pc`, after `done` instructions; the link of the slot remembers the way.
+    /// A jump to `pc`, after `done` instructions; the link of the slot caches the target's block.
     Jump { pc: u32, done: u64, link: &'a Cell<u32> },
-    /// To an address from a register.
+    /// A jump to an address from a register, after `done` instructions.
     Indirect { pc: u32, done: u64 },
-    /// Not at all: at byte `offset`, after `done` instructions.
+    /// A stop at byte `offset` of the run, after `done` instructions.
     Stop { stop: Stop, offset: u32, done: u64 },
 }
 
@@ -52,7 +53,7 @@ fn set(regs: &mut Regs, r: Reg, value: u32) {
     regs[r as usize] = value;
 }
 
-/// Runs blocks from `at` until something stops it. The position never passes `limit`.
+/// Runs blocks from `at` until execution stops. The cycle count never exceeds `limit`.
 pub(crate) fn run_blocks<B: Bus>(
     regs: &mut Regs,
     cache: &Cache,
@@ -105,7 +106,7 @@ pub(crate) fn run_blocks<B: Bus>(
     stop
 }
 
-/// Runs one run of slots outside the cache. Returns `None` when it was left by a jump or its end.
+/// Executes one run of slots outside the cache. Returns `None` if it ended with a jump or its last slot.
 pub(crate) fn run_once<B: Bus>(
     regs: &mut Regs,
     slots: &[Slot],
@@ -140,12 +141,12 @@ pub(crate) fn div(a: u32, b: u32) -> u32 {
     }
 }
 
-/// `divu`.
+/// `divu` of the M extension: all ones for a divisor of 0.
 pub(crate) fn divu(a: u32, b: u32) -> u32 {
     a.checked_div(b).unwrap_or(u32::MAX)
 }
 
-/// `rem`.
+/// `rem` of the M extension: never traps (Volume I, table 7.1).
 pub(crate) fn rem(a: u32, b: u32) -> u32 {
     if b == 0 {
         a
@@ -154,30 +155,30 @@ pub(crate) fn rem(a: u32, b: u32) -> u32 {
     }
 }
 
-/// `remu`.
+/// `remu` of the M extension: the dividend for a divisor of 0.
 pub(crate) fn remu(a: u32, b: u32) -> u32 {
     a.checked_rem(b).unwrap_or(a)
 }
 
-/// `mulh`.
+/// `mulh`: high half of the signed product.
 #[inline(always)]
 pub(crate) fn mulh(a: u32, b: u32) -> u32 {
     ((i64::from(a as i32) * i64::from(b as i32)) >> 32) as u32
 }
 
-/// `mulhsu`.
+/// `mulhsu`: high half of the product of a signed and an unsigned factor.
 #[inline(always)]
 pub(crate) fn mulhsu(a: u32, b: u32) -> u32 {
     ((i64::from(a as i32) * i64::from(b)) >> 32) as u32
 }
 
-/// `mulhu`.
+/// `mulhu`: high half of the unsigned product.
 #[inline(always)]
 pub(crate) fn mulhu(a: u32, b: u32) -> u32 {
     ((u64::from(a) * u64::from(b)) >> 32) as u32
 }
 
-/// A misaligned access that does not trap.
+/// A misaligned read that does not trap, byte by byte.
 #[cold]
 fn read_split<B: Bus>(bus: &mut B, addr: u32, size: u32, cycle: u64) -> Result<u32, Stop> {
     let mut value = 0;
@@ -236,7 +237,7 @@ fn write<B: Bus>(
         .map_err(|_| Stop::Trap { cause: 7, tval: addr })
 }
 
-/// Where a store that asked for a pause leaves its run: at the next slot.
+/// Exit after a store for which the bus requested a pause: at the next slot.
 #[cold]
 fn after_break<'a>(store: &Slot, slots: &'a [Slot]) -> End<'a> {
     let next = slots
@@ -250,7 +251,7 @@ fn after_break<'a>(store: &Slot, slots: &'a [Slot]) -> End<'a> {
     }
 }
 
-/// Runs ops until one leaves the run. The run starts at `pc`, with `cycle`.
+/// Executes ops until one leaves the run. The run starts at `pc`, with `cycle`.
 #[inline(always)]
 fn run_slots<'a, B: Bus>(
     regs: &mut Regs,

@@ -9,17 +9,41 @@ use crate::op::{CsrChange, CsrSource, Op, Reg};
 use crate::poll::Poller;
 use crate::trap::{Exception, Log, UnknownCsr};
 
-/// Why [`Hart::run`] came back.
+/// Reason why [`Hart::run`] returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// The cycle count reached the limit, exactly.
     Limit,
-    /// A `wfi` was executed and no enabled interrupt is pending; pc stands behind it.
+    /// A `wfi` was executed and no enabled interrupt is pending; pc is the address after it.
     Wfi,
     /// The next instruction is at a hooked address, which is in pc; it was not executed.
     Hook,
-    /// A write asked for a pause; the instruction has been completed.
+    /// The bus requested a pause after a write; the instruction has been completed.
     Break,
+    /// The first instruction of the trap handler raises the exception that has led to it: the hart takes traps and
+    /// nothing else until a reset or a change of memory, and its state no longer changes. [`Hart::trap_loop`] says
+    /// where it began. The owner moves time forward with [`Hart::skip_to`]; a further run tries the handler again.
+    TrapLoop,
+}
+
+/// Exceptions without an instruction between them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrapLoop {
+    /// The exception of the last instruction that was to be executed outside the trap handler.
+    pub first: Exception,
+    /// The exception of the handler's first instruction; it repeats.
+    pub repeated: Exception,
+}
+
+/// Exceptions that no retired instruction separates.
+#[derive(Clone, Copy, Debug)]
+struct Chain {
+    /// Instructions retired when they were taken.
+    instret: u64,
+    first: Exception,
+    last: Exception,
+    /// The last one is the same as the one before.
+    repeats: bool,
 }
 
 /// One hart: registers, CSRs and decoded code.
@@ -27,13 +51,13 @@ pub enum Exit {
 /// A clone is a checkpoint: it has the same state and decodes its code anew.
 #[derive(Clone, Debug)]
 pub struct Hart {
-    /// x0 to x31. `regs[0]` is 0, whatever is stored there between runs.
+    /// Registers x0 to x31. `regs[0]` is 0; a value stored there between runs is ignored.
     pub regs: [u32; 32],
     /// Address of the next instruction.
     pub pc: u32,
-    /// Time in cycles: one per instruction, one per exception, and the jumps of [`Hart::skip_to`].
+    /// Time in cycles: one per instruction, one per exception, and the cycles of [`Hart::skip_to`].
     pub cycle: u64,
-    /// Cycles in which no instruction retired: `cycle - idle` is `instret`.
+    /// Cycles in which no instruction retired: `instret` is `cycle - idle`.
     idle: u64,
     privilege: Privilege,
     interrupt: Option<u32>,
@@ -41,8 +65,10 @@ pub struct Hart {
     pub(crate) config: HartConfig,
     exceptions: Log<Exception>,
     unknown_csrs: Log<UnknownCsr>,
+    /// The exceptions since the last retired instruction.
+    chain: Option<Chain>,
     cache: Cache,
-    /// Decoded code that is used once.
+    /// Buffer for decoded code that is used once.
     pub(crate) scratch: Vec<Slot>,
     pub(crate) poller: Poller,
 }
@@ -61,24 +87,26 @@ impl Hart {
             config,
             exceptions: Log::default(),
             unknown_csrs: Log::default(),
+            chain: None,
             cache: Cache::default(),
             scratch: Vec::new(),
             poller: Poller::default(),
         }
     }
 
-    /// Resets the hart. Time goes on; what was recorded is kept.
+    /// Resets the hart. The cycle count continues; records are kept.
     pub fn reset(&mut self) {
         self.regs = [0; 32];
         self.pc = self.config.reset_pc;
         self.privilege = Privilege::Machine;
         self.interrupt = None;
+        self.chain = None;
         self.csrs = Csrs::new(&self.config);
         self.forget_code();
     }
 
-    /// The highest pending and enabled interrupt of the external controller, 1 to 31, as a level: it stays
-    /// until this is called again. `None`: nothing is pending.
+    /// Sets the highest pending and enabled interrupt of the external controller, 1 to 31, as a level: it
+    /// stays until the next call. `None`: no interrupt is pending.
     pub fn set_interrupt(&mut self, line: Option<u32>) {
         assert!(
             line.is_none_or(|n| (1..32).contains(&n)),
@@ -87,7 +115,7 @@ impl Hart {
         self.interrupt = line;
     }
 
-    /// Runs until something of [`Exit`] happens. `limit` is a value of [`Hart::cycle`].
+    /// Runs until one of the events of [`Exit`]. `limit` is a value of [`Hart::cycle`].
     ///
     /// A pending interrupt is taken at the start, and after each instruction that enables interrupts.
     pub fn run<B: Bus>(&mut self, bus: &mut B, limit: u64) -> Exit {
@@ -135,15 +163,15 @@ impl Hart {
         }
     }
 
-    /// Executes the instruction at pc although it is hooked, and nothing else. `None`: it was done, or
-    /// trapped; otherwise what [`Hart::run`] would have returned because of it.
+    /// Executes only the instruction at pc although it is hooked. `None`: it was executed, or trapped;
+    /// otherwise the exit that [`Hart::run`] would have returned because of it.
     pub fn run_one_ignoring_hook<B: Bus>(&mut self, bus: &mut B) -> Option<Exit> {
         self.regs[0] = 0;
         self.pc &= !1;
         self.run_part(bus, 1, false)
     }
 
-    /// Runs at most `max` instructions that are decoded for this once.
+    /// Executes at most `max` instructions, which are decoded for this call only.
     fn run_part<B: Bus>(&mut self, bus: &mut B, max: u64, hooks: bool) -> Option<Exit> {
         if max == 0 {
             return None;
@@ -170,7 +198,7 @@ impl Hart {
         }
     }
 
-    /// Executes an instruction that needs more than registers.
+    /// Executes an instruction that needs more than registers and memory.
     fn system<B: Bus>(&mut self, bus: &mut B, op: Op) -> Option<Exit> {
         let mut exit = None;
         match op {
@@ -269,28 +297,67 @@ impl Hart {
         }
     }
 
-    /// An exception at pc, which the bus may avert. `Some` if the owner wants to know at once.
+    /// Raises an exception at pc, which the bus may prevent. `Some` if the run must end.
     fn raise<B: Bus>(&mut self, bus: &mut B, cause: u32, tval: u32) -> Option<Exit> {
         let then = bus.on_exception(cause, self.pc, tval);
         if then == OnException::Retry {
             return None;
         }
-        self.take_exception(cause, tval);
+        if self.take_exception(cause, tval) {
+            return Some(Exit::TrapLoop);
+        }
         (then == OnException::TakeAndBreak).then_some(Exit::Break)
     }
 
-    /// Takes an exception at pc. It costs a cycle, so that a hart whose handler faults still meets its limit.
-    fn take_exception(&mut self, cause: u32, tval: u32) {
-        self.exceptions.push(Exception {
+    /// Takes an exception at pc. It costs a cycle, so that a hart whose handler faults still meets its limit. True if
+    /// it is the same exception as the one before it, with no instruction between them: nothing else can follow.
+    fn take_exception(&mut self, cause: u32, tval: u32) -> bool {
+        let exception = Exception {
             cause,
             pc: self.pc,
             tval,
             cycle: self.cycle,
+        };
+        let instret = self.instret();
+        let first = match self.chain {
+            Some(chain) if chain.instret == instret => chain.first,
+            Some(_) | None => exception,
+        };
+        let repeats = self.chain.is_some_and(|chain| {
+            let last = chain.last;
+            chain.instret == instret && (last.cause, last.pc, last.tval) == (cause, self.pc, tval)
         });
+        self.chain = Some(Chain {
+            instret,
+            first,
+            last: exception,
+            repeats,
+        });
+        if !repeats {
+            self.exceptions.push(exception);
+        }
         self.pc = self.csrs.enter_trap(cause, tval, self.pc, self.privilege);
         self.privilege = Privilege::Machine;
         self.cycle += 1;
         self.idle += 1;
+        repeats
+    }
+
+    /// Takes an exception at pc for the owner, who has carried out a hooked function that raises it. Returns
+    /// [`Exit::TrapLoop`] as [`Hart::run`] does.
+    pub fn raise_exception(&mut self, cause: u32, tval: u32) -> Option<Exit> {
+        self.take_exception(cause, tval).then_some(Exit::TrapLoop)
+    }
+
+    /// The loop of traps that the hart is in, see [`Exit::TrapLoop`].
+    pub fn trap_loop(&self) -> Option<TrapLoop> {
+        let chain = self
+            .chain
+            .filter(|chain| chain.repeats && chain.instret == self.instret())?;
+        Some(TrapLoop {
+            first: chain.first,
+            repeated: chain.last,
+        })
     }
 
     /// The exceptions taken since this was last called.
@@ -303,7 +370,8 @@ impl Hart {
         std::mem::take(&mut self.unknown_csrs)
     }
 
-    /// Moves time forward to `cycle` without executing anything: the hart waits. An earlier cycle does nothing.
+    /// Advances time to `cycle` without executing anything: the hart waits. No effect if `cycle` is in the
+    /// past.
     pub fn skip_to(&mut self, cycle: u64) {
         let gap = cycle.saturating_sub(self.cycle);
         self.cycle += gap;
@@ -315,13 +383,13 @@ impl Hart {
         self.cycle - self.idle
     }
 
-    /// Whether loops that only wait are jumped over. They are unless this says otherwise; the result is the
-    /// same either way, as far as [`Bus::poll_read`] and [`Bus::poll_write`] tell the truth.
+    /// Enables or disables skipping of loops that only wait (enabled by default). The result is the same,
+    /// provided that [`Bus::poll_read`] and [`Bus::poll_write`] are correct.
     pub fn set_skip_polling(&mut self, enabled: bool) {
         self.poller.enabled = enabled;
     }
 
-    /// How many iterations of polling loops were jumped over so far.
+    /// Number of iterations of polling loops that were skipped so far.
     pub fn skipped_iterations(&self) -> u64 {
         self.poller.skipped
     }
@@ -338,7 +406,7 @@ impl Hart {
         self.privilege
     }
 
-    /// Whether an interrupt would be taken now if one were pending.
+    /// True if an interrupt would be taken now if one were pending.
     pub fn interrupts_enabled(&self) -> bool {
         self.csrs.interrupts_enabled(self.privilege)
     }
@@ -354,7 +422,7 @@ impl Hart {
         self.csrs.write(csr, value, &self.config, counts, 0)
     }
 
-    /// Drops all decoded code. To be called after code changed.
+    /// Drops all decoded code. To be called after code has changed.
     pub fn forget_code(&mut self) {
         self.cache.clear();
         self.poller.forget();

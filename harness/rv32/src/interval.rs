@@ -1,7 +1,8 @@
-//! Unsigned intervals of 32-bit values: what a register can hold in any iteration of a polling loop.
+//! Unsigned intervals of 32-bit values: the values that a register can hold in any iteration of a polling
+//! loop.
 //!
-//! Every operation gives an interval that contains all results for all members of its operands. Where the
-//! results would wrap around apart, that is all of `u32`.
+//! Every operation returns an interval that contains all results for all members of its operands. If only
+//! some of the results wrap around, the interval is all of `u32`.
 
 use crate::exec::mulhu;
 
@@ -10,7 +11,7 @@ use crate::exec::mulhu;
 pub(crate) struct Interval {
     pub(crate) low: u32,
     pub(crate) high: u32,
-    /// Two intervals with the same mark (not 0) stand for the same value, whichever it is.
+    /// Intervals with the same mark (not 0) have the same value, even if that value is not known.
     pub(crate) mark: u32,
 }
 
@@ -27,7 +28,7 @@ impl Interval {
         Interval::new(value, value)
     }
 
-    /// The value, if there is only one.
+    /// The value, if the interval has only one.
     pub(crate) fn constant(self) -> Option<u32> {
         (self.low == self.high).then_some(self.low)
     }
@@ -36,7 +37,7 @@ impl Interval {
         self.mark != 0 && self.mark == other.mark
     }
 
-    /// The bits in which members can differ, as a mask of low bits.
+    /// Mask of the low bits in which members can differ.
     fn loose(self) -> u32 {
         u32::MAX
             .checked_shr((self.low ^ self.high).leading_zeros())
@@ -90,11 +91,12 @@ impl Interval {
             } else {
                 (other, self.low)
             };
-            // A constant that copies the loose bits keeps their order.
+            // A constant for which the operation leaves the loose bits unchanged keeps the order of the
+            // members.
             if op(0, constant) & loose == 0 && op(loose, constant) & loose == loose {
                 return Interval::new(op(moving.low, constant), op(moving.high, constant));
             }
-            // One that fixes all of them, or some, bounds the rest.
+            // Otherwise the loose bits that the operation does not fix may have any value.
             let varies = (op(0, constant) ^ op(u32::MAX, constant)) & loose;
             let rest = op(0, constant) & loose & !varies;
             return Interval::new(fixed | rest, fixed | rest | varies);
@@ -128,7 +130,7 @@ impl Interval {
         )
     }
 
-    /// Product, low half.
+    /// Low half of the product.
     pub(crate) fn mul(self, other: Interval) -> Interval {
         let (low, high) = (
             u64::from(self.low) * u64::from(other.low),
@@ -141,7 +143,7 @@ impl Interval {
         }
     }
 
-    /// Product, high half.
+    /// High half of the unsigned product.
     pub(crate) fn mulhu(self, other: Interval) -> Interval {
         Interval::new(mulhu(self.low, other.low), mulhu(self.high, other.high))
     }
@@ -160,7 +162,8 @@ impl Interval {
         }
     }
 
-    /// Whether every member is less than every member of `other` (unsigned), or none is.
+    /// True if every member is less than every member of `other` (unsigned), false if none is, `None` if it
+    /// depends.
     pub(crate) fn ltu(self, other: Interval) -> Option<bool> {
         if self.is_same(other) || self.low >= other.high {
             return Some(false);
@@ -168,7 +171,7 @@ impl Interval {
         (self.high < other.low).then_some(true)
     }
 
-    /// As [`Interval::ltu`], signed.
+    /// Like [`Interval::ltu`], for signed values.
     pub(crate) fn lt(self, other: Interval) -> Option<bool> {
         let flip = |i: Interval| {
             let same_sign = (i.low ^ i.high) & SIGN == 0;
@@ -188,7 +191,7 @@ impl Interval {
         flip(self).ltu(flip(other))
     }
 
-    /// Whether all members are equal to all of `other`, or none is to any.
+    /// True if all members are equal to all of `other`, false if none is equal to any, `None` if it depends.
     pub(crate) fn eq(self, other: Interval) -> Option<bool> {
         if self.is_same(other) {
             return Some(true);
@@ -200,7 +203,7 @@ impl Interval {
     }
 }
 
-/// A decision as a value.
+/// A comparison as a value: 0, 1, or either of them.
 pub(crate) fn flag(decision: Option<bool>) -> Interval {
     match decision {
         Some(decided) => Interval::exactly(u32::from(decided)),
@@ -218,7 +221,7 @@ mod tests {
 
     #[test]
     fn every_result_lies_in_the_interval() {
-        // All small intervals around the places where something wraps, all members, all operations.
+        // All small intervals around the values at which an operation wraps, all members, all operations.
         let edges = [0_u32, 3, 7, 0x7fff_fffd, 0x8000_0000, 0xffff_fff9];
         let spans = [0_u32, 1, 2, 5];
         let intervals: Vec<Interval> = edges

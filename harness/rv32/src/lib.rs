@@ -1,10 +1,10 @@
-//! An RV32IMC hart with machine and user mode, generic over its bus; nothing of the ESP32 in it.
+//! An RV32IMC hart with machine and user mode, generic over its bus and independent of the ESP32.
 //!
 //! Instructions are decoded once into blocks of ops (`decode`, `op`, `cache`) and executed from there
-//! (`exec`); what needs the whole hart (traps, CSRs, waiting) is done around that (`hart`, `csr`). Every
-//! instruction takes one cycle, and the count is exact at each access to the bus and at each exit. Loops
-//! that only wait for time to pass are jumped over (`poll`, `replay`, `interval`) without a difference in the
-//! result.
+//! (`exec`). Instructions that need the whole hart (traps, CSRs, waiting) are executed outside of that
+//! (`hart`, `csr`). Every instruction takes one cycle, and the count is exact at each access to the bus and
+//! at each exit. Loops that only wait for time to pass are skipped (`poll`, `replay`, `interval`) without a
+//! difference in the result.
 
 mod bus;
 mod cache;
@@ -23,5 +23,5 @@ mod trap;
 pub use bus::{AccessFault, Bus, Flow, OnException, PollCall, PollRead, PollWrite};
 pub use config::{HartConfig, Misaligned, TrapVector};
 pub use csr::{Counts, Privilege};
-pub use hart::{Exit, Hart};
+pub use hart::{Exit, Hart, TrapLoop};
 pub use trap::{Exception, Log, UnknownCsr};

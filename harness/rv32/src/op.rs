@@ -1,8 +1,8 @@
-//! Decoded instructions: what the decoder makes and the executor runs.
+//! Decoded instructions: output of the decoder and input of the executor.
 //!
-//! An [`Op`] holds everything that is known before execution: registers picked out, immediates
-//! sign-extended, targets absolute. Writes to `x0` are decided here too (a computation without effect is
-//! [`Op::Nop`]), so the executor never has to protect register 0.
+//! An [`Op`] holds everything that is known before execution: register numbers, sign-extended immediates,
+//! absolute targets. Writes to `x0` are resolved here too (a computation without effect is [`Op::Nop`]), so
+//! the executor never has to protect register 0.
 
 /// A register number. An enum and not a `u8` so that indexing 32 registers needs no bounds check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,21 +28,21 @@ impl Reg {
     }
 }
 
-/// How a CSR instruction changes its CSR.
+/// Change that a CSR instruction makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CsrChange {
-    /// `csrrw`: replace.
+    /// `csrrw`: replaces the value.
     Write,
-    /// `csrrs`: set bits.
+    /// `csrrs`: sets bits.
     Set,
-    /// `csrrc`: clear bits.
+    /// `csrrc`: clears bits.
     Clear,
 }
 
-/// Where a CSR instruction takes its operand from.
+/// Operand of a CSR instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CsrSource {
-    /// A register.
+    /// The value of a register.
     Reg(Reg),
     /// The five-bit immediate.
     Imm(u8),
@@ -58,7 +58,7 @@ pub(crate) enum Op {
     Nop,
     /// Loads a constant: `lui`, `auipc`, `li`, or `lui`/`auipc` and `addi` together.
     Li { rd: Reg, value: u32 },
-    /// `addi rd, rs1, 0`.
+    /// Copies a register: `addi rd, rs1, 0`.
     Mv { rd: Reg, rs1: Reg },
 
     Addi { rd: Reg, rs1: Reg, imm: u32 },
@@ -111,15 +111,15 @@ pub(crate) enum Op {
     // From here on every op ends its block.
     /// `jal` with a link; `len` is the length of the instruction in bytes.
     Jal { rd: Reg, len: u8, target: u32 },
-    /// `jal x0`.
+    /// A jump without a link: `jal x0`.
     J { target: u32 },
     /// `jalr` with a link; `len` is the length of the instruction in bytes.
     Jalr { rd: Reg, rs1: Reg, len: u8, imm: u32 },
-    /// `jalr x0`.
+    /// A jump to a register without a link: `jalr x0`.
     Jr { rs1: Reg, imm: u32 },
-    /// Not an instruction: the block ends here and goes on at `target`.
+    /// Not an instruction: the block ends here and execution continues at `target`.
     Fall { target: u32 },
-    /// Not an instruction: the owner wants control here.
+    /// Not an instruction: the address is hooked, the run ends here.
     Hook,
     Csr { change: CsrChange, rd: Reg, source: CsrSource, csr: u16 },
     Ecall,
@@ -127,14 +127,14 @@ pub(crate) enum Op {
     Mret,
     Wfi,
     FenceI,
-    /// Not a valid encoding; `raw` is what `mtval` shows.
+    /// Not a valid encoding; `raw` is the value for `mtval`.
     Illegal { raw: u32 },
-    /// No code at `addr`, which lies in this instruction.
+    /// Fetching code at `addr`, a part of this instruction, failed.
     FetchFault { addr: u32 },
 }
 
 impl Op {
-    /// Whether nothing may follow this op in its block.
+    /// True if no op may follow this one in its block.
     #[rustfmt::skip]
     pub(crate) fn ends_block(self) -> bool {
         matches!(

@@ -1,11 +1,11 @@
-//! Jumping over polling loops, exactly.
+//! Exact skipping of polling loops.
 //!
-//! Now and then the hart looks whether it is in a loop that only waits: it executes to the target of the
-//! next backward jump, executes and records one iteration from there, and asks [`replay`](crate::replay) how
-//! many more iterations do just the same. All of them but the last are skipped: time and instructions are
-//! counted, nothing is executed. The last one is executed again, so that every register and word of memory
-//! that the loop writes has been written by a real iteration at its real time. A run with skipping ends in
-//! the same state as one without.
+//! At intervals the hart checks whether it executes a loop that only waits. It executes up to the target of
+//! the next backward jump, executes and records one iteration from there, and computes with
+//! [`replay`](crate::replay) how many more iterations do exactly the same. All of them but the last are
+//! skipped: time and instructions are counted, nothing is executed. The last one is executed again, so that
+//! every register and word of memory that the loop writes has been written by a real iteration at its real
+//! time. A run with skipping ends in the same state as one without.
 
 use crate::bus::{Bus, PollCall};
 use crate::cache::decode_run;
@@ -14,22 +14,23 @@ use crate::hart::{Exit, Hart};
 use crate::op::Op;
 use crate::replay::{Step, is_same};
 
-/// The longest iteration that is understood, in instructions.
+/// Greatest length of an iteration, in instructions.
 const MAX_PATH: usize = 256;
 
-/// From how many instructions of a loop it is looked whether it starts anew there.
+/// Greatest number of instructions of a loop that are tried as its first instruction.
 const MAX_HEADS: u32 = 8;
 
-/// The least and the most instructions between two looks.
+/// Least and greatest number of instructions between two checks.
 const WINDOW: std::ops::RangeInclusive<u64> = 512..=256 * 1024;
 
-/// When to look, and what was found.
+/// Time of the next check, and the last loop found.
 #[derive(Clone, Debug)]
 pub(crate) struct Poller {
     pub(crate) enabled: bool,
-    /// Instructions until the look after the next one. Grows as long as looking is in vain.
+    /// Instructions between the next check and the one after it. It is doubled after each check without
+    /// success.
     window: u64,
-    /// Value of `instret` at the next look.
+    /// Value of `instret` at which the next check is due.
     due: u64,
     pub(crate) skipped: u64,
     path: Vec<Step>,
@@ -47,21 +48,21 @@ impl Default for Poller {
     }
 }
 
-/// Why a look ended early.
+/// Reason why a check ended early.
 enum Gave {
-    /// Nothing to be skipped here.
+    /// There is no polling loop that can be skipped.
     Up,
-    /// The run ends.
+    /// The run ends with this exit.
     Out(Exit),
 }
 
 impl Poller {
-    /// Forgets the recorded loop: its code may have changed.
+    /// Drops the recorded loop, because its code may have changed.
     pub(crate) fn forget(&mut self) {
         self.path.clear();
     }
 
-    /// The cycle at which to look next.
+    /// The cycle at which the next check is due.
     pub(crate) fn due(&self, idle: u64) -> u64 {
         if self.enabled {
             self.due.saturating_add(idle)
@@ -72,7 +73,7 @@ impl Poller {
 }
 
 impl Hart {
-    /// Looks for a polling loop, and skips what can be skipped before `limit`.
+    /// Checks for a polling loop, and skips as many iterations as possible before `limit`.
     pub(crate) fn look_for_polling<B: Bus>(&mut self, bus: &mut B, limit: u64) -> Option<Exit> {
         let before = self.poller.skipped;
         let result = self.skip(bus, limit);
@@ -92,7 +93,8 @@ impl Hart {
 
     fn skip<B: Bus>(&mut self, bus: &mut B, limit: u64) -> Result<(), Gave> {
         let head = self.run_to_loop_head(bus, limit)?;
-        // Mostly it is the loop of last time: the replay tells whether it still goes the recorded way.
+        // Usually it is the loop of the last check: the replay checks whether it still takes the recorded
+        // path.
         let known = self.poller.path.first().is_some_and(|step| step.pc == head);
         if !(known && self.same_twice(bus, limit)) {
             self.record(bus, limit, head)?;
@@ -110,14 +112,14 @@ impl Hart {
                 self.cycle += (count - 1) * length;
                 self.poller.skipped += count - 1;
             }
-            // Of twice as many iterations not all are the same, or the limit comes first.
+            // A span of twice as many iterations was not uniform, or exceeded the limit.
             count /= 2;
         }
     }
 
-    /// Goes on to an instruction of the recorded loop from which two iterations do the same: where a compiler
-    /// has turned the loop round, what was read from a clock is alive at the target of its backward jump,
-    /// and is not where the next reading begins.
+    /// Executes up to an instruction of the recorded loop from which two iterations do the same. After a
+    /// compiler has rotated a loop, a value read from a clock may be live at the target of its backward jump,
+    /// but not where the next reading begins.
     fn find_head<B: Bus>(&mut self, bus: &mut B, limit: u64) -> Result<(), Gave> {
         let mut tries = 0;
         for _ in 0..self.poller.path.len() {
@@ -141,13 +143,13 @@ impl Hart {
         Err(Gave::Up)
     }
 
-    /// Whether at least two iterations do the same.
+    /// True if at least two iterations do the same.
     fn same_twice<B: Bus>(&self, bus: &B, limit: u64) -> bool {
         let to = self.cycle + 2 * cycles(&self.poller.path);
         to <= limit && is_same(&self.poller.path, &self.regs, bus, self.cycle, to)
     }
 
-    /// Runs until a jump backwards was taken, to the address that is returned.
+    /// Executes until a backward jump is taken, and returns its target.
     fn run_to_loop_head<B: Bus>(&mut self, bus: &mut B, limit: u64) -> Result<u32, Gave> {
         for _ in 0..MAX_PATH {
             let step = self.step(bus, limit)?;
@@ -168,7 +170,7 @@ impl Hart {
         Err(Gave::Up)
     }
 
-    /// Runs one iteration from `head` to `head`, into the poller's path.
+    /// Executes one iteration from `head` to `head`, and records it in the poller's path.
     fn record<B: Bus>(&mut self, bus: &mut B, limit: u64, head: u32) -> Result<(), Gave> {
         self.poller.path.clear();
         while self.poller.path.len() < MAX_PATH {
@@ -219,7 +221,7 @@ impl Hart {
         }
     }
 
-    /// Carries out a hooked function, as its owner would: in no time, back to ra.
+    /// Executes a hooked function as its owner would: it takes no time and returns to ra.
     fn call(&mut self, call: PollCall) -> Step {
         let step = Step {
             op: Op::Hook,
@@ -233,7 +235,7 @@ impl Hart {
     }
 }
 
-/// What one iteration takes: a cycle an instruction, nothing for a hooked function.
+/// Cycles of one iteration: one per instruction, none for a hooked function.
 fn cycles(path: &[Step]) -> u64 {
     path.iter().filter(|step| !matches!(step.op, Op::Hook)).count() as u64
 }

@@ -1,45 +1,46 @@
-//! One iteration of a recorded loop, for all moments of a span of time at once.
+//! Abstract execution of one iteration of a recorded loop, for all moments of a span of time at once.
 //!
-//! Registers and memory words hold [`Interval`]s. The replay succeeds if every branch goes the recorded way
-//! at every moment of the span, nothing outside is changed, and every value that an iteration takes over
-//! from the one before is the same constant at its end. Then each iteration within the span does exactly
-//! what the recorded one did, but for what it reads from clocks, and none of that reaches the next one.
+//! Registers and memory words hold [`Interval`]s. The replay succeeds under three conditions: every branch
+//! takes the recorded direction at every moment of the span, nothing outside the loop is changed, and every
+//! value that an iteration takes from the one before is the same constant at its end. Then each iteration
+//! within the span does exactly the same as the recorded one, except for values read from clocks, and none of
+//! those reaches the next iteration.
 
 use crate::bus::{Bus, PollCall, PollRead, PollWrite};
 use crate::exec::{Regs, div, mulh, mulhsu, rem};
 use crate::interval::{Interval, flag};
 use crate::op::{Op, Reg};
 
-/// An executed instruction.
+/// An executed instruction of the recorded loop.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Step {
     pub(crate) op: Op,
     pub(crate) pc: u32,
-    /// Address of the instruction behind it.
+    /// Address of the next instruction in memory.
     pub(crate) next: u32,
 }
 
-/// The loop is not understood, or not the same over the whole span.
+/// The loop has an instruction that cannot be replayed, or is not the same over the whole span.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NotSame;
 
-/// A word of memory.
+/// A word of memory that the iteration reads or writes.
 #[derive(Clone, Copy, Debug)]
 struct Cell {
     addr: u32,
     value: Interval,
-    /// What was there before, if the iteration read it before it wrote it.
+    /// The word's value at the start, if the iteration read it before it wrote it.
     taken_over: Option<u32>,
 }
 
-/// The answer of a register that holds still between writes.
+/// A read of a register whose value changes only by writes.
 #[derive(Clone, Copy, Debug)]
 struct Latched {
     addr: u32,
     size: u32,
-    /// How many writes to registers came before.
+    /// Number of writes to registers before the read.
     writes: u32,
-    /// How many different registers had been written.
+    /// Number of different registers written before the read.
     refreshed: usize,
     value: Interval,
 }
@@ -50,19 +51,19 @@ struct Replay<'a, B> {
     to: u64,
     before: &'a Regs,
     regs: [Interval; 32],
-    /// Bit n: register n has been written.
+    /// Bit n is set if register n has been written.
     written: u32,
-    /// Bit n: register n was read before it was written.
+    /// Bit n is set if register n was read before it was written.
     taken_over: u32,
     cells: Vec<Cell>,
     latched: Vec<Latched>,
     writes: u32,
-    /// The registers that were written.
+    /// Addresses of the device registers that were written.
     written_registers: Vec<u32>,
 }
 
-/// Whether the loop `path`, entered with `regs`, does the same in every iteration that lies between the
-/// cycles `from` and `to`.
+/// True if the loop `path`, entered with `regs`, does the same in every iteration between the cycles `from`
+/// and `to`.
 pub(crate) fn is_same<B: Bus>(path: &[Step], regs: &Regs, bus: &B, from: u64, to: u64) -> bool {
     let mut replay = Replay {
         bus,
@@ -109,12 +110,12 @@ impl<B: Bus> Replay<'_, B> {
             c.taken_over
                 .is_none_or(|before| c.value.constant() == Some(before))
         };
-        // A read that came before some write may give what the write of the iteration before latched.
+        // A read before some write may return a value that the iteration before has latched.
         let fresh = |l: &Latched| l.refreshed == self.written_registers.len() || l.value.constant().is_some();
         regs && self.cells.iter().all(memory) && self.latched.iter().all(fresh)
     }
 
-    /// Replays one instruction, after which control went to `then`.
+    /// Replays one instruction; `then` is the address of the next one on the recorded path.
     #[rustfmt::skip]
     fn step(&mut self, step: &Step, then: u32) -> Result<(), NotSame> {
         let exact = Interval::exactly;
@@ -204,13 +205,13 @@ impl<B: Bus> Replay<'_, B> {
         Ok(if taken(a, b).ok_or(NotSame)? { target } else { next })
     }
 
-    /// A hooked function; where it returns to.
+    /// Replays a hooked function and returns its return address.
     fn call(&mut self, addr: u32) -> Result<u32, NotSame> {
         let call = self.bus.poll_call(addr).ok_or(NotSame)?;
         let PollCall::DivideUnsigned64 = call;
         let [a0, a1, a2, a3] = [Reg::X10, Reg::X11, Reg::X12, Reg::X13].map(|r| self.get(r));
         let (by_low, by_high) = (a2.constant().ok_or(NotSame)?, a3.constant().ok_or(NotSame)?);
-        // A quotient grows with its dividend, and the dividends lie between these two.
+        // A quotient grows with its dividend, so these two bound it.
         let [least, least_high] = call.result([a0.low, a1.low, by_low, by_high]);
         let [most, most_high] = call.result([a0.high, a1.high, by_low, by_high]);
         let low = if least_high == most_high {
@@ -223,7 +224,7 @@ impl<B: Bus> Replay<'_, B> {
         Ok(self.get(Reg::X1).constant().ok_or(NotSame)? & !1)
     }
 
-    /// A constant, aligned address.
+    /// A constant, aligned address of an access.
     fn address(&mut self, base: Reg, imm: u32, size: u32) -> Result<u32, NotSame> {
         let addr = plus(self.get(base), imm).constant().ok_or(NotSame)?;
         if addr & (size - 1) == 0 {
@@ -307,7 +308,7 @@ impl<B: Bus> Replay<'_, B> {
                 }),
             },
             PollWrite::Memory => {
-                // Part of a word: the rest of it is taken over.
+                // The store changes only part of the word, so the iteration takes over the rest.
                 let shift = 8 * (addr & 3);
                 let cell = self.cell(addr & !3)?;
                 cell.value = match (cell.value.constant(), known) {
@@ -319,7 +320,7 @@ impl<B: Bus> Replay<'_, B> {
         Ok(())
     }
 
-    /// The word of memory at `addr`.
+    /// The word of memory at `addr`, which is added if it is new.
     fn cell(&mut self, addr: u32) -> Result<&mut Cell, NotSame> {
         let index = match self.cells.iter().position(|c| c.addr == addr) {
             Some(index) => index,
@@ -344,7 +345,7 @@ fn mask(size: u32) -> u32 {
 }
 
 fn plus(a: Interval, imm: u32) -> Interval {
-    // A negative immediate is a subtraction: it must not count as a wrap.
+    // A negative immediate is a subtraction: as an addition it would count as a wrap.
     if (imm as i32) < 0 {
         a.sub(Interval::exactly(imm.wrapping_neg()))
     } else {
@@ -367,7 +368,7 @@ fn constants(a: Interval, b: Interval, op: impl Fn(u32, u32) -> u32) -> Interval
 fn sign_extended(value: Interval, bits: u32) -> Interval {
     let extend = |v: u32| ((v << (32 - bits)) as i32 >> (32 - bits)) as u32;
     let (low, high) = (extend(value.low), extend(value.high));
-    // Both of one sign: the order stays.
+    // Both bounds have the same sign, so their order is kept.
     if (value.low ^ value.high) >> (bits - 1) == 0 {
         Interval::new(low, high)
     } else {

@@ -1,36 +1,36 @@
-//! What the owner learns of a guest's mistakes.
+//! Records of the guest's exceptions and illegal accesses, for the owner of the hart.
 
-/// The most records of one kind that are kept until somebody takes them; more are counted only.
+/// Greatest number of records of one kind that are kept until they are taken; further ones are only counted.
 const KEPT: usize = 256;
 
 /// An exception that the hart took. Interrupts are not recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exception {
-    /// `mcause`.
+    /// Value of `mcause`.
     pub cause: u32,
-    /// `mepc`: the address of the instruction.
+    /// Value of `mepc`: the address of the instruction.
     pub pc: u32,
-    /// `mtval`: the faulting address, or the encoding of an illegal instruction.
+    /// Value of `mtval`: the faulting address, or the encoding of an illegal instruction.
     pub tval: u32,
-    /// When.
+    /// Cycle count at which the hart took it.
     pub cycle: u64,
 }
 
 /// An access to a CSR that neither the hart nor its bus has. It took the illegal-instruction trap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownCsr {
-    /// The number.
+    /// Number of the CSR.
     pub csr: u16,
     /// The address of the instruction.
     pub pc: u32,
 }
 
-/// Records in order, bounded.
+/// Records in order, of limited length.
 #[derive(Clone, Debug)]
 pub struct Log<T> {
     /// The first records since the log was last taken.
     pub records: Vec<T>,
-    /// How many more there were.
+    /// Number of further records that were not kept.
     pub dropped: u64,
 }
 
@@ -52,7 +52,7 @@ impl<T> Log<T> {
         }
     }
 
-    /// Whether nothing was recorded.
+    /// True if there are no records.
     pub fn is_empty(&self) -> bool {
         self.records.is_empty()
     }

@@ -24,7 +24,8 @@ mapping! {
         pub start: CivilTime = "start" eg["'2026-01-01T00:00:00Z'"] or["2026-01-01T00:00:00Z"];
         /// How many instructions the firmware may execute before the run is given up as one that never sleeps.
         pub instruction_budget: Located<Amount> = "instruction-budget" eg["5G"] or["5G"];
-        /// How many events a run may have before it is given up as one that does the same thing without end.
+        /// How many events a run may have before it is given up as one that does the same thing without end. Left out,
+        /// the default, or 20,000 for each hour of the run if that is more.
         pub event_budget: Located<Amount> = "event-budget" eg["500k"] or["2M"];
         /// Whether an access that the chip model does not implement fails the run.
         pub strict: bool = "strict" eg["true"] or["false"];

@@ -370,6 +370,7 @@ mapping! {
         /// The secrets. Left out, all but `session`, which the documented firmware shows.
         pub of: Vec<Secret> = "of" eg["[permanent-token, session]"] or["[registration-token, permanent-token, wifi-password]"];
     }
+    default yes;
 }
 
 choice! {

@@ -116,6 +116,15 @@ pub struct Scenario {
     pub(crate) source: Source,
 }
 
+/// What a file is read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// It is run and judged: it must expect something.
+    Judged,
+    /// Its cloud is served and its faults are carried out; nothing is judged.
+    Served,
+}
+
 impl Scenario {
     /// Reads a file that holds one scenario. `path` is the name for messages; `text` is the content.
     ///
@@ -130,7 +139,15 @@ impl Scenario {
     /// # Errors
     /// What is wrong with the file.
     pub fn parse_all(path: &str, text: &str) -> Result<Vec<Scenario>, Diagnostics> {
-        parse::all(path, text)
+        parse::all(path, text, Purpose::Judged)
+    }
+
+    /// As [`Scenario::parse_all`], for a file that is read for `purpose`.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    pub fn parse_all_for(purpose: Purpose, path: &str, text: &str) -> Result<Vec<Scenario>, Diagnostics> {
+        parse::all(path, text, purpose)
     }
 
     /// The name of the case: `name`, or `name[parameter=value,…]`.
@@ -199,8 +216,9 @@ impl Scenario {
 impl Expectation {
     /// Its name, or a description made from what it demands.
     pub fn title(&self) -> String {
-        self.name
-            .as_ref()
-            .map_or_else(|| self.kind.describe(), |name| name.value.clone())
+        self.name.as_ref().map_or_else(
+            || self.kind.describe(),
+            |name| vocabulary::text::one_line(&name.value).into_owned(),
+        )
     }
 }

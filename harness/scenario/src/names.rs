@@ -41,14 +41,44 @@ const RESET_CAUSES: [(&str, ResetCause); 15] = [
     ("pin", ResetCause::Pin),
 ];
 
-const ENDPOINTS: [(&str, Endpoint); 6] = [
-    ("register", Endpoint::Register),
-    ("renew-session", Endpoint::RenewSession),
-    ("update", Endpoint::Update),
-    ("commands", Endpoint::Commands),
-    ("state", Endpoint::State),
-    ("other", Endpoint::Other),
+/// The name of a phase in scenario files.
+pub(crate) const fn phase_name(phase: Phase) -> &'static str {
+    match phase {
+        Phase::FirstByte => "first-byte",
+        Phase::BeforeEffect => "before-effect",
+        Phase::AfterEffect => "after-effect",
+        Phase::AfterReply => "after-reply",
+    }
+}
+
+const ENDPOINTS: [(&str, &str); 6] = [
+    ("register", "register"),
+    ("renew-session", "renew-session"),
+    ("update", "update"),
+    ("commands", "commands"),
+    ("state", "state"),
+    ("other", "other"),
 ];
+
+impl Read for Endpoint {
+    const TYPE: Type = Type::Choice(|| {
+        const CHOICE: Choice = Choice {
+            name: "EndpointName",
+            about: "An endpoint of the contract.",
+            variants: &bare_variants(ENDPOINTS),
+            short: None,
+        };
+        &CHOICE
+    });
+
+    fn read(node: &Node, cx: &mut Cx<'_>) -> Option<Endpoint> {
+        let name = text(node, "the name of an endpoint", cx)?;
+        find(&name.text, "endpoint", &ENDPOINTS)
+            .map_err(|why| cx.problem(node.span, why, "this name", ""))
+            .map(Endpoint::named)
+            .ok()
+    }
+}
 
 /// Reads a type of another crate by its names.
 macro_rules! named {
@@ -93,13 +123,6 @@ const fn bare_variants<T: Copy, const N: usize>(table: [(&'static str, T); N]) -
     variants
 }
 
-named!(
-    Endpoint,
-    "EndpointName",
-    "An endpoint of the contract.",
-    "endpoint",
-    ENDPOINTS
-);
 named!(
     Phase,
     "PhaseName",

@@ -3,7 +3,7 @@
 use crate::diagnostics::{Collector, Diagnostics, Source};
 use crate::located::Span;
 use crate::matrix::{Case, Matrix, is_name, substitute};
-use crate::model::{File, Scenario};
+use crate::model::{File, Purpose, Scenario};
 use crate::read::{Cx, Read as _};
 use crate::tree::{self, Mistake, Node};
 use crate::validate;
@@ -12,7 +12,7 @@ use crate::validate;
 pub(crate) const MAX_FILE: usize = 1 << 20;
 
 pub(crate) fn one(path: &str, text: &str) -> Result<Scenario, Diagnostics> {
-    let mut scenarios = all(path, text)?;
+    let mut scenarios = all(path, text, Purpose::Judged)?;
     if let [_, _, ..] = scenarios.as_slice() {
         let source = Source::new(path, text);
         let mut problems = Collector::new(&source);
@@ -26,7 +26,7 @@ pub(crate) fn one(path: &str, text: &str) -> Result<Scenario, Diagnostics> {
     Ok(scenarios.swap_remove(0))
 }
 
-pub(crate) fn all(path: &str, text: &str) -> Result<Vec<Scenario>, Diagnostics> {
+pub(crate) fn all(path: &str, text: &str, purpose: Purpose) -> Result<Vec<Scenario>, Diagnostics> {
     if text.len() > MAX_FILE {
         let source = Source::new(path, "");
         let mut problems = Collector::new(&source);
@@ -56,7 +56,7 @@ pub(crate) fn all(path: &str, text: &str) -> Result<Vec<Scenario>, Diagnostics> 
     cx.problems.finish()?;
     let mut cases = Vec::new();
     for case in matrix.cases() {
-        let mut scenario = read_case(path, text, case)?;
+        let mut scenario = read_case(path, text, case, purpose)?;
         // What is said of the file is said once.
         if !cases.is_empty() {
             scenario.warnings.clear();
@@ -66,7 +66,7 @@ pub(crate) fn all(path: &str, text: &str) -> Result<Vec<Scenario>, Diagnostics> 
     Ok(cases)
 }
 
-fn read_case(path: &str, text: &str, case: Case) -> Result<Scenario, Diagnostics> {
+fn read_case(path: &str, text: &str, case: Case, purpose: Purpose) -> Result<Scenario, Diagnostics> {
     let mut source = Source::new(path, text);
     let substituted = if case.is_empty() {
         text.to_owned()
@@ -89,7 +89,7 @@ fn read_case(path: &str, text: &str, case: Case) -> Result<Scenario, Diagnostics
     };
     cx.fault_names = fault_names(&root);
     match File::read(&root, &mut cx) {
-        Some(file) => validate::scenario(file, &root, case, &source, cx),
+        Some(file) => validate::scenario(file, &root, purpose, case, &source, cx),
         None => Err(cx.problems.failed()),
     }
 }

@@ -1,7 +1,5 @@
 //! Steps: the Wokwi automation format, as it is.
 
-use std::fmt;
-
 use crate::located::{Located, Span};
 use crate::quantity::TimeSpan;
 use crate::read::{Cx, Read, Special, Type, mapping};
@@ -147,19 +145,4 @@ pub enum StepKind {
         /// True is high.
         level: bool,
     },
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(name) = &self.name {
-            return f.write_str(name);
-        }
-        match &self.kind {
-            StepKind::Delay(span) => write!(f, "delay {span}"),
-            StepKind::WaitSerial(text) => write!(f, "wait-serial \"{text}\""),
-            StepKind::WriteSerial(bytes) => write!(f, "write-serial \"{}\"", bytes.escape_ascii()),
-            StepKind::ExpectPin { gpio, level } => write!(f, "expect-pin GPIO{gpio} = {}", u8::from(*level)),
-            StepKind::SetPin { gpio, level } => write!(f, "set-control GPIO{gpio} = {}", u8::from(*level)),
-        }
-    }
 }

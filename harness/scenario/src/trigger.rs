@@ -118,15 +118,6 @@ impl<'a> Pattern<'a> {
     }
 }
 
-impl std::fmt::Display for Pattern<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Pattern::Text(text) => write!(f, "\"{text}\""),
-            Pattern::Regex(regex) => write!(f, "/{regex}/"),
-        }
-    }
-}
-
 mapping! {
     /// A request to the cloud. Every key narrows it; without any it is any request.
     #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use crate::diagnostics::{Diagnostics, Source};
 use crate::expectation::Expectation;
 use crate::located::{Located, Span};
 use crate::matrix::Case;
-use crate::model::{ExpectVerdict, File, Scenario};
+use crate::model::{ExpectVerdict, File, Purpose, Scenario};
 use crate::names;
 use crate::provisioning;
 use crate::quantity::TimeSpan;
@@ -23,12 +23,13 @@ use crate::wokwi::{self, either};
 pub(crate) fn scenario(
     file: File,
     root: &Node,
+    purpose: Purpose,
     case: Case,
     source: &Source,
     mut cx: Cx<'_>,
 ) -> Result<Scenario, Diagnostics> {
     wokwi::name(root.get("name"), &mut cx);
-    head(&file, root, &mut cx);
+    head(&file, root, purpose, &mut cx);
     let steps: Vec<Step> = file
         .steps
         .0
@@ -101,14 +102,14 @@ fn long_enough(file: &File, steps: &[Step], cx: &mut Cx<'_>) {
     }
 }
 
-fn head(file: &File, root: &Node, cx: &mut Cx<'_>) {
+fn head(file: &File, root: &Node, purpose: Purpose, cx: &mut Cx<'_>) {
     if file.name.trim().is_empty() {
         cx.problem(file.name.span, "the name is empty", "this name", "");
     }
     let has = |key: &str| root.get(key).is_some_and(|list| !list.items().is_empty());
     // A key that is not known may have been meant for one of them.
     let unknown = wokwi::has_unknown_key(root, &File::MAPPING);
-    if !has("steps") && !has("expect") && !unknown {
+    if purpose == Purpose::Judged && !has("steps") && !has("expect") && !unknown {
         let help = "add `expect:` or `steps:`";
         cx.problem(
             file.name.span,

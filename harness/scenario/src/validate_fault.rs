@@ -158,7 +158,7 @@ fn requests(entry: &Fault, span: Span, context: &mut Cx<'_>) {
     let Trigger::Request(request) = &entry.when.value else {
         return;
     };
-    if let (None, Some(one), Some(other)) = (entry.lasts, entry.endpoint, request.endpoint)
+    if let (None, Some(one), Some(other)) = (entry.lasts, &entry.endpoint, &request.endpoint)
         && one != other
     {
         let message =
@@ -267,7 +267,7 @@ fn contradiction(one: &Located<Fault>, two: &Located<Fault>, context: &mut Cx<'_
     if what != same {
         return;
     }
-    if let (Some(a), Some(b)) = (one.endpoint, two.endpoint)
+    if let (Some(a), Some(b)) = (&one.endpoint, &two.endpoint)
         && a != b
     {
         return;
@@ -305,11 +305,11 @@ fn same_moment(one: &Trigger, two: &Trigger) -> bool {
         (Trigger::Request(a), Trigger::Request(b)) => {
             (
                 a.nth.unwrap_or(1),
-                a.endpoint,
+                &a.endpoint,
                 a.at.unwrap_or(Phase::BeforeEffect),
             ) == (
                 b.nth.unwrap_or(1),
-                b.endpoint,
+                &b.endpoint,
                 b.at.unwrap_or(Phase::BeforeEffect),
             ) && (&a.target, &a.body, a.status) == (&b.target, &b.body, b.status)
         }

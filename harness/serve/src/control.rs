@@ -1,7 +1,5 @@
 //! The control interface's listener: few connections, none for ever, and a place for the next one always.
 
-use std::cell::Cell;
-use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -9,16 +7,15 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
+use http_service::server::{self, AcceptLimits, Accepted};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, watch};
-use tokio::task::{JoinSet, LocalSet};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::net::TcpListener;
+use tokio::time::sleep;
 
-use crate::desk::Desk;
 use crate::guard::Guard;
 use crate::routes;
+use crate::shared::SharedState;
 use crate::socket::{Clock, Socket};
 
 /// How the control interface is set up.
@@ -40,17 +37,6 @@ const STILL_PATIENCE: Duration = Duration::from_secs(60);
 const GRACE: Duration = Duration::from_millis(500);
 /// The largest head, bytes.
 const MOST_HEAD: usize = 32 * 1024;
-/// How long to wait when the system will not accept a connection (out of descriptors).
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-
-/// One connection as the accepting side sees it.
-struct Slot {
-    /// When bytes last came or went.
-    moved: Rc<Cell<Instant>>,
-    /// A request is being worked on.
-    busy: Cell<bool>,
-    evict: Notify,
-}
 
 /// The control interface.
 pub(crate) struct Control {
@@ -60,99 +46,53 @@ pub(crate) struct Control {
 
 impl Control {
     /// Answers until `shutdown` completes.
-    pub(crate) async fn run(self, desk: Rc<Desk>, shutdown: impl Future<Output = ()>) {
-        LocalSet::new().run_until(self.accept(desk, shutdown)).await;
-    }
-
-    async fn accept(self, desk: Rc<Desk>, shutdown: impl Future<Output = ()>) {
+    pub(crate) async fn run(self, shared: Rc<SharedState>, shutdown: impl Future<Output = ()>) {
         let Control { listener, guard } = self;
         let guard = Rc::new(guard);
-        let (stop, stopped) = watch::channel(false);
-        let mut slots: BTreeMap<u64, Rc<Slot>> = BTreeMap::new();
-        let mut tasks: JoinSet<u64> = JoinSet::new();
-        let mut next = 0;
-        let mut shutdown = pin!(shutdown);
-        loop {
-            tokio::select! {
-                () = &mut shutdown => break,
-                Some(ended) = tasks.join_next(), if !tasks.is_empty() => {
-                    if let Ok(number) = ended {
-                        slots.remove(&number);
-                    }
-                }
-                accepted = listener.accept() => {
-                    let Ok((stream, _)) = accepted else {
-                        sleep(ACCEPT_PAUSE).await;
-                        continue;
-                    };
-                    if slots.len() >= MOST_CONNECTIONS {
-                        evict_stillest(&mut slots);
-                    }
-                    let _ = stream.set_nodelay(true);
-                    next += 1;
-                    let slot = Rc::new(Slot {
-                        moved: Rc::new(Cell::new(Instant::now())),
-                        busy: Cell::new(false),
-                        evict: Notify::new(),
-                    });
-                    slots.insert(next, slot.clone());
-                    let (number, desk, guard, stopped) = (next, desk.clone(), guard.clone(), stopped.clone());
-                    tasks.spawn_local(async move {
-                        serve(stream, &slot, &desk, &guard, stopped).await;
-                        number
-                    });
-                }
-            }
-        }
-        drop(listener);
-        let _ = stop.send(true);
-        let _ = timeout(GRACE, async { while tasks.join_next().await.is_some() {} }).await;
+        let limits = AcceptLimits {
+            connections: MOST_CONNECTIONS,
+            grace: GRACE,
+        };
+        server::accept(listener, limits, shutdown, |accepted| {
+            let (shared, guard) = (shared.clone(), guard.clone());
+            async move { serve(accepted, &shared, &guard).await }
+        })
+        .await;
     }
 }
 
-/// Makes room: the connection that stands still longest goes, one that is worked on only when all are.
-fn evict_stillest(slots: &mut BTreeMap<u64, Rc<Slot>>) {
-    let stillest = slots
-        .iter()
-        .min_by_key(|(_, slot)| (slot.busy.get(), slot.moved.get()));
-    let number = stillest.map(|(number, _)| *number);
-    if let Some(slot) = number.and_then(|number| slots.remove(&number)) {
-        slot.evict.notify_one();
-    }
-}
-
-async fn serve(
-    stream: TcpStream,
-    slot: &Slot,
-    desk: &Rc<Desk>,
-    guard: &Guard,
-    mut stopped: watch::Receiver<bool>,
-) {
+async fn serve(accepted: Accepted, shared: &Rc<SharedState>, guard: &Guard) {
+    let Accepted {
+        stream,
+        activity,
+        stop: mut stopped,
+        ..
+    } = accepted;
     let service = service_fn(async |request| {
-        slot.busy.set(true);
-        let answer = routes::answer(desk, guard, request).await;
-        slot.busy.set(false);
-        slot.moved.set(Instant::now());
+        activity.set_busy(true);
+        let answer = routes::answer(shared, guard, request).await;
+        activity.set_busy(false);
+        activity.touch();
         Ok::<_, Infallible>(answer)
     });
     let connection = http1::Builder::new()
         .timer(Clock)
         .header_read_timeout(HEAD_PATIENCE)
         .max_buf_size(MOST_HEAD)
-        .serve_connection(Socket::new(stream, slot.moved.clone()), service);
+        .serve_connection(Socket::new(stream, activity.clone()), service);
     let mut connection = pin!(connection);
     let mut stopping = false;
     loop {
         tokio::select! {
             // A client that speaks no HTTP is answered 400 by hyper and is nobody else's business.
             _ = connection.as_mut() => return,
-            () = slot.evict.notified() => return,
+            () = activity.evicted() => return,
             _ = stopped.wait_for(|stop| *stop), if !stopping => {
                 stopping = true;
                 connection.as_mut().graceful_shutdown();
             }
             () = sleep(STILL_PATIENCE / 4) => {
-                if !slot.busy.get() && slot.moved.get().elapsed() > STILL_PATIENCE {
+                if !activity.is_busy() && activity.moved().elapsed() > STILL_PATIENCE {
                     return;
                 }
             }

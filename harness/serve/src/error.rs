@@ -3,15 +3,20 @@
 use std::io;
 use std::path::PathBuf;
 
+use http_service::server::ListenError;
+
 /// A server that cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// The cloud cannot be set up, or its address cannot be listened on.
+    /// The cloud cannot be set up.
     #[error("the cloud: {0}")]
     Cloud(#[from] oceanremote::CloudError),
+    /// The cloud's address cannot be listened on.
+    #[error("the cloud: {0}")]
+    Listen(#[from] ListenError),
     /// The control interface's address cannot be listened on.
     #[error("the control interface: {0}")]
-    Control(#[source] oceanremote::CloudError),
+    Control(#[source] ListenError),
     /// The control interface would be open to the network.
     #[error(
         "the control interface at {0} can be reached from other machines and has no token: give --control-token or \

@@ -5,51 +5,52 @@ use hyper::header::LOCATION;
 use serde_json::json;
 
 use crate::answer::{Answer, Refusal, json_answer, ok};
-use crate::desk::Desk;
 use crate::planned;
+use crate::shared::SharedState;
 
-pub(crate) fn add(desk: &Desk, text: &str) -> Result<Answer, Refusal> {
-    let names = desk.fault_names();
+pub(crate) fn add(shared: &SharedState, text: &str) -> Result<Answer, Refusal> {
+    let names = shared.fault_names();
     let taken: Vec<&str> = names.iter().map(String::as_str).collect();
     let (mut fault, written) = planned::read(text, &taken)?;
-    planned::from_now(&mut fault, desk.now());
+    planned::from_now(&mut fault, shared.now());
     let name = fault.name.value.clone();
-    desk.add_fault(&fault, written).map_err(|why| {
+    shared.add_fault(&fault, written).map_err(|why| {
         Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, why)
             .at("body")
             .expected("a trigger and an action of the cloud's side (docs/serve.md lists them)")
     })?;
-    let mut answer = json_answer(StatusCode::CREATED, &desk.fault(&name).unwrap_or_default());
+    let mut answer = json_answer(StatusCode::CREATED, &shared.fault(&name).unwrap_or_default());
     if let Ok(location) = format!("/v1/faults/{}", encoded(&name)).parse() {
         answer.headers_mut().insert(LOCATION, location);
     }
     Ok(answer)
 }
 
-pub(crate) fn show(desk: &Desk, name: &str) -> Result<Answer, Refusal> {
-    desk.fault(name)
+pub(crate) fn show(shared: &SharedState, name: &str) -> Result<Answer, Refusal> {
+    shared
+        .fault(name)
         .map(|fault| ok(&fault))
-        .ok_or_else(|| unknown(desk, name))
+        .ok_or_else(|| unknown(shared, name))
 }
 
-pub(crate) fn remove(desk: &Desk, name: &str) -> Result<Answer, Refusal> {
-    if desk.remove_fault(name) {
+pub(crate) fn remove(shared: &SharedState, name: &str) -> Result<Answer, Refusal> {
+    if shared.remove_fault(name) {
         Ok(ok(&json!({"removed": [name]})))
     } else {
-        Err(unknown(desk, name))
+        Err(unknown(shared, name))
     }
 }
 
-pub(crate) fn remove_all(desk: &Desk) -> Answer {
-    let names = desk.fault_names();
+pub(crate) fn remove_all(shared: &SharedState) -> Answer {
+    let names = shared.fault_names();
     for name in &names {
-        desk.remove_fault(name);
+        shared.remove_fault(name);
     }
     ok(&json!({ "removed": names }))
 }
 
-fn unknown(desk: &Desk, name: &str) -> Refusal {
-    let expected = match desk.fault_names() {
+fn unknown(shared: &SharedState, name: &str) -> Refusal {
+    let expected = match shared.fault_names() {
         names if names.is_empty() => "there is none now".to_owned(),
         names => format!("one of {}", names.join(", ")),
     };

@@ -6,12 +6,13 @@ use std::time::Duration;
 use hyper::StatusCode;
 use hyper::header::RETRY_AFTER;
 use scenario::TimeSpan;
+use vocabulary::spec::ServiceSpec;
 use vocabulary::{Endpoint, Phase};
 
 use crate::answer::{Answer, Refusal, text_answer};
 use crate::ask::Query;
-use crate::desk::Desk;
-use crate::ring::{Asked, MOST_EVENTS, Numbered, Ring};
+use crate::journal::{Asked, Journal, MOST_EVENTS, Numbered};
+use crate::shared::SharedState;
 
 /// Events in one reply, unless told otherwise.
 const USUAL_EVENTS: usize = 1000;
@@ -30,7 +31,7 @@ fn number(text: &str) -> Option<u64> {
     text.parse().ok()
 }
 
-pub(crate) fn read(desk: &Desk, query: &Query) -> Result<Answer, Refusal> {
+pub(crate) fn read(shared: &SharedState, query: &Query) -> Result<Answer, Refusal> {
     let after = query
         .parsed("after", number, "the `seq` of an event; 0 is from the beginning")?
         .unwrap_or(0);
@@ -39,15 +40,15 @@ pub(crate) fn read(desk: &Desk, query: &Query) -> Result<Answer, Refusal> {
         |text| text.parse().ok().filter(|n| (1..=MOST_EVENTS).contains(n)),
         "a number from 1 to 10000",
     )?;
-    desk.settle();
-    let body = desk.with_journal(|ring| {
+    shared.settle();
+    let body = shared.with_journal(|journal| {
         let mut body = String::new();
-        if after.saturating_add(1) < ring.first() {
+        if after.saturating_add(1) < journal.first() {
             // The reader must know that it has not seen everything.
-            let (from, to) = (after + 1, ring.first() - 1);
+            let (from, to) = (after + 1, journal.first() - 1);
             body = format!("{{\"lost\":{{\"from\":{from},\"to\":{to}}}}}\n");
         }
-        for event in ring.after(after).take(limit.unwrap_or(USUAL_EVENTS)) {
+        for event in journal.after(after).take(limit.unwrap_or(USUAL_EVENTS)) {
             body.push_str(&event.line);
             body.push('\n');
             if body.len() >= MOST_REPLY {
@@ -62,6 +63,16 @@ pub(crate) fn read(desk: &Desk, query: &Query) -> Result<Answer, Refusal> {
 /// What `GET /v1/wait` understands.
 pub(crate) const WAIT_PARAMETERS: [&str; 6] = ["endpoint", "at", "status", "nth", "after", "timeout"];
 
+/// The endpoints that there are, for messages: `a, b or c`.
+fn endpoints(spec: &ServiceSpec) -> String {
+    let names: Vec<&str> = spec.endpoints.iter().map(|e| e.name).collect();
+    match names.as_slice() {
+        [] => "nothing".to_owned(),
+        [one] => (*one).to_owned(),
+        [many @ .., last] => format!("{} or {last}", many.join(", ")),
+    }
+}
+
 /// What is waited for.
 struct Wanted {
     endpoint: Option<Endpoint>,
@@ -71,11 +82,14 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn read(query: &Query) -> Result<Wanted, Refusal> {
+    fn read(shared: &SharedState, query: &Query) -> Result<Wanted, Refusal> {
         let endpoint = query.parsed(
             "endpoint",
-            |text| text.parse().ok(),
-            "register, renew-session, update, commands, state or other",
+            |text| {
+                let known = shared.spec().endpoints.iter().find(|e| e.name == text)?;
+                Some(Endpoint::named(known.name))
+            },
+            &endpoints(shared.spec()),
         )?;
         let at = query.parsed(
             "at",
@@ -112,13 +126,16 @@ impl Wanted {
 
     fn is(&self, asked: &Asked) -> bool {
         asked.phase == self.at
-            && self.endpoint.is_none_or(|wanted| asked.endpoint == Some(wanted))
+            && self
+                .endpoint
+                .as_ref()
+                .is_none_or(|wanted| asked.endpoint.as_ref() == Some(wanted))
             && self.status.is_none_or(|wanted| asked.status == Some(wanted))
     }
 
     /// The event that completes the count among those after `seen`, which moves on.
-    fn find(&mut self, ring: &Ring, seen: &mut u64) -> Option<Numbered> {
-        for event in ring.after(*seen) {
+    fn find(&mut self, journal: &Journal, seen: &mut u64) -> Option<Numbered> {
+        for event in journal.after(*seen) {
             *seen = event.seq;
             if event.asked.as_ref().is_some_and(|asked| self.is(asked)) {
                 self.nth -= 1;
@@ -132,7 +149,7 @@ impl Wanted {
 }
 
 /// One of those who wait, counted.
-struct Waiting<'d>(&'d Desk);
+struct Waiting<'d>(&'d SharedState);
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
@@ -140,16 +157,16 @@ impl Drop for Waiting<'_> {
     }
 }
 
-pub(crate) async fn wait(desk: &Rc<Desk>, query: &Query) -> Result<Answer, Refusal> {
-    let mut wanted = Wanted::read(query)?;
+pub(crate) async fn wait(shared: &Rc<SharedState>, query: &Query) -> Result<Answer, Refusal> {
+    let mut wanted = Wanted::read(shared, query)?;
     let lasts = query.parsed(
         "timeout",
         |text| text.parse().ok().filter(|time| *time <= LONGEST_WAIT),
         "a time such as `30s`, at most 10m",
     )?;
     let lasts: TimeSpan = lasts.unwrap_or(USUAL_WAIT);
-    desk.settle();
-    let last = desk.with_journal(Ring::last);
+    shared.settle();
+    let last = shared.with_journal(Journal::last);
     let mut seen = query
         .parsed(
             "after",
@@ -157,7 +174,7 @@ pub(crate) async fn wait(desk: &Rc<Desk>, query: &Query) -> Result<Answer, Refus
             "the `seq` of an event; left out, only what comes from now on",
         )?
         .unwrap_or(last);
-    let first = desk.with_journal(Ring::first);
+    let first = shared.with_journal(Journal::first);
     if seen.saturating_add(1) < first {
         return Err(
             Refusal::new(StatusCode::GONE, "the journal does not reach back so far")
@@ -165,19 +182,19 @@ pub(crate) async fn wait(desk: &Rc<Desk>, query: &Query) -> Result<Answer, Refus
                 .expected(format!("at least {}", first - 1)),
         );
     }
-    if desk.waiting.get() >= MOST_WAITS {
+    if shared.waiting.get() >= MOST_WAITS {
         return Err(Refusal::new(
             StatusCode::SERVICE_UNAVAILABLE,
             format!("{MOST_WAITS} requests wait already"),
         )
         .header(RETRY_AFTER, "1"));
     }
-    desk.waiting.set(desk.waiting.get() + 1);
-    let waiting = Waiting(desk);
-    let mut growth = desk.growth();
+    shared.waiting.set(shared.waiting.get() + 1);
+    let waiting = Waiting(shared);
+    let mut growth = shared.growth();
     let found = tokio::time::timeout(lasts.duration(), async {
         loop {
-            if let Some(event) = desk.with_journal(|ring| wanted.find(ring, &mut seen)) {
+            if let Some(event) = shared.with_journal(|journal| wanted.find(journal, &mut seen)) {
                 return Some(event);
             }
             growth.changed().await.ok()?;

@@ -4,10 +4,10 @@
 //! | file | what |
 //! |---|---|
 //! | `service` | ports and tasks: binds, runs, stops |
-//! | `desk` | what the running server and the control interface share; lets wall time pass |
+//! | `shared` | the state that the running server and the control interface share; lets wall time pass |
 //! | `planned` | faults from a scenario file and from JSON |
-//! | `ring` | the journal that `GET /v1/journal` reads, bounded |
-//! | `front` | between the listener and HTTP: closed doors, TLS |
+//! | `journal` | the last events, which `GET /v1/journal` reads; bounded |
+//! | `transport` | plain TCP and TLS between the listener and HTTP |
 //! | `authority`, `cut` | certificates made on the spot; a stream that ends in the middle of the handshake |
 //! | `control`, `socket` | the control interface's listener: hyper, with limits on everything |
 //! | `guard` | who may speak: token, `Host`, `Origin` |
@@ -21,22 +21,22 @@ mod ask;
 mod authority;
 mod control;
 mod cut;
-mod desk;
 mod error;
 mod faults_api;
-mod front;
 mod guard;
+mod journal;
 mod journal_api;
 mod planned;
-mod ring;
 mod routes;
 mod service;
+mod shared;
 mod socket;
 mod state_api;
+mod transport;
 
 pub use control::ControlOptions;
 pub use error::ServeError;
-pub use front::{TlsFault, TlsOptions};
 pub use planned::ScenarioFault;
 pub use routes::{OPENAPI, ROUTES, Route};
 pub use service::{Options, Service};
+pub use transport::{TlsFault, TlsOptions};

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use crate::answer::{Answer, Refusal, ok, text_answer};
 use crate::ask::{self, Query};
-use crate::desk::Desk;
 use crate::guard::Guard;
+use crate::shared::SharedState;
 use crate::{faults_api, journal_api, state_api};
 
 /// The description of the interface, as `GET /v1/openapi.json` gives it.
@@ -172,15 +172,15 @@ fn fits(template: &str, path: &str) -> Option<Option<String>> {
 }
 
 /// Answers a request.
-pub(crate) async fn answer(desk: &Rc<Desk>, guard: &Guard, request: Request<Incoming>) -> Answer {
+pub(crate) async fn answer(shared: &Rc<SharedState>, guard: &Guard, request: Request<Incoming>) -> Answer {
     let done = match guard.check(request.headers()) {
-        Ok(()) => respond(desk, request).await,
+        Ok(()) => respond(shared, request).await,
         Err(refusal) => Err(refusal),
     };
     done.unwrap_or_else(Refusal::answer)
 }
 
-async fn respond(desk: &Rc<Desk>, request: Request<Incoming>) -> Result<Answer, Refusal> {
+async fn respond(shared: &Rc<SharedState>, request: Request<Incoming>) -> Result<Answer, Refusal> {
     let path = match request.uri().path() {
         "/" | "/v1" => "/v1/",
         path => path,
@@ -221,22 +221,22 @@ async fn respond(desk: &Rc<Desk>, request: Request<Incoming>) -> Result<Answer, 
     match route.job {
         Job::Contents => Ok(contents()),
         Job::OpenApi => Ok(text_answer(StatusCode::OK, "application/json", OPENAPI)),
-        Job::ListFaults => Ok(ok(&json!({ "faults": desk.all_faults() }))),
-        Job::AddFault => faults_api::add(desk, &text),
-        Job::RemoveFaults => Ok(faults_api::remove_all(desk)),
-        Job::ShowFault => faults_api::show(desk, name),
-        Job::RemoveFault => faults_api::remove(desk, name),
-        Job::ShowClock => Ok(state_api::clock(desk)),
-        Job::SetClock => state_api::set_clock(desk, &text),
-        Job::Journal => journal_api::read(desk, &query(&["after", "limit"])?),
-        Job::Wait => journal_api::wait(desk, &query(&journal_api::WAIT_PARAMETERS)?).await,
-        Job::ListDevices => Ok(state_api::devices(desk)),
-        Job::ShowDevice => state_api::device(desk, name),
-        Job::CommandRelay => state_api::command_relay(desk, name, &text),
-        Job::Operate(operation) => state_api::operate(desk, name, operation, &text),
-        Job::ShowTls => state_api::tls(desk),
-        Job::SetTls => state_api::set_tls(desk, &text),
-        Job::Authority => state_api::authority(desk),
+        Job::ListFaults => Ok(ok(&json!({ "faults": shared.all_faults() }))),
+        Job::AddFault => faults_api::add(shared, &text),
+        Job::RemoveFaults => Ok(faults_api::remove_all(shared)),
+        Job::ShowFault => faults_api::show(shared, name),
+        Job::RemoveFault => faults_api::remove(shared, name),
+        Job::ShowClock => Ok(state_api::clock(shared)),
+        Job::SetClock => state_api::set_clock(shared, &text),
+        Job::Journal => journal_api::read(shared, &query(&["after", "limit"])?),
+        Job::Wait => journal_api::wait(shared, &query(&journal_api::WAIT_PARAMETERS)?).await,
+        Job::ListDevices => Ok(state_api::devices(shared)),
+        Job::ShowDevice => state_api::device(shared, name),
+        Job::CommandRelay => state_api::command_relay(shared, name, &text),
+        Job::Operate(operation) => state_api::operate(shared, name, operation, &text),
+        Job::ShowTls => state_api::tls(shared),
+        Job::SetTls => state_api::set_tls(shared, &text),
+        Job::Authority => state_api::authority(shared),
     }
 }
 

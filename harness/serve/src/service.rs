@@ -4,17 +4,17 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use bench::Served;
+use faults::Served;
+use http_service::server::{self, Server};
 use oceanremote::CloudConfig;
-use oceanremote::server::Server;
 use tokio::sync::watch;
 
 use crate::ServeError;
 use crate::control::{Control, ControlOptions};
-use crate::desk::Desk;
-use crate::front::{PlainFront, TlsFront, TlsOptions, TlsSwitch};
 use crate::guard::Guard;
 use crate::planned::ScenarioFault;
+use crate::shared::SharedState;
+use crate::transport::{Plain, Tls, TlsOptions, TlsSwitch};
 
 /// What is served.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub struct Options {
 
 /// A server that listens and does not answer yet.
 pub struct Service {
-    desk: Rc<Desk>,
+    shared: Rc<SharedState>,
     server: Server,
     control: Option<Control>,
     addr: SocketAddr,
@@ -55,7 +55,7 @@ impl Service {
                     return Err(ServeError::NoToken(control.listen));
                 }
                 let guard = Guard::new(control.token.as_deref())?;
-                let listener = oceanremote::server::listen(control.listen)
+                let listener = server::listen(control.listen)
                     .await
                     .map_err(ServeError::Control)?;
                 Some(Control { listener, guard })
@@ -72,9 +72,9 @@ impl Service {
         };
         let server = Server::bind(options.listen).await?;
         let addr = server.local_addr().map_err(ServeError::Address)?;
-        let desk = Desk::new(options.cloud, options.served, options.faults, tls)?;
+        let shared = SharedState::new(options.cloud, options.served, options.faults, tls)?;
         Ok(Service {
-            desk,
+            shared,
             server,
             control,
             addr,
@@ -94,12 +94,12 @@ impl Service {
 
     /// The certificate that clients have to trust, PEM; with TLS only.
     pub fn ca_pem(&self) -> Option<&str> {
-        self.desk.tls.as_ref().map(|tls| tls.ca_pem.as_str())
+        self.shared.tls.as_ref().map(|tls| tls.ca_pem.as_str())
     }
 
     /// The faults that cannot be here, each with its place and the reason.
     pub fn left_out(&self) -> impl Iterator<Item = String> {
-        self.desk
+        self.shared
             .left_out()
             .iter()
             .map(|f| format!("{}: fault `{}` is left out: {}", f.position, f.name, f.why))
@@ -108,7 +108,7 @@ impl Service {
     /// Serves until `shutdown` completes; running exchanges may go on for up to 5 s.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let Service {
-            desk,
+            shared,
             server,
             control,
             ..
@@ -119,27 +119,27 @@ impl Service {
             async move { drop(stopped.wait_for(|stop| *stop).await) }
         };
         let clock = {
-            let desk = desk.clone();
-            move || desk.now()
+            let shared = shared.clone();
+            move || shared.now()
         };
-        let origin = desk.origin.clone();
+        let origin = shared.origin.clone();
         let cloud = async {
-            match desk.tls.clone() {
+            match shared.tls.clone() {
                 None => {
                     server
-                        .run_behind(PlainFront(desk.clone()), origin, clock, stopping())
+                        .run_behind(Plain(shared.clone()), origin, clock, stopping())
                         .await
                 }
                 Some(tls) => {
                     server
-                        .run_behind(TlsFront(desk.clone(), tls), origin, clock, stopping())
+                        .run_behind(Tls(shared.clone(), tls), origin, clock, stopping())
                         .await
                 }
             }
         };
         let control = async {
             if let Some(control) = control {
-                control.run(desk.clone(), stopping()).await;
+                control.run(shared.clone(), stopping()).await;
             }
         };
         let end = async {
@@ -149,7 +149,7 @@ impl Service {
         tokio::select! {
             _ = async { tokio::join!(cloud, control, end) } => {}
             // This has no end of its own.
-            () = desk.live() => {}
+            () = shared.live() => {}
         }
     }
 }

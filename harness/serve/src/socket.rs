@@ -1,6 +1,5 @@
 //! hyper on sockets of tokio: bytes and time.
 
-use std::cell::Cell;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -8,6 +7,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant as Wall};
 
+use http_service::server::Activity;
 use hyper::rt::{ReadBufCursor, Sleep, Timer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -20,12 +20,12 @@ const STEP: usize = 4096;
 #[derive(Debug)]
 pub(crate) struct Socket {
     stream: TcpStream,
-    moved: Rc<Cell<Instant>>,
+    activity: Rc<Activity>,
 }
 
 impl Socket {
-    pub(crate) fn new(stream: TcpStream, moved: Rc<Cell<Instant>>) -> Socket {
-        Socket { stream, moved }
+    pub(crate) fn new(stream: TcpStream, activity: Rc<Activity>) -> Socket {
+        Socket { stream, activity }
     }
 }
 
@@ -40,7 +40,7 @@ impl hyper::rt::Read for Socket {
         let mut read = ReadBuf::new(&mut bytes[..room]);
         ready!(Pin::new(&mut self.stream).poll_read(cx, &mut read))?;
         buf.put_slice(read.filled());
-        self.moved.set(Instant::now());
+        self.activity.touch();
         Poll::Ready(Ok(()))
     }
 }
@@ -48,7 +48,7 @@ impl hyper::rt::Read for Socket {
 impl hyper::rt::Write for Socket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes))?;
-        self.moved.set(Instant::now());
+        self.activity.touch();
         Poll::Ready(Ok(written))
     }
 

@@ -9,8 +9,8 @@ use sim::{Instant, UnixTime};
 
 use crate::answer::{Answer, Refusal, ok, text_answer};
 use crate::ask;
-use crate::desk::Desk;
-use crate::front::{CUT_AFTER, TlsFault, TlsState, TlsSwitch};
+use crate::shared::SharedState;
+use crate::transport::{CUT_AFTER, TlsFault, TlsState, TlsSwitch};
 
 /// What an operator can do to a device without saying more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,8 +26,8 @@ fn unprocessable(what: impl Into<String>) -> Refusal {
     Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, what)
 }
 
-pub(crate) fn clock(desk: &Desk) -> Answer {
-    ok(&desk.with_cloud(|now, cloud| shown_clock(now, cloud)))
+pub(crate) fn clock(shared: &SharedState) -> Answer {
+    ok(&shared.with_cloud(|now, cloud| shown_clock(now, cloud)))
 }
 
 fn shown_clock(now: Instant, cloud: &Cloud) -> Value {
@@ -57,7 +57,7 @@ fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D:
     String::deserialize(deserializer).map(Some)
 }
 
-pub(crate) fn set_clock(desk: &Desk, text: &str) -> Result<Answer, Refusal> {
+pub(crate) fn set_clock(shared: &SharedState, text: &str) -> Result<Answer, Refusal> {
     const EXPECTED: &str = r#"{"offset": "301s"} (so far ahead of true time) or {"step": "-10s"} (moved by)"#;
     let change: ClockChange = ask::json(text, EXPECTED)?;
     let (key, written) = match (&change.offset, &change.step) {
@@ -74,11 +74,11 @@ pub(crate) fn set_clock(desk: &Desk, text: &str) -> Result<Answer, Refusal> {
             .at(format!("body, `{key}`"))
             .expected("a time such as `-301s`")
     })?;
-    desk.with_cloud(|now, cloud| match key {
+    shared.with_cloud(|now, cloud| match key {
         "offset" => cloud.set_skew(now, by.0),
         _ => cloud.step_clock(now, by.0),
     });
-    Ok(clock(desk))
+    Ok(clock(shared))
 }
 
 fn shown_device(now: Instant, cloud: &Cloud, id: &str) -> Option<Value> {
@@ -110,8 +110,8 @@ fn shown_device(now: Instant, cloud: &Cloud, id: &str) -> Option<Value> {
     }))
 }
 
-pub(crate) fn devices(desk: &Desk) -> Answer {
-    let devices: Vec<Value> = desk.with_cloud(|now, cloud| {
+pub(crate) fn devices(shared: &SharedState) -> Answer {
+    let devices: Vec<Value> = shared.with_cloud(|now, cloud| {
         cloud
             .device_ids()
             .filter_map(|id| shown_device(now, cloud, id))
@@ -120,11 +120,11 @@ pub(crate) fn devices(desk: &Desk) -> Answer {
     ok(&json!({ "devices": devices }))
 }
 
-pub(crate) fn device(desk: &Desk, id: &str) -> Result<Answer, Refusal> {
-    let shown = desk.with_cloud(|now, cloud| shown_device(now, cloud, id));
+pub(crate) fn device(shared: &SharedState, id: &str) -> Result<Answer, Refusal> {
+    let shown = shared.with_cloud(|now, cloud| shown_device(now, cloud, id));
     shown
         .map(|device| ok(&device))
-        .ok_or_else(|| refused(desk, &CloudError::UnknownDevice(id.to_owned())))
+        .ok_or_else(|| refused(shared, &CloudError::UnknownDevice(id.to_owned())))
 }
 
 #[derive(Deserialize)]
@@ -134,48 +134,59 @@ struct Relay {
     on: bool,
 }
 
-pub(crate) fn command_relay(desk: &Desk, id: &str, text: &str) -> Result<Answer, Refusal> {
+pub(crate) fn command_relay(shared: &SharedState, id: &str, text: &str) -> Result<Answer, Refusal> {
     let command: Relay = ask::json(text, r#"{"relay": 1, "on": true}"#)?;
-    let queued = desk.with_cloud(|now, cloud| cloud.command_relay(now, id, command.relay, command.on));
-    let number = queued.map_err(|why| refused(desk, &why))?;
+    let queued = shared.with_cloud(|now, cloud| cloud.command_relay(now, id, command.relay, command.on));
+    let number = queued.map_err(|why| refused(shared, &why))?;
     Ok(ok(
         &json!({"command": number, "relay": command.relay, "on": command.on}),
     ))
 }
 
-pub(crate) fn operate(desk: &Desk, id: &str, operation: Operation, text: &str) -> Result<Answer, Refusal> {
+pub(crate) fn operate(
+    shared: &SharedState,
+    id: &str,
+    operation: Operation,
+    text: &str,
+) -> Result<Answer, Refusal> {
     if !matches!(text.trim(), "" | "{}") {
         return Err(unprocessable("there is nothing to say here")
             .at("body")
             .expected("an empty body"));
     }
-    let done = desk.with_cloud(|now, cloud| match operation {
+    let done = shared.with_cloud(|now, cloud| match operation {
         Operation::Revoke => cloud.revoke_permanent(now, id),
         Operation::ExpireSession => cloud.expire_session(now, id),
         Operation::InvalidateSession => cloud.invalidate_session(now, id),
         Operation::RenewSession => cloud.renew_by_dashboard(now, id),
         Operation::Delete => cloud.delete_device(now, id),
     });
-    done.map_err(|why| refused(desk, &why))?;
+    done.map_err(|why| refused(shared, &why))?;
     if operation == Operation::Delete {
         return Ok(ok(&json!({ "deleted": id })));
     }
-    device(desk, id)
+    device(shared, id)
 }
 
 /// What the cloud would not do.
-fn refused(desk: &Desk, why: &CloudError) -> Refusal {
+fn refused(shared: &SharedState, why: &CloudError) -> Refusal {
     let status = match why {
         CloudError::UnknownDevice(_) => StatusCode::NOT_FOUND,
         CloudError::NoSession(_) | CloudError::NoPermanentToken(_) | CloudError::TooManyCommands(_) => {
             StatusCode::CONFLICT
         }
-        _ => StatusCode::UNPROCESSABLE_ENTITY,
+        CloudError::DuplicateDevice(_)
+        | CloudError::InvalidDeviceId(_)
+        | CloudError::DuplicateToken(_)
+        | CloudError::InvalidToken(_)
+        | CloudError::InvalidRelay(_)
+        | CloudError::InvalidDrift(_)
+        | CloudError::UnknownEndpoint(_) => StatusCode::UNPROCESSABLE_ENTITY,
     };
     let refusal = Refusal::new(status, why.to_string());
     match why {
         CloudError::UnknownDevice(_) => {
-            let known = desk.with_cloud(|_, cloud| cloud.device_ids().collect::<Vec<_>>().join(", "));
+            let known = shared.with_cloud(|_, cloud| cloud.device_ids().collect::<Vec<_>>().join(", "));
             refusal.at("path").expected(if known.is_empty() {
                 "there is none".into()
             } else {
@@ -185,12 +196,18 @@ fn refused(desk: &Desk, why: &CloudError) -> Refusal {
         CloudError::InvalidRelay(_) => refusal.at("body, `relay`").expected("a number from 1 to 16"),
         CloudError::NoSession(_) => refusal.expected("a device that has registered or renewed"),
         CloudError::NoPermanentToken(_) => refusal.expected("a device that has registered"),
-        _ => refusal,
+        CloudError::DuplicateDevice(_)
+        | CloudError::InvalidDeviceId(_)
+        | CloudError::DuplicateToken(_)
+        | CloudError::InvalidToken(_)
+        | CloudError::TooManyCommands(_)
+        | CloudError::InvalidDrift(_)
+        | CloudError::UnknownEndpoint(_) => refusal,
     }
 }
 
-fn switch(desk: &Desk) -> Result<&TlsSwitch, Refusal> {
-    desk.tls.as_deref().ok_or_else(|| {
+fn switch(shared: &SharedState) -> Result<&TlsSwitch, Refusal> {
+    shared.tls.as_deref().ok_or_else(|| {
         Refusal::new(StatusCode::CONFLICT, "the cloud is served without TLS")
             .expected("a server started with --tls")
     })
@@ -204,8 +221,8 @@ fn shown_tls(state: TlsState) -> Value {
     shown
 }
 
-pub(crate) fn tls(desk: &Desk) -> Result<Answer, Refusal> {
-    Ok(ok(&shown_tls(switch(desk)?.state())))
+pub(crate) fn tls(shared: &SharedState) -> Result<Answer, Refusal> {
+    Ok(ok(&shown_tls(switch(shared)?.state())))
 }
 
 #[derive(Deserialize)]
@@ -216,10 +233,10 @@ struct TlsChange {
     after_byte: Option<usize>,
 }
 
-pub(crate) fn set_tls(desk: &Desk, text: &str) -> Result<Answer, Refusal> {
+pub(crate) fn set_tls(shared: &SharedState, text: &str) -> Result<Answer, Refusal> {
     const EXPECTED: &str =
         r#"{"fault": "expired"}, with "times" from 1 for so many handshakes only; {"fault": "none"} heals"#;
-    let switch = switch(desk)?;
+    let switch = switch(shared)?;
     let change: TlsChange = ask::json(text, EXPECTED)?;
     if change.times == Some(0) {
         return Err(unprocessable("a fault cannot happen 0 times")
@@ -237,14 +254,14 @@ pub(crate) fn set_tls(desk: &Desk, text: &str) -> Result<Answer, Refusal> {
         times: change.times,
         after_byte,
     });
-    desk.note(format!("TLS from now on: {}", change.fault.name()));
-    tls(desk)
+    shared.note(format!("TLS from now on: {}", change.fault.name()));
+    tls(shared)
 }
 
-pub(crate) fn authority(desk: &Desk) -> Result<Answer, Refusal> {
+pub(crate) fn authority(shared: &SharedState) -> Result<Answer, Refusal> {
     Ok(text_answer(
         StatusCode::OK,
         "application/x-pem-file",
-        switch(desk)?.ca_pem.clone(),
+        switch(shared)?.ca_pem.clone(),
     ))
 }

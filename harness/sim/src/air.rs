@@ -1,8 +1,8 @@
-//! The air between a station (the device's radio) and its access point.
+//! Messages between a station (the device's radio) and its access point.
 //!
-//! The chip model and the network model do not know each other: they exchange these messages. Data frames
-//! are Ethernet II without FCS, as the vendor's driver interface carries them; management is typed, because
-//! the radio is modelled at the driver interface and not as 802.11 frames.
+//! The chip model and the network model are independent: they exchange these messages. Data frames are
+//! Ethernet II without FCS, as the vendor's driver interface carries them. Management messages are typed,
+//! because the radio is modelled at the driver interface and not by 802.11 frames.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,36 +13,36 @@ pub type Mac = [u8; 6];
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum AuthMode {
-    /// No password.
+    /// An open network without password.
     Open = 0,
     /// WPA2 with a pre-shared key.
     Wpa2Psk = 3,
-    /// WPA3 SAE.
+    /// WPA3 with SAE.
     Wpa3Psk = 6,
 }
 
-/// Why a station lost its association, as the vendor's `wifi_err_reason_t` (values below 200 are those of
+/// Reason for the end of an association, as the vendor's `wifi_err_reason_t` (values below 200 are those of
 /// IEEE 802.11-2020, table 9-49).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Reason(pub u8);
 
 impl Reason {
-    /// Previous authentication no longer valid.
+    /// Reason 2: previous authentication no longer valid.
     pub const AUTH_EXPIRE: Reason = Reason(2);
-    /// The station is leaving, or the access point is.
+    /// Reason 8: the station is leaving, or the access point is.
     pub const ASSOC_LEAVE: Reason = Reason(8);
-    /// 4-way handshake timeout: what a wrong WPA2 password looks like.
+    /// Reason 15: 4-way handshake timeout, the result of a wrong WPA2 password.
     pub const FOUR_WAY_HANDSHAKE_TIMEOUT: Reason = Reason(15);
-    /// No beacon heard for a while: the access point has gone.
+    /// Reason 200: no beacon was received for a while, the access point has gone.
     pub const BEACON_TIMEOUT: Reason = Reason(200);
-    /// No access point with that name on the channels scanned.
+    /// Reason 201: no access point with that name on the scanned channels.
     pub const NO_AP_FOUND: Reason = Reason(201);
-    /// Authentication failed.
+    /// Reason 202: authentication failed.
     pub const AUTH_FAIL: Reason = Reason(202);
 }
 
-/// An access point as a scan sees it.
+/// Properties of an access point, as a scan reports them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApInfo {
     /// Network name, 1 to 32 octets; empty in a scan result of a hidden network.
@@ -53,45 +53,45 @@ pub struct ApInfo {
     pub channel: u8,
     /// Received signal strength, dBm.
     pub rssi_dbm: i8,
-    /// Authentication mode.
+    /// Authentication mode that the access point requires.
     pub auth: AuthMode,
 }
 
-/// What the station asks of the air.
+/// A message from the station to its access point.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ToAir {
     /// Scan; `ssid` and `channel` narrow it. Answered by [`FromAir::ScanDone`].
     Scan {
-        /// Only this network.
+        /// If given, only this network.
         ssid: Option<String>,
-        /// Only this channel.
+        /// If given, only this channel.
         channel: Option<u8>,
     },
     /// Associate. Answered by [`FromAir::Connected`] or [`FromAir::Disconnected`].
     Connect {
-        /// Network name.
+        /// Name of the network to join.
         ssid: String,
         /// Pre-shared key, empty for an open network.
         password: String,
-        /// Only this access point.
+        /// If given, only this access point.
         bssid: Option<Mac>,
         /// The station's own address.
         mac: Mac,
     },
     /// Leave the network. Answered by [`FromAir::Disconnected`] with [`Reason::ASSOC_LEAVE`].
     Disconnect,
-    /// The station has gone without a word (reset, power cut). Not answered.
+    /// The station is gone without notice (reset, power cut). Not answered.
     Vanish,
     /// An Ethernet II frame.
     Frame(Vec<u8>),
 }
 
-/// What the air brings to the station.
+/// A message from the access point to the station.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FromAir {
     /// A scan ended; the strongest access point comes first.
     ScanDone(Vec<ApInfo>),
-    /// The association stands.
+    /// The association is established.
     Connected {
         /// The access point.
         ap: ApInfo,
@@ -100,11 +100,11 @@ pub enum FromAir {
     },
     /// An association ended, or an attempt failed.
     Disconnected {
-        /// The network that was meant.
+        /// Name of the network to which it belonged.
         ssid: String,
-        /// Its access point, zeros when none was found.
+        /// MAC address of its access point, zeros if none was found.
         bssid: Mac,
-        /// Why.
+        /// Reason for the end or the failure.
         reason: Reason,
         /// Signal strength at the end, dBm.
         rssi_dbm: i8,

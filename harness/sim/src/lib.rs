@@ -1,7 +1,7 @@
-//! What every part of the bench shares, and nothing else: [`time`], an [event queue](queue), seeded
-//! [randomness](rng), and [the air](air) between a station and its access point.
+//! Basics that all parts of the simulation share: [`time`], an [event queue](queue), seeded
+//! [randomness](rng), and the [messages](air) between a station and its access point.
 //!
-//! Nothing here reads a clock, sleeps, or asks the machine for randomness: time is an argument, randomness
+//! No function here reads a clock, sleeps, or uses randomness of the host: time is an argument, randomness
 //! comes from the scenario's seed. The same inputs give the same outputs on every machine.
 
 pub mod air;

@@ -1,11 +1,11 @@
-//! Things that are due at a moment, in order.
+//! A queue of items that are due at a moment.
 
 use std::collections::BTreeMap;
 
 use crate::Instant;
 
-/// A queue of items by due time. Items due at the same moment come out in the order they went in, so that
-/// two runs never differ by the whim of a heap.
+/// A queue of items by due time. Items due at the same moment come out in the order in which they were
+/// pushed, so that two runs never differ.
 #[derive(Clone, Debug)]
 pub struct EventQueue<T> {
     items: BTreeMap<(Instant, u64), T>,
@@ -33,7 +33,7 @@ impl<T> EventQueue<T> {
         self.next_seq += 1;
     }
 
-    /// When the next item is due.
+    /// The moment at which the next item is due.
     pub fn next_due(&self) -> Option<Instant> {
         self.items.first_key_value().map(|((at, _), _)| *at)
     }
@@ -51,12 +51,12 @@ impl<T> EventQueue<T> {
         self.items.retain(|_, item| keep(item));
     }
 
-    /// How many items wait.
+    /// Number of items in the queue.
     pub fn len(&self) -> usize {
         self.items.len()
     }
 
-    /// Whether nothing waits.
+    /// True if the queue has no items.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
     }

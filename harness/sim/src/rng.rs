@@ -1,7 +1,7 @@
-//! Randomness from the scenario's seed.
+//! Pseudo-random numbers from the scenario's seed.
 //!
-//! Each part of the bench draws from a stream of its own, named by a string, so that one more draw in one
-//! part does not move the numbers of another.
+//! Each part of the simulation draws from a stream of its own, named by a string, so that one more draw in
+//! one part does not change the numbers of another.
 
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng as _, SeedableRng};
@@ -11,7 +11,7 @@ use rand_core::{Rng as _, SeedableRng};
 pub struct Rng(ChaCha8Rng);
 
 impl Rng {
-    /// The stream called `name` under the scenario's `seed`.
+    /// The stream with this name for the scenario's `seed`.
     pub fn stream(seed: u64, name: &str) -> Rng {
         // FNV-1a spreads the name over the key; the cipher does the mixing.
         let mut hash = 0xcbf2_9ce4_8422_2325_u64;
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn the_numbers_are_the_same_on_every_machine() {
-        // A literal: if it moves, every recorded seed means something else.
+        // A literal: if this value changes, every recorded seed gives another run.
         assert_eq!(Rng::stream(0, "").next_u64(), 1_363_016_631_820_581_037);
     }
 

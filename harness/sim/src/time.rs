@@ -1,7 +1,7 @@
-//! True time: nanoseconds since the bench was switched on.
+//! Simulated time: nanoseconds since the start of the simulation.
 //!
-//! Every other clock of the bench (the device's crystal, what SNTP says, what the server believes) is
-//! derived from it and may drift on purpose. No floats: a float in a clock is a difference between machines.
+//! Every other clock (the device's crystal, the time of SNTP, the server's time) is derived from it and may
+//! drift on purpose. No floats: their rounding could differ between machines.
 
 use std::fmt;
 use std::ops::{Add, AddAssign, Sub};
@@ -9,15 +9,15 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// A moment in true time, in nanoseconds since the bench was switched on. Wraps never: 584 years fit.
+/// A moment in simulated time, in nanoseconds since the start of the simulation. 64 bits last for 584 years.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Instant(u64);
 
 impl Instant {
-    /// The moment the bench was switched on.
+    /// The start of the simulation.
     pub const ZERO: Instant = Instant(0);
-    /// Later than any moment of any run.
+    /// A moment that no run reaches.
     pub const FAR_FUTURE: Instant = Instant(u64::MAX);
 
     /// The moment `ns` nanoseconds after the start.
@@ -55,7 +55,7 @@ impl Instant {
         self.0 / 1_000_000_000
     }
 
-    /// Time passed since `earlier`, zero if `earlier` is later.
+    /// Time from `earlier` to this moment, zero if `earlier` is later.
     pub const fn since(self, earlier: Instant) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
@@ -89,7 +89,7 @@ impl Sub<Duration> for Instant {
     }
 }
 
-/// Hours, minutes, seconds and milliseconds: `0:45:03.120`.
+/// Prints hours, minutes, seconds and milliseconds: `0:45:03.120`.
 impl fmt::Display for Instant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ms = self.as_millis();
@@ -98,14 +98,14 @@ impl fmt::Display for Instant {
     }
 }
 
-/// Civil time as a count of nanoseconds since 1970-01-01T00:00:00Z without leap seconds (POSIX). May lie
-/// before 1970: a clock that is wrong on purpose can.
+/// Civil time as a count of nanoseconds since 1970-01-01T00:00:00Z without leap seconds (POSIX). It may lie
+/// before 1970, because a clock may be wrong on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct UnixTime(i128);
 
 impl UnixTime {
-    /// 1970-01-01T00:00:00Z.
+    /// The Unix epoch, 1970-01-01T00:00:00Z.
     pub const EPOCH: UnixTime = UnixTime(0);
 
     /// From whole seconds since 1970.
@@ -133,13 +133,13 @@ impl UnixTime {
         self.0.rem_euclid(1_000_000_000) as u32
     }
 
-    /// This time moved by `ns` nanoseconds, either way.
+    /// This time plus `ns` nanoseconds, which may be negative.
     pub const fn offset_nanos(self, ns: i128) -> UnixTime {
         UnixTime(self.0 + ns)
     }
 }
 
-/// RFC 3339 in UTC, whole seconds: `2026-01-01T00:00:00Z`.
+/// Prints RFC 3339 in UTC, with whole seconds: `2026-01-01T00:00:00Z`.
 impl fmt::Display for UnixTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let secs = self.as_secs();
@@ -155,8 +155,8 @@ impl fmt::Display for UnixTime {
     }
 }
 
-/// Days since 1970 to the proleptic Gregorian calendar (Howard Hinnant, "chrono-Compatible Low-Level Date
-/// Algorithms", `civil_from_days`).
+/// Converts days since 1970 to a date of the proleptic Gregorian calendar (Howard Hinnant, "chrono-Compatible
+/// Low-Level Date Algorithms", `civil_from_days`).
 fn civil_from_days(days: i64) -> (i64, u32, u32) {
     let z = days + 719_468;
     let era = z.div_euclid(146_097);

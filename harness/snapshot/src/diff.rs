@@ -1,20 +1,21 @@
-//! Where two logs differ: lines, words within a line, and blocks that moved.
+//! Differences between two logs: lines, words within a line, and blocks that moved.
 
 use sim::Instant;
 use similar::{Algorithm, ChangeTag, DiffOp, DiffTag, TextDiff, capture_diff_slices};
 
 use crate::log::Line;
 
-/// Lines kept around a difference.
+/// Unchanged lines shown around a difference.
 const CONTEXT: usize = 3;
-/// Lines less alike than this are two lines, not one that changed.
+/// Least similarity of two lines that count as one changed line; less similar ones are a removed and an added
+/// line.
 const ALIKE: f32 = 0.5;
-/// A single line counts as moved only if it is at least this long: `ok` moves all the time.
+/// Least length of a single moved line, characters: short lines such as `ok` repeat often.
 const MOVED_LINE_CHARS: usize = 8;
-/// Above this many pairs of removed and added lines nobody looks for moved blocks.
+/// Greatest number of pairs of removed and added lines for which moved blocks are searched.
 const MAX_MOVE_PAIRS: usize = 4_000_000;
 
-/// Where two logs differ.
+/// Differences between two logs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diff {
     /// The main log first, then each kind of lines that may interleave, if they differ.
@@ -24,62 +25,62 @@ pub struct Diff {
 /// The differences of one stream of lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Section {
-    /// Which lines; `None` for the main log.
+    /// Name of the stream; `None` for the main log.
     pub title: Option<String>,
     /// Groups of rows, each with its context.
     pub hunks: Vec<Vec<Row>>,
 }
 
-/// Parts of a line; true: this part differs.
+/// Parts of a line, each with a flag: true if this part differs.
 pub type Words = Vec<(bool, String)>;
 
 /// A row of a difference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Row {
-    /// The same on both sides.
+    /// A line that both logs have.
     Same {
-        /// Time in the snapshot.
+        /// Time of the line in the snapshot.
         old_at: Option<Instant>,
-        /// Time now.
+        /// Time of the line in this run.
         new_at: Option<Instant>,
-        /// The line.
+        /// Text of the line.
         text: String,
     },
-    /// Only in the snapshot.
+    /// A line that only the snapshot has.
     Removed {
-        /// Time in the snapshot.
+        /// Time of the line in the snapshot.
         at: Option<Instant>,
-        /// The line.
+        /// Parts of the line.
         words: Words,
     },
-    /// Only now.
+    /// A line that only this run has.
     Added {
-        /// Time now.
+        /// Time of the line in this run.
         at: Option<Instant>,
-        /// The line.
+        /// Parts of the line.
         words: Words,
     },
-    /// A block that stood here in the snapshot and stands elsewhere now.
+    /// A block of the snapshot at this place, which this run has elsewhere.
     MovedAway {
         /// Time of its first line in the snapshot.
         at: Option<Instant>,
-        /// Time of its first line now.
+        /// Time of its first line in this run.
         to: Option<Instant>,
-        /// Its lines.
+        /// Text of its lines.
         lines: Vec<String>,
     },
-    /// A block that stands here now and stood elsewhere in the snapshot.
+    /// A block of this run at this place, which the snapshot has elsewhere.
     MovedHere {
-        /// Time of its first line now.
+        /// Time of its first line in this run.
         at: Option<Instant>,
         /// Time of its first line in the snapshot.
         from: Option<Instant>,
-        /// Its lines.
+        /// Text of its lines.
         lines: Vec<String>,
     },
 }
 
-/// A block of `len` lines that stood at `old` and stands at `new`.
+/// A block of `len` lines at line `old` of the snapshot and line `new` of this run.
 #[derive(Clone, Copy)]
 struct Move {
     old: usize,
@@ -103,7 +104,7 @@ pub(crate) fn section(title: Option<String>, old: &[Line], new: &[Line]) -> Sect
     Section { title, hunks }
 }
 
-/// Blocks that are removed in one place and added, alike, in another; the longest first.
+/// Finds blocks that are removed at one place and added, equal, at another; the longest first.
 fn moves(ops: &[DiffOp], a: &[&str], b: &[&str]) -> Vec<Move> {
     let not_equal = || ops.iter().filter(|op| op.tag() != DiffTag::Equal);
     let removed: Vec<usize> = not_equal().flat_map(DiffOp::old_range).collect();
@@ -117,7 +118,7 @@ fn moves(ops: &[DiffOp], a: &[&str], b: &[&str]) -> Vec<Move> {
     let mut candidates: Vec<Move> = Vec::new();
     for &old in &removed {
         for &new in added.iter().filter(|&&j| b[j] == a[old]) {
-            // Only where a block begins; its other lines belong to it.
+            // Only the first line of a block is a candidate; the others are part of it.
             let inner = old > 0 && new > 0 && free_a[old - 1] && free_b[new - 1] && a[old - 1] == b[new - 1];
             if !inner {
                 let fits = |k: &usize| {
@@ -174,7 +175,7 @@ impl Builder<'_> {
         let here = |j: usize| self.moves.iter().find(|m| (m.new..m.new + m.len).contains(&j));
         let removed: Vec<usize> = op.old_range().filter(|&i| away(i).is_none()).collect();
         let added: Vec<usize> = op.new_range().filter(|&j| here(j).is_none()).collect();
-        // Lines that changed in place stand in the same order on both sides.
+        // Lines that changed in place have the same order on both sides.
         let mut pairs: Vec<(usize, usize, TextDiff<'_, '_, str>)> = Vec::new();
         for &i in &removed {
             let after = pairs.last().map_or(0, |(_, j, _)| j + 1);
@@ -244,7 +245,7 @@ impl Builder<'_> {
 mod tests {
     use super::*;
 
-    /// A line a second.
+    /// A log with one line per second.
     fn lines(text: &str) -> Vec<Line> {
         let line = |(i, text): (usize, &str)| Line {
             at: Some(Instant::from_secs(i as u64)),

@@ -1,8 +1,8 @@
 //! The file format of insta (crate `insta` 1.x, `Snapshot::from_file` and `save`): a YAML header between lines
 //! of three dashes, then the text.
 //!
-//! The virtual times of the lines live in the header's `info`, which insta keeps when a snapshot is accepted
-//! and leaves out of its comparison: a run that only shifts in time changes nothing.
+//! The simulated times of the lines are in the header's `info`, which insta keeps when a snapshot is accepted
+//! and ignores in its comparison: a run that differs only in its times is equal.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -14,18 +14,20 @@ use crate::SnapshotError;
 use crate::log::Log;
 
 const FENCE: &str = "---";
-/// Marks the times, and keeps YAML from taking a lone number for one.
+/// First word of the list of times; with it YAML reads a list of one time as text and not as a number.
 const TIMES_MARK: &str = "ms36";
 const RADIX: u64 = 36;
+/// The last moment that there is, milliseconds.
+const LAST_MS: u64 = u64::MAX / 1_000_000;
 
-/// A stored log.
+/// A serial log stored as a snapshot file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
-    /// The scenario's file.
+    /// Path of the scenario, in insta's field `source`.
     pub source: String,
-    /// What the text is.
+    /// Description of the text, in insta's field `expression`.
     pub expression: String,
-    /// The log.
+    /// The stored lines.
     pub log: Log,
 }
 
@@ -33,9 +35,9 @@ impl Snapshot {
     /// Reads a snapshot.
     ///
     /// # Errors
-    /// [`SnapshotError`] when the file cannot be read or is no snapshot.
+    /// [`SnapshotError`] if the file cannot be read or is not a snapshot.
     pub fn read(path: &Path) -> Result<Snapshot, SnapshotError> {
-        let text = fs::read_to_string(path).map_err(io("read", path))?;
+        let text = report::input::read_text(path).map_err(io("read", path))?;
         Snapshot::parse(&text).map_err(|why| SnapshotError::Format {
             path: path.to_owned(),
             why,
@@ -43,7 +45,15 @@ impl Snapshot {
     }
 
     fn parse(text: &str) -> Result<Snapshot, &'static str> {
-        let text = text.replace("\r\n", "\n");
+        let text = report::input::without_mark(text).replace("\r\n", "\n");
+        if text.trim().is_empty() {
+            return Err("it is empty");
+        }
+        // Conflict markers of an unfinished merge: `<<<<<<< HEAD`, `>>>>>>> branch`.
+        let marked = |mark: &str| text.lines().any(|line| line.starts_with(mark));
+        if marked("<<<<<<< ") && marked(">>>>>>> ") {
+            return Err("it holds the conflict markers of an unfinished merge");
+        }
         let mut rest = text
             .strip_prefix(FENCE)
             .and_then(|t| t.strip_prefix('\n'))
@@ -55,7 +65,7 @@ impl Snapshot {
             if line.trim_end() == FENCE {
                 break;
             }
-            // A key of `info` is indented; no other key of ours is.
+            // Only the keys of `info` are indented; the other keys of this format are not.
             match line
                 .split_once(':')
                 .map(|(key, value)| (key, scalar(value.trim())))
@@ -68,16 +78,20 @@ impl Snapshot {
         }
         let mut log = Log::from_text(rest);
         if let Some(times) = times {
-            let mut at_ms = 0;
+            let mut at_ms = 0_u64;
             let deltas = times
                 .strip_prefix(TIMES_MARK)
                 .unwrap_or("")
                 .split_ascii_whitespace();
             for (line, delta) in log.lines.iter_mut().zip(deltas) {
-                let Ok(delta) = u64::from_str_radix(delta, RADIX as u32) else {
+                let Some(sum) = u64::from_str_radix(delta, RADIX as u32)
+                    .ok()
+                    .and_then(|delta| at_ms.checked_add(delta))
+                    .filter(|ms| *ms <= LAST_MS)
+                else {
                     break;
                 };
-                at_ms += delta;
+                at_ms = sum;
                 line.at = Some(Instant::from_millis(at_ms));
             }
         }
@@ -88,10 +102,10 @@ impl Snapshot {
         })
     }
 
-    /// Writes the snapshot; the same snapshot gives the same bytes.
+    /// Writes the snapshot; equal snapshots give equal bytes.
     ///
     /// # Errors
-    /// [`SnapshotError::Io`].
+    /// [`SnapshotError::Io`] if the file cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), SnapshotError> {
         fs::write(path, self.to_text()).map_err(io("write", path))
     }
@@ -104,7 +118,7 @@ impl Snapshot {
         );
         let mut times = TIMES_MARK.to_owned();
         let mut last_ms = 0;
-        // Times of a part would be told of the wrong lines.
+        // If some lines have no time, times cannot be assigned to lines, so none are written.
         let all = !self.log.lines.is_empty() && self.log.lines.iter().all(|line| line.at.is_some());
         for at in self.log.lines.iter().filter_map(|line| line.at) {
             let _ = write!(times, " {}", base36(at.as_millis().saturating_sub(last_ms)));
@@ -153,7 +167,7 @@ fn quoted(text: &str) -> String {
     out
 }
 
-/// Reads a scalar as insta or we write it: plain, single-quoted or double-quoted.
+/// Reads a scalar as insta or this crate writes it: plain, single-quoted or double-quoted.
 fn scalar(text: &str) -> String {
     if let Some(inner) = text.strip_prefix('\'').and_then(|t| t.strip_suffix('\'')) {
         return inner.replace("''", "'");
@@ -228,7 +242,21 @@ mod tests {
     }
 
     #[test]
+    fn a_byte_order_mark_is_skipped_and_times_that_overflow_are_left_out() {
+        let text = sample().to_text();
+        assert_eq!(Snapshot::parse(&format!("\u{feff}{text}")), Ok(sample()));
+        for times in ["zzzzzzzzzzzzz", "3w5e11264sgsf 1", "zzzzzzzzzz zzzzzzzzzz"] {
+            let text = text.replace("3c a 1lv8e", times);
+            let read = Snapshot::parse(&text).unwrap();
+            assert_eq!(read.log.lines.len(), 3, "{times}");
+        }
+    }
+
+    #[test]
     fn other_files_are_refused() {
+        assert_eq!(Snapshot::parse(""), Err("it is empty"));
+        let merge = "---\nsource: a\n---\n<<<<<<< HEAD\na\n=======\nb\n>>>>>>> other\n";
+        assert!(Snapshot::parse(merge).unwrap_err().contains("conflict markers"));
         assert!(Snapshot::parse("hello").is_err());
         assert!(Snapshot::parse("---\nsource: x\n").is_err());
     }

@@ -1,5 +1,5 @@
-//! Snapshots: golden serial logs beside their scenarios, in the file format of insta, so that
-//! `cargo insta review` works on them as well as `oceanrig snapshot`.
+//! Snapshots: expected serial logs beside their scenarios, in the file format of insta, so that `cargo insta
+//! review` works on them as well as `oceanrig snapshot`.
 //!
 //! | file | what |
 //! |---|---|
@@ -27,49 +27,49 @@ pub use render::render;
 pub use store::{Checked, Mode, accept, check, path_for, pending, pending_path, reject, unreferenced};
 pub use tolerance::{May, Tolerance, ToleranceRule};
 
-/// An error of this crate.
+/// An error of reading, writing or comparing snapshots.
 #[derive(Debug, thiserror::Error)]
 pub enum SnapshotError {
     /// A file cannot be read or written.
     #[error("cannot {what} {}", path.display())]
     Io {
-        /// `read`, `write`, …
+        /// Name of the operation: `read`, `write`, …
         what: &'static str,
-        /// Which file.
+        /// Path of the file.
         path: PathBuf,
-        /// What the system says.
+        /// Error of the system.
         source: io::Error,
     },
-    /// A file is no snapshot.
+    /// A file is not a snapshot.
     #[error("{} is not a snapshot: {why}", path.display())]
     Format {
-        /// Which file.
+        /// Path of the file.
         path: PathBuf,
-        /// What is missing.
+        /// Description of the missing part.
         why: &'static str,
     },
-    /// A rule's pattern is no regular expression.
+    /// The pattern of a rule is not a regular expression.
     #[error("`{pattern}` is not a regular expression")]
     Pattern {
-        /// The pattern.
+        /// The pattern, as written in the scenario.
         pattern: String,
-        /// What is wrong with it.
+        /// Error of the regular expression parser.
         source: Box<regex::Error>,
     },
 }
 
-/// What came of comparing a log with what is stored.
+/// Result of comparing a log with the stored one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Comparison {
-    /// The same, but for what is tolerated.
+    /// The logs are equal, except for tolerated differences.
     Same,
-    /// Not the same.
+    /// The logs differ.
     Different(Diff),
-    /// Nothing is stored yet.
+    /// There is no stored log.
     New,
 }
 
-/// Compares `log` with `stored`.
+/// Compares `log` with the stored log, if there is one.
 pub fn compare(log: &Log, stored: Option<&Log>, tolerance: &Tolerance) -> Comparison {
     let Some(stored) = stored else {
         return Comparison::New;

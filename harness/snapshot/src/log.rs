@@ -1,22 +1,22 @@
-//! The serial log as a snapshot sees it: redacted lines with their times.
+//! The serial log in the form that snapshots compare: redacted lines with their times.
 
 use report::redact::Redactor;
 use sim::Instant;
 use vocabulary::{Event, Kind, SerialPort};
 
-/// A line of a log.
+/// A line of a serial log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// When it came; unknown for a snapshot that a person wrote.
+    /// Simulated time of the line; `None` in a snapshot without times.
     pub at: Option<Instant>,
-    /// Its text with placeholders; control characters are written out.
+    /// Text of the line with placeholders; control characters are escaped.
     pub text: String,
 }
 
-/// A log.
+/// A serial log of one run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Log {
-    /// Its lines in order.
+    /// The lines of the log in order.
     pub lines: Vec<Line>,
 }
 
@@ -46,7 +46,7 @@ impl Log {
         log
     }
 
-    /// The lines of `text`, without times.
+    /// A log of the lines of `text`, without times.
     pub fn from_text(text: &str) -> Log {
         let lines = text
             .lines()
@@ -60,14 +60,14 @@ impl Log {
         log
     }
 
-    /// The text, each line ended.
+    /// The text of all lines, each with its line feed.
     pub fn text(&self) -> String {
         self.lines
             .iter()
             .fold(String::new(), |out, line| out + &line.text + "\n")
     }
 
-    /// insta trims the end of a snapshot; so empty lines there cannot count.
+    /// Removes empty lines at the end: insta trims the end of a snapshot, so they cannot be compared.
     fn trim(&mut self) {
         while self.lines.last().is_some_and(|line| line.text.trim().is_empty()) {
             self.lines.pop();
@@ -75,7 +75,8 @@ impl Log {
     }
 }
 
-/// Control characters as `\u{1b}`: colours of the device must neither reach a reviewer's terminal nor hide.
+/// Escapes control characters as `\u{1b}`: colour codes of the device must not reach a reviewer's terminal,
+/// and must be visible.
 fn written_out(text: &str) -> String {
     let plain = |c: char| !c.is_control() || c == '\t';
     if text.chars().all(plain) {

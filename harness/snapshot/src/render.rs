@@ -1,4 +1,4 @@
-//! A diff as text for a terminal: both virtual times in front, then the line.
+//! A diff as text for a terminal: both simulated times, then the line.
 
 use std::fmt::Write as _;
 
@@ -16,10 +16,11 @@ const DIM: Style = Style::new().dimmed();
 
 /// Width of a time: `0:00:00.000`, and room for hundreds of hours.
 const TIME: usize = 12;
-/// Lines of a moved block that are shown.
+/// Greatest number of lines of a moved block that are shown.
 const MOVED_LINES: usize = 4;
 
-/// The text of `diff`, each line ended. Red with `-` is the snapshot, green with `+` this run.
+/// The text of `diff`, each line with its line feed. Lines of the snapshot are red with `-`, lines of this
+/// run are green with `+`.
 pub fn render(diff: &Diff) -> String {
     let mut out = String::new();
     for (i, section) in diff.sections.iter().enumerate() {
@@ -111,7 +112,7 @@ fn line(words: &Words, plain: Style, strong: Style) -> String {
 mod tests {
     use crate::{Comparison, Log, Tolerance, compare};
 
-    /// Without styles, to read it here.
+    /// Removes the styles, so that the test can compare plain text.
     fn plain(styled: &str) -> String {
         let mut out = String::new();
         let mut rest = styled;

@@ -1,5 +1,5 @@
-//! The snapshots beside the scenarios: `foo.yaml` has `foo.snap`, a case of its matrix `foo@case.snap`, and
-//! what waits for a decision is in `.snap.new`, as insta has it.
+//! The snapshot files beside the scenarios: `foo.yaml` has `foo.snap`, a case of its matrix `foo@case.snap`.
+//! A new version that waits for a decision has the ending `.snap.new`, as in insta.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,32 +12,32 @@ use crate::{Comparison, SnapshotError, Tolerance, compare};
 const STORED: &str = ".snap";
 const PENDING: &str = ".snap.new";
 
-/// What may be written.
+/// Permission of a check to write files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// A log that differs is written as pending.
+    /// A log that is new or differs is written as pending.
     Write,
-    /// Nothing is written: `--ci`.
+    /// No file is written (`--ci`).
     ReadOnly,
 }
 
-/// What came of a check.
+/// Result of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checked {
-    /// The comparison.
+    /// Result of the comparison with the stored log.
     pub comparison: Comparison,
-    /// The snapshot's file, whether it is there or not.
+    /// Path of the snapshot, whether it exists or not.
     pub path: PathBuf,
 }
 
 impl Checked {
-    /// Whether somebody has to decide.
+    /// True if a person has to accept or reject the log.
     pub fn is_pending(&self) -> bool {
         self.comparison != Comparison::Same
     }
 }
 
-/// The snapshot of the scenario in `scenario`, for one case of its matrix.
+/// Path of the snapshot of the scenario file `scenario`, for one case of its matrix.
 pub fn path_for(scenario: &Path, case: Option<&str>) -> PathBuf {
     let stem = scenario
         .file_stem()
@@ -57,7 +57,7 @@ pub fn path_for(scenario: &Path, case: Option<&str>) -> PathBuf {
     scenario.with_file_name(format!("{stem}{case}{STORED}"))
 }
 
-/// Where the pending version of the snapshot `stored` lies.
+/// Path of the pending version of the snapshot `stored`.
 pub fn pending_path(stored: &Path) -> PathBuf {
     let mut name = stored.as_os_str().to_owned();
     name.push(".new");
@@ -109,7 +109,7 @@ pub fn check(
 /// The snapshots under `root` that have a pending version, in order.
 ///
 /// # Errors
-/// [`SnapshotError::Io`].
+/// [`SnapshotError::Io`] if a directory cannot be read.
 pub fn pending(root: &Path) -> Result<Vec<PathBuf>, SnapshotError> {
     let strip = |path: PathBuf| {
         let text = path.to_string_lossy();
@@ -120,11 +120,11 @@ pub fn pending(root: &Path) -> Result<Vec<PathBuf>, SnapshotError> {
     Ok(walk(root)?.into_iter().filter_map(strip).collect())
 }
 
-/// The snapshots under `root` that are in nobody's use: `used` are the paths that scenarios have
-/// ([`path_for`]), in the form in which `root` leads to them.
+/// The snapshots under `root` that no scenario uses: `used` are the paths that scenarios have ([`path_for`]),
+/// relative to the same directory as `root`.
 ///
 /// # Errors
-/// [`SnapshotError::Io`].
+/// [`SnapshotError::Io`] if a directory cannot be read.
 pub fn unreferenced(root: &Path, used: &BTreeSet<PathBuf>) -> Result<Vec<PathBuf>, SnapshotError> {
     let whole = |p: &Path| fs::canonicalize(p).unwrap_or_else(|_| p.to_owned());
     let used: BTreeSet<PathBuf> = used.iter().map(|p| whole(p)).collect();
@@ -132,27 +132,27 @@ pub fn unreferenced(root: &Path, used: &BTreeSet<PathBuf>) -> Result<Vec<PathBuf
     Ok(walk(root)?.into_iter().filter(stored).collect())
 }
 
-/// Makes the pending version of `stored` the snapshot.
+/// Replaces the snapshot `stored` by its pending version.
 ///
 /// # Errors
-/// [`SnapshotError`] when there is none, or it cannot be moved.
+/// [`SnapshotError`] if there is none, or it cannot be moved.
 pub fn accept(stored: &Path) -> Result<(), SnapshotError> {
     let pending = pending_path(stored);
-    // Whatever lies there must be a snapshot: a half-written file must not replace a good one.
+    // The pending file must be a snapshot: a half-written file must not replace a good one.
     Snapshot::read(&pending)?;
     fs::rename(&pending, stored).map_err(io("accept", &pending))
 }
 
-/// Throws the pending version of `stored` away.
+/// Removes the pending version of `stored`.
 ///
 /// # Errors
-/// [`SnapshotError::Io`] when there is none, or it cannot be removed.
+/// [`SnapshotError::Io`] if there is none, or it cannot be removed.
 pub fn reject(stored: &Path) -> Result<(), SnapshotError> {
     let pending = pending_path(stored);
     fs::remove_file(&pending).map_err(io("reject", &pending))
 }
 
-/// The files under `root` in order; hidden directories and build output are left out.
+/// All files under `root`, sorted; hidden directories and build output are skipped.
 fn walk(root: &Path) -> Result<Vec<PathBuf>, SnapshotError> {
     let mut files = Vec::new();
     if !root.is_dir() {

@@ -1,4 +1,4 @@
-//! What a scenario declares about the order of its log. Nothing is tolerated that is not declared.
+//! Tolerated differences in the order of a log, as a scenario declares them. All other differences count.
 
 use regex::Regex;
 use serde::{Deserialize, Serialize};
@@ -6,37 +6,38 @@ use serde::{Deserialize, Serialize};
 use crate::SnapshotError;
 use crate::log::{Line, Log};
 
-/// What lines may do.
+/// Tolerated behaviour of lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum May {
-    /// Stand anywhere among the other lines; their own order and number stay.
+    /// They may appear anywhere among the other lines; their own order and number must be equal.
     Interleave,
-    /// Come more than once, next to each other; once they must come.
+    /// They may be repeated next to each other; they must appear at least once.
     Repeat,
-    /// Both: repeated with other lines in between.
+    /// They may be repeated, and other lines may come in between.
     InterleaveAndRepeat,
-    /// Come or not: what one backend prints and another does not, such as the greeting of the boot ROM.
+    /// They may be missing: lines that one backend prints and another does not, such as the boot ROM's
+    /// banner.
     BeAbsent,
 }
 
-/// One declaration, as people write it.
+/// One declaration of a scenario.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct ToleranceRule {
-    /// Which lines: a regular expression (crate `regex`) that matches somewhere in the redacted line.
+    /// The lines: a regular expression (crate `regex`) that matches somewhere in the redacted line.
     pub lines: String,
-    /// What they may do.
+    /// Tolerated behaviour of these lines.
     pub may: May,
 }
 
-/// The declarations of a scenario. A line belongs to the first that matches it.
+/// The declarations of a scenario. For each line the first declaration that matches it applies.
 #[derive(Clone, Debug, Default)]
 pub struct Tolerance(Vec<(Regex, May)>);
 
-/// Lines that are compared with each other.
+/// Lines that are compared with each other, in order.
 pub(crate) struct Stream {
-    /// Which lines these are; `None` for all that no declaration takes out.
+    /// Name of the stream; `None` for the lines without a declaration.
     pub(crate) title: Option<String>,
     pub(crate) lines: Vec<Line>,
 }
@@ -48,10 +49,10 @@ impl Stream {
 }
 
 impl Tolerance {
-    /// From declarations.
+    /// Compiles the declarations.
     ///
     /// # Errors
-    /// [`SnapshotError::Pattern`] for a pattern that is no regular expression.
+    /// [`SnapshotError::Pattern`] for a pattern that is not a regular expression.
     pub fn new(rules: &[ToleranceRule]) -> Result<Tolerance, SnapshotError> {
         let compile = |rule: &ToleranceRule| {
             let source = |source| SnapshotError::Pattern {
@@ -63,8 +64,8 @@ impl Tolerance {
         Ok(Tolerance(rules.iter().map(compile).collect::<Result<_, _>>()?))
     }
 
-    /// Takes the lines that may interleave out into streams of their own, and leaves out tolerated repetitions.
-    /// The first stream is that of all other lines.
+    /// Moves the lines that may interleave to streams of their own, and removes tolerated repetitions. The
+    /// first stream has all other lines.
     pub(crate) fn split(&self, log: &Log) -> Vec<Stream> {
         let title = |(regex, may): &(Regex, May)| match may {
             May::Repeat | May::BeAbsent => None,

@@ -1,4 +1,4 @@
-//! The access point as those who watch or command it see it.
+//! State of the access point for hostapd's interface and the status, and the commands that switch it.
 
 use std::net::Ipv4Addr;
 
@@ -6,11 +6,11 @@ use netsim::{ApConfig, NetNote, Netsim};
 use sim::Instant;
 use sim::air::{Mac, Reason};
 
-/// Deauthenticated because the sending station is leaving (IEEE 802.11-2020, table 9-49): what hostapd tells its
-/// stations when it is disabled.
+/// Reason 3, deauthenticated because the sending station is leaving (IEEE 802.11-2020, table 9-49): hostapd
+/// sends it to its stations when it is disabled.
 const LEAVING: Reason = Reason(3);
 
-/// Something that hostapd's monitors are told.
+/// An event for hostapd's monitors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ApEvent {
     Enabled,
@@ -19,7 +19,7 @@ pub(crate) enum ApEvent {
     StationLeft(Mac),
 }
 
-/// What is known of the access point.
+/// State of the access point, followed by the network's notes.
 #[derive(Clone, Debug)]
 pub(crate) struct AccessPoint {
     pub(crate) config: ApConfig,
@@ -40,7 +40,7 @@ impl AccessPoint {
         }
     }
 
-    /// Follows what the network notes.
+    /// Updates the state by a note of the network.
     pub(crate) fn hear(&mut self, note: &NetNote) {
         match note {
             NetNote::Associated { mac, .. } => {
@@ -59,12 +59,12 @@ impl AccessPoint {
         }
     }
 
-    /// Takes what monitors have not been told.
+    /// Returns the events since the last call.
     pub(crate) fn take_events(&mut self) -> Vec<ApEvent> {
         std::mem::take(&mut self.events)
     }
 
-    /// Switches the radio as a power switch does: without a word.
+    /// Switches the radio like its supply: the station is not notified.
     pub(crate) fn switch(&mut self, net: &mut Netsim, now: Instant, on: bool) {
         if on != self.on {
             self.events
@@ -74,7 +74,7 @@ impl AccessPoint {
         net.set_access_point(now, on);
     }
 
-    /// Switches the radio off as hostapd does: it says goodbye to its station first.
+    /// Switches the radio off as hostapd does: it deauthenticates its station first.
     pub(crate) fn disable(&mut self, net: &mut Netsim, now: Instant) {
         net.deauthenticate(now, LEAVING);
         self.switch(net, now, false);

@@ -1,4 +1,4 @@
-//! The board: chip, network, servers and sockets, and what each command does to them.
+//! The board: chip, network, servers and sockets, and the effect of each command on them.
 
 use std::path::PathBuf;
 
@@ -23,11 +23,11 @@ use crate::servers::Servers;
 
 /// The strapping pin that chooses between the application and download mode (chip data sheet, "Strapping Pins").
 const BOOT_PIN: u8 = 9;
-/// How often chip, network and servers may answer each other within one moment.
+/// Greatest number of message exchanges between chip, network and servers at one moment.
 const MOST_ROUNDS: usize = 1000;
-/// News that wait to be said at one time; what comes after is forgotten.
+/// Greatest number of messages for the user that wait; further ones are dropped.
 const MOST_NEWS: usize = 16;
-/// Pins of the chip.
+/// Number of GPIO pins of the chip.
 const PINS: u8 = 22;
 
 /// A virtual board.
@@ -42,38 +42,38 @@ pub struct Board {
     pub(crate) pty: Option<Pty>,
     pub(crate) flash: Option<FlashFile>,
     pub(crate) clock: Clock,
-    /// How far the chip's time is behind the wall's for good, because the host was too slow.
+    /// Time that the chip is permanently behind the wall clock, because the host was too slow.
     pub(crate) slipped: std::time::Duration,
     pub(crate) stopping: bool,
-    /// The clients of the control socket that wait for the end.
+    /// Indices of the control clients that wait for the end.
     pub(crate) stopped_by: Vec<usize>,
     elfs: Elfs,
     options: Options,
-    /// Until when the network has been heard.
+    /// The moment up to which the network has been polled.
     settled: Instant,
     epoch: UnixTime,
-    /// What the world does to the pins.
+    /// Level driven from outside at each pin, `None` if it is not driven.
     pins: [Option<bool>; PINS as usize],
-    /// When the last byte from the host will have been received.
+    /// The moment at which the chip will have received the last byte from the host.
     line_free: Instant,
-    /// Bytes of the chip that no receiver has seen yet.
+    /// Bytes that the chip has sent and the board has not passed to the port.
     said: Vec<u8>,
-    /// The rate at which they were said.
+    /// Baud rate at which they were sent.
     said_at: u32,
     elf: Option<PathBuf>,
     resets: u64,
     boot_error: Option<String>,
     sha256: Option<(u64, String)>,
-    /// What a person should know, not said yet.
+    /// Messages for the user that have not been printed.
     pub(crate) news: Vec<String>,
     told: Option<String>,
 }
 
 impl Board {
-    /// Puts a board together and switches it on; from now on its port and sockets are there.
+    /// Makes a board and switches it on; its port and sockets exist when this returns.
     ///
     /// # Errors
-    /// When a place is taken, a file is not what it should be, or the network cannot be.
+    /// If a path is in use, a file has the wrong contents, or the network's configuration is invalid.
     pub fn new(options: Options) -> Result<Board, BoardError> {
         let elfs = Elfs::load(&options.elfs)?;
         let ap = ApConfig {
@@ -97,7 +97,7 @@ impl Board {
         let gateway = net_config.gateway_ip;
         net_config.ntp_servers.insert(gateway);
         let mut net = Netsim::new(net_config)?;
-        // Whatever a firmware calls its servers, they are behind the gateway.
+        // DNS answers every name with the gateway's address, because the servers are behind it.
         net.set_dns(netsim::DnsMode::Address(gateway), std::time::Duration::ZERO);
         let servers = Servers::new(&mut net, gateway, &options.forwards);
         crate::claim::check(&options.port, true)?;
@@ -154,17 +154,17 @@ impl Board {
         Ok(board)
     }
 
-    /// What the board is made of.
+    /// The configuration of the board.
     pub fn options(&self) -> &Options {
         &self.options
     }
 
-    /// The present moment of the chip's world.
+    /// The present moment in the chip's time.
     pub(crate) fn now(&self) -> Instant {
         self.clock.now() - self.slipped
     }
 
-    /// Runs until `until`, or for as long as `go_on` says so.
+    /// Runs until `until`, as long as `go_on` returns true.
     pub(crate) fn advance(&mut self, until: Instant, mut go_on: impl FnMut() -> bool) {
         self.tell_the_time();
         loop {
@@ -177,7 +177,7 @@ impl Board {
             let stop = self.chip.run_until(due.min(until));
             self.hear_the_chip();
             if stop == Stop::Time && self.chip.now() == here {
-                // Network and servers cannot agree on this moment; time goes on without them.
+                // Network and servers do not come to rest at this moment: continue with the next microsecond.
                 self.chip.run_until(here + std::time::Duration::from_micros(1));
             }
         }
@@ -189,14 +189,14 @@ impl Board {
         }
     }
 
-    /// The time server tells the host's time, however the two clocks drift.
+    /// Sets the SNTP server to the host's time, so that a drift between the clocks has no effect.
     fn tell_the_time(&mut self) {
         let simulated = self.epoch.offset_nanos(i128::from(self.chip.now().as_nanos()));
         let offset = clock::civil_time().as_nanos() - simulated.as_nanos();
         self.net.set_sntp(SntpMode::Normal, offset);
     }
 
-    /// Lets network and servers do all that is due now.
+    /// Carries out everything due now in network and servers.
     pub(crate) fn settle(&mut self) {
         let now = self.chip.now();
         self.settled = now;
@@ -216,7 +216,7 @@ impl Board {
         }
     }
 
-    /// Says something on behalf of the board, unless it was the last thing said.
+    /// Queues a message for the user, unless it equals the last one.
     fn tell(&mut self, news: String) {
         if self.told.as_ref() != Some(&news) && self.news.len() < MOST_NEWS {
             self.told = Some(news.clone());
@@ -260,7 +260,7 @@ impl Board {
         }
     }
 
-    /// Gives the program what the chip has said, as it hears it at its own rate.
+    /// Sends the chip's bytes to the client, as received at the client's baud rate.
     fn send_what_was_said(&mut self) {
         let said = std::mem::take(&mut self.said);
         let chip_rate = self.said_at;
@@ -273,17 +273,18 @@ impl Board {
         }
     }
 
-    /// The rate of the chip's console, bits in a second.
+    /// Baud rate of the chip's console, bits per second.
     fn chip_rate(&self) -> u32 {
         self.chip.baud(Port::Uart0).unwrap_or_default()
     }
 
-    /// How soon the line towards the chip takes more: a host that writes faster than the line has to wait.
+    /// The moment at which the line to the chip takes more bytes: a host that writes faster than the baud
+    /// rate has to wait.
     pub(crate) fn line_takes_more_at(&self) -> Instant {
         self.line_free - std::time::Duration::from_millis(10)
     }
 
-    /// Takes what the program has written.
+    /// Passes bytes that the client has written to the chip.
     pub(crate) fn listen_to_the_port(&mut self) {
         let now = self.chip.now();
         if self.line_takes_more_at() > now {
@@ -291,7 +292,7 @@ impl Board {
         }
         let Some(pty) = &mut self.pty else { return };
         let rate = pty.baud().max(300);
-        // No more than the line carries in a hundredth of a second.
+        // At most as many bytes as the line transfers in a hundredth of a second.
         let mut buffer = [0; 4096];
         let most = (rate as usize / 1000).clamp(16, buffer.len());
         let written = pty.read(&mut buffer[..most]);
@@ -307,7 +308,7 @@ impl Board {
         self.chip.serial_in(Port::Uart0, &heard);
     }
 
-    /// Does what a line of the control socket says.
+    /// Carries out a command of the control socket.
     pub(crate) fn command(&mut self, text: &str) -> Result<String, String> {
         let command = Command::parse(text)?;
         let now = self.chip.now();
@@ -340,7 +341,7 @@ impl Board {
         Ok(String::new())
     }
 
-    /// Does what came over hostapd's interface.
+    /// Carries out the commands received on hostapd's interface.
     pub(crate) fn listen_to_hostapd(&mut self) {
         let Some(hostapd) = &mut self.hostapd else { return };
         let now = self.chip.now();
@@ -366,14 +367,14 @@ impl Board {
         Ok(())
     }
 
-    /// Holds the strapping pin while the chip starts, and then leaves it as it was.
+    /// Drives the strapping pin while the chip starts, then restores its level.
     fn with_boot_pin(&mut self, level: bool, start: impl FnOnce(&mut Board)) {
         self.chip.set_pin(BOOT_PIN, Some(level));
         start(self);
         self.chip.set_pin(BOOT_PIN, self.pins[usize::from(BOOT_PIN)]);
     }
 
-    /// Finds the ELF of what is in flash, for the next reset.
+    /// Sets the symbols for the next reset: those of the ELF that matches the flash.
     fn choose_symbols(&mut self) {
         let elf = self.elfs.of(self.chip.flash());
         self.chip.set_symbols(elf.map(|elf| &elf.firmware));

@@ -1,7 +1,7 @@
-//! Places in the file system that a board claims: sockets and the symbolic link of the port.
+//! Paths that a board claims: sockets and the symbolic link of the port.
 //!
-//! A board that was killed leaves them behind; the next one takes them over. What belongs to a board that runs, or is
-//! somebody's file, is refused.
+//! A board that was killed leaves them behind; the next board takes them over. A path that belongs to a board
+//! that runs, or a file that no board has made, is refused.
 
 use std::fs;
 use std::io;
@@ -11,21 +11,21 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{BoardError, on};
 
-/// Where the system keeps pseudo-terminals: a link to anywhere else is not ours.
+/// Prefixes of the system's pseudo-terminals: a link to any other target was not made by a board.
 const TERMINALS: &[&str] = &["/dev/pts/", "/dev/tty"];
 
-/// A socket's file, removed at the end if it is still ours.
+/// The file of a socket, removed at the end if it is still the same file.
 #[derive(Debug)]
 pub(crate) struct SocketFile {
     path: PathBuf,
-    /// Device and inode.
+    /// Device and inode number.
     identity: (u64, u64),
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
         if identity(&self.path).is_ok_and(|now| now == self.identity) {
-            // Nothing is left to do about a directory that has become read-only.
+            // The removal fails only if the directory has become read-only, and then nothing can be done.
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -42,7 +42,7 @@ fn socket_file(path: &Path) -> Result<SocketFile, BoardError> {
     })
 }
 
-/// Listens at `path`. Also tells whether a dead board's socket was there.
+/// Listens at `path`. The flag is true if the socket of a dead board was replaced.
 pub(crate) fn listen(path: &Path) -> Result<(UnixListener, SocketFile, bool), BoardError> {
     let stale = clear(path, |path| UnixStream::connect(path).map(drop))?;
     let listener = UnixListener::bind(path).map_err(bind_failed(path))?;
@@ -50,7 +50,7 @@ pub(crate) fn listen(path: &Path) -> Result<(UnixListener, SocketFile, bool), Bo
     Ok((listener, socket_file(path)?, stale))
 }
 
-/// Takes datagrams at `path`.
+/// Binds a datagram socket at `path`.
 pub(crate) fn datagrams(path: &Path) -> Result<(UnixDatagram, SocketFile), BoardError> {
     clear(path, |path| {
         UnixDatagram::unbound().and_then(|socket| socket.connect(path))
@@ -76,7 +76,7 @@ fn bind_failed(path: &Path) -> impl FnOnce(io::Error) -> BoardError {
     }
 }
 
-/// Makes way at `path` if only a dead socket is there; tells whether one was.
+/// Removes the file at `path` if it is the socket of a dead board; true if there was one.
 fn clear(path: &Path, connect: impl Fn(&Path) -> io::Result<()>) -> Result<bool, BoardError> {
     let found = match fs::symlink_metadata(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
@@ -96,8 +96,8 @@ fn clear(path: &Path, connect: impl Fn(&Path) -> io::Result<()>) -> Result<bool,
     if alive(connect(path), path)? {
         return Err(busy());
     }
-    // Another board may be taking the same socket over. Who moves it away and finds it dead even then has the right;
-    // who has moved a socket that came alive puts it back.
+    // Two boards may take over the same socket at the same time. The one that renames it and still finds it
+    // dead may use the path; one that has renamed a socket of a live board puts it back.
     let aside = path.with_extension(format!("stale-{}", std::process::id()));
     if fs::rename(path, &aside).is_err() {
         return Err(busy());
@@ -110,12 +110,12 @@ fn clear(path: &Path, connect: impl Fn(&Path) -> io::Result<()>) -> Result<bool,
     Ok(true)
 }
 
-/// What an attempt to connect says about the socket.
+/// True if an attempt to connect shows that a process uses the socket.
 fn alive(connected: io::Result<()>, path: &Path) -> Result<bool, BoardError> {
     match connected {
         Ok(()) => Ok(true),
         Err(e) if matches!(e.kind(), io::ErrorKind::ConnectionRefused) => Ok(false),
-        // Somebody's socket of another type is in use, too.
+        // A socket of another type is in use, too.
         Err(e) if e.kind() == io::ErrorKind::PermissionDenied => Err(on("ask who listens at", path)(e)),
         Err(_) => Ok(true),
     }
@@ -134,7 +134,7 @@ fn kind(found: fs::FileType) -> String {
     what.to_owned()
 }
 
-/// The symbolic link of a port, removed at the end if it still leads where we put it.
+/// The symbolic link of a port, removed at the end if its target is still the one set by this board.
 #[derive(Debug)]
 pub(crate) struct Link {
     path: PathBuf,
@@ -142,8 +142,9 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// Puts the link at `path`. `ours` says that a dead board left its socket beside it, so that a link to a terminal
-    /// is that board's, even if the system has given the terminal's number to somebody else since.
+    /// Makes the link at `path`. `ours` is true if the control socket of a dead board was found beside it:
+    /// then an existing link to a terminal is that board's, even if the system has given the terminal's
+    /// number to another process since.
     pub(crate) fn place(path: &Path, target: &Path, ours: bool) -> Result<Link, BoardError> {
         check(path, ours)?;
         put(path, target).map_err(on("make the link", path))?;
@@ -153,7 +154,7 @@ impl Link {
         })
     }
 
-    /// Lets the link lead to another terminal; whether that could be done.
+    /// Changes the link's target to another terminal; true if that worked.
     pub(crate) fn redirect(&mut self, target: &Path) -> bool {
         let done = put(&self.path, target).is_ok();
         if done {
@@ -163,10 +164,10 @@ impl Link {
     }
 }
 
-/// Puts the link in one step, so that nobody ever finds the place empty.
+/// Replaces the link by a rename, so that the path exists at any moment.
 fn put(path: &Path, target: &Path) -> io::Result<()> {
     let aside = path.with_extension(format!("new-{}", std::process::id()));
-    // A leftover of a process with our number.
+    // A file left by an earlier process with the same number.
     let _ = fs::remove_file(&aside);
     symlink(target, &aside)?;
     fs::rename(&aside, path).inspect_err(|_| {
@@ -182,7 +183,7 @@ impl Drop for Link {
     }
 }
 
-/// Whether the port's link may be put at `path`.
+/// Checks that the port's link may be made at `path`.
 pub(crate) fn check(path: &Path, ours: bool) -> Result<(), BoardError> {
     let not_ours = |what: String| BoardError::NotOurs {
         path: path.to_owned(),

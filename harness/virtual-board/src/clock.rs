@@ -1,10 +1,10 @@
-//! Wall time, read in one place.
+//! The only place of the virtual board that reads the host's clocks.
 
 use std::time::{Duration, SystemTime};
 
 use sim::{Instant, UnixTime};
 
-/// A stopwatch that started with the board.
+/// Elapsed time since the start of the board.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     start: std::time::Instant,
@@ -18,13 +18,13 @@ impl Clock {
         }
     }
 
-    /// Time since the start.
+    /// Monotonic time since the start.
     pub(crate) fn now(&self) -> Instant {
         Instant::ZERO + self.start.elapsed()
     }
 }
 
-/// What the host's clock says.
+/// The host's civil time (UTC).
 #[expect(
     clippy::disallowed_methods,
     reason = "the time server of the board tells the host's time"

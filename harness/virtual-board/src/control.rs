@@ -1,6 +1,6 @@
-//! The control socket: what a person's hand does to a board on the desk, as lines of text.
+//! The control socket: commands for the board's buttons, pins, supply and cable, as lines of text.
 //!
-//! A line is a command, the answer is a line: `ok`, `ok TEXT` or `error TEXT`.
+//! One command a line; the answer is one line: `ok`, `ok TEXT` or `error TEXT`.
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -10,51 +10,51 @@ use std::time::Duration;
 use crate::claim::{self, SocketFile};
 use crate::error::BoardError;
 
-/// A longer line is nobody's command.
+/// Longest line of a command, bytes; a longer one is refused.
 const LONGEST_LINE: usize = 1024;
-/// One more connection waits until another ends.
+/// Greatest number of connections; a further one waits until another ends.
 const MOST_CLIENTS: usize = 32;
-/// A board that does not answer for this long is stuck.
+/// Time after which [`ask`] gives up on a board that does not answer.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Pins of the chip, GPIO0 to GPIO21.
+/// Number of GPIO pins of the chip, GPIO0 to GPIO21.
 const PINS: u8 = 22;
 
-/// A command.
+/// A command of the control socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Presses EN with GPIO9 high: the application boots.
     Reset,
-    /// Presses EN with GPIO9 low: download mode.
+    /// Presses EN with GPIO9 low: the chip enters download mode.
     Download,
-    /// Switches the supply.
+    /// Switches the supply voltage on or off.
     Power(bool),
-    /// Pulls the cable of the serial port.
+    /// Unplugs the cable of the serial port: the terminal and its link are removed.
     Unplug,
-    /// Puts it back.
+    /// Plugs the cable of the serial port in again.
     Plug,
-    /// Switches the access point.
+    /// Switches the access point on or off.
     AccessPoint(bool),
     /// The access point ends the association with this reason code (IEEE 802.11-2020, table 9-49).
     Deauthenticate(u8),
-    /// Drives a pin from outside, or with `None` lets go of it.
+    /// Drives a pin from outside with this level; `None` stops driving it.
     Pin(u8, Option<bool>),
-    /// Tells the levels of all pins.
+    /// Returns the levels of all pins.
     Pins,
-    /// Tells everything, as one line of JSON.
+    /// Returns the whole status of the board, as one line of JSON.
     Status,
-    /// Ends the board.
+    /// Ends the board's process.
     Stop,
 }
 
-/// What can be said, for people.
+/// All commands, for usage messages.
 pub const COMMANDS: &str = "reset, download, power on|off, unplug, plug, ap on|off, deauthenticate REASON, \
                             pin N high|low|release, pins, status, stop";
 
 impl Command {
-    /// Reads a line.
+    /// Reads a command from a line.
     ///
     /// # Errors
-    /// What is wrong with it, for a person.
+    /// A message that says what is wrong with the line.
     pub fn parse(line: &str) -> Result<Command, String> {
         let words: Vec<&str> = line.split_whitespace().collect();
         let switch = |what: &str, word: &str| match word {
@@ -98,10 +98,10 @@ impl Command {
     }
 }
 
-/// Sends one command to the board at `socket` and waits for its answer: what follows `ok`.
+/// Sends one command to the board at `socket` and waits for its answer; returns the text after `ok`.
 ///
 /// # Errors
-/// When nobody is there, or the board refuses.
+/// If no board answers, or if it refuses the command.
 pub fn ask(socket: &Path, command: &str) -> Result<String, BoardError> {
     let nobody = |source| BoardError::NobodyThere {
         path: socket.to_owned(),
@@ -125,7 +125,7 @@ pub fn ask(socket: &Path, command: &str) -> Result<String, BoardError> {
     }
 }
 
-/// A connection to the socket.
+/// A connection of a client to the socket.
 #[derive(Debug)]
 struct Client {
     stream: UnixStream,
@@ -134,16 +134,16 @@ struct Client {
     ended: bool,
 }
 
-/// The socket and who is connected.
+/// The listening socket and its clients.
 #[derive(Debug)]
 pub(crate) struct Control {
-    /// Closed when the board has ended.
+    /// `None` after the board has ended.
     listener: Option<(UnixListener, SocketFile)>,
     clients: Vec<Client>,
 }
 
 impl Control {
-    /// Listens at `path`. Also tells whether a dead board's socket was there.
+    /// Listens at `path`. The flag is true if the socket of a dead board was replaced.
     pub(crate) fn listen(path: &Path) -> Result<(Control, bool), BoardError> {
         let (listener, file, stale) = claim::listen(path)?;
         let control = Control {
@@ -153,7 +153,7 @@ impl Control {
         Ok((control, stale))
     }
 
-    /// The sockets to wait for: the listener, and the clients.
+    /// The sockets to poll: the listener, and the clients with a flag for waiting answers.
     pub(crate) fn sockets(&self) -> (Option<&UnixListener>, impl Iterator<Item = (&UnixStream, bool)>) {
         let open = self.clients.len() < MOST_CLIENTS;
         let clients = self.clients.iter().map(|c| (&c.stream, !c.answers.is_empty()));
@@ -161,7 +161,7 @@ impl Control {
         (listener.filter(|_| open), clients)
     }
 
-    /// Takes new connections and reads; gives each complete line with the client that it came from.
+    /// Accepts new connections and reads; returns each complete line with the index of its client.
     pub(crate) fn take_lines(&mut self) -> Vec<(usize, String)> {
         while self.clients.len() < MOST_CLIENTS
             && let Some((listener, _)) = &self.listener
@@ -205,7 +205,8 @@ impl Control {
         client.answers.extend(text.as_bytes());
     }
 
-    /// Takes the socket away, and then answers who asked for the end: whoever reads that can use the place again.
+    /// Removes the socket file, then answers the clients that requested the end: after the answer the path is
+    /// free for another board.
     pub(crate) fn end(&mut self, asked: &[usize], answer: &Result<String, String>) {
         self.listener = None;
         for n in asked {
@@ -214,7 +215,7 @@ impl Control {
         self.flush();
     }
 
-    /// Sends answers, and forgets who has left.
+    /// Sends queued answers, and removes clients that have disconnected.
     pub(crate) fn flush(&mut self) {
         self.clients.retain_mut(|client| {
             client.write();
@@ -230,7 +231,7 @@ impl Client {
             match self.stream.read(&mut buffer) {
                 Ok(0) => {
                     self.ended = true;
-                    // A last line without its end is a line.
+                    // A last line without line feed is a complete command.
                     if !self.heard.is_empty() {
                         self.heard.push(b'\n');
                     }

@@ -1,4 +1,5 @@
-//! The loop: the chip runs until now, then everybody waits for the next thing to happen.
+//! The board's main loop: it runs the chip up to the present, then polls all descriptors until the next
+//! deadline.
 
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::time::Duration;
@@ -10,24 +11,24 @@ use sim::Instant;
 use crate::board::Board;
 use crate::error::{BoardError, when};
 
-/// While the chip executes instructions without end it gets them in slices of this length.
+/// Chip time that a turn of the loop covers while the chip executes instructions without pause.
 const SLICE: Duration = Duration::from_millis(1);
-/// For so long the chip may run before descriptors are looked at again.
+/// Greatest time that the chip runs between two polls of the descriptors.
 const TURN: Duration = Duration::from_millis(10);
-/// How often the port is looked at while no program has it open: a terminal does not tell that it was opened.
+/// Interval of polls for a client on the port: a terminal does not report that it was opened.
 const LOOK: Duration = Duration::from_millis(25);
-/// The longest sleep; nothing depends on it.
+/// Longest timeout of a poll; its value has no effect on behaviour.
 const LONGEST: Duration = Duration::from_secs(60);
-/// A chip that is this far behind is told of,
+/// Delay of the chip's time that causes a warning.
 const BEHIND: Duration = Duration::from_millis(500);
-/// and one that is this far behind does not catch up: its time slips.
+/// Delay of the chip's time that is not caught up any more: it is added to the board's slip.
 const HOPELESS: Duration = Duration::from_secs(2);
 
 impl Board {
-    /// Runs until something can be read from `stop` (or it is closed), or until the control socket says so.
+    /// Runs until `stop` is readable (or closed), or until the control socket receives `stop`.
     ///
     /// # Errors
-    /// When the system refuses to wait, or the flash cannot be saved at the end.
+    /// If the poll fails, or the flash cannot be saved at the end.
     pub fn run(&mut self, stop: BorrowedFd<'_>, mut tell: impl FnMut(&str)) -> Result<(), BoardError> {
         let mut told_behind = false;
         while !self.stopping {
@@ -44,7 +45,7 @@ impl Board {
             {
                 tell(&news);
             }
-            // Hands reach the chip as it is now, and not as it was when it went to sleep.
+            // Requests apply to the chip's state at the present moment, not to that before the poll.
             self.attend();
             if !self.stopping && self.wait(stop)? {
                 break;
@@ -53,7 +54,8 @@ impl Board {
         self.end()
     }
 
-    /// Saves the flash, takes everything away that the board has put somewhere, and tells who asked for it.
+    /// Saves the flash, removes the board's files and sockets, and answers the clients that requested the
+    /// end.
     fn end(&mut self) -> Result<(), BoardError> {
         let saved = match self.flash.take() {
             Some(mut file) => file.finish(self.chip.flash()),
@@ -68,7 +70,7 @@ impl Board {
         saved
     }
 
-    /// Looks at every descriptor; a look that finds nothing is cheap.
+    /// Serves every descriptor; without input this is cheap.
     fn attend(&mut self) {
         for (client, line) in self.control.take_lines() {
             match self.command(&line) {
@@ -77,7 +79,7 @@ impl Board {
             }
         }
         if self.stopping {
-            // Clients keep their numbers until the end.
+            // The indices of clients must stay valid until the end.
             return;
         }
         self.control.flush();
@@ -91,7 +93,7 @@ impl Board {
         self.listen_to_the_port();
     }
 
-    /// Says once that the host is too slow, and gives up what cannot be caught up.
+    /// Warns once that the host is too slow, and lets the board's clock slip if the delay is too great.
     fn keep_up(&mut self, told: &mut bool, tell: &mut impl FnMut(&str)) {
         let behind = self.now().since(self.chip.now());
         if behind > BEHIND && !*told {
@@ -106,7 +108,7 @@ impl Board {
         }
     }
 
-    /// When something is due that no descriptor tells of.
+    /// The moment of the next action that no descriptor reports.
     fn next_due(&self) -> Instant {
         let far = Instant::FAR_FUTURE;
         let chip = self.chip.next_due();
@@ -130,7 +132,7 @@ impl Board {
         world.min(pty).min(flash)
     }
 
-    /// Waits for the next thing; whether it was the end.
+    /// Polls the descriptors until input or the next deadline. Returns true if `stop` is readable.
     fn wait(&mut self, stop: BorrowedFd<'_>) -> Result<bool, BoardError> {
         let sleep = self.next_due().since(self.now()).min(LONGEST);
         let timeout = Timespec {

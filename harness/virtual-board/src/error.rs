@@ -1,90 +1,91 @@
-//! Why a board cannot be made, or cannot go on.
+//! Reasons why a board cannot be made, or cannot continue.
 
 use std::io;
 use std::path::PathBuf;
 
-use esp32c3::{ChipError, ElfError};
+use esp32c3::ChipError;
+use image::ElfError;
 use netsim::NetError;
 
-/// Why a virtual board cannot be made, or a command to one fails.
+/// Reason why a virtual board cannot be made, or why a command to one fails.
 #[derive(Debug, thiserror::Error)]
 pub enum BoardError {
-    /// A live board has the place already.
+    /// Another board that runs uses the path already.
     #[error("{} belongs to a virtual board that runs: stop that one first, or choose another path", path.display())]
     Busy {
-        /// The port, socket or flash image.
+        /// Path of the port, socket or flash image.
         path: PathBuf,
     },
-    /// Something that is not ours lies there.
+    /// There is a file at the path that no board has made.
     #[error("{} exists and is {what}: choose another path, or remove it", path.display())]
     NotOurs {
-        /// The path.
+        /// Path of the file.
         path: PathBuf,
-        /// What it is.
+        /// Kind of the file.
         what: String,
     },
-    /// A socket's path does not fit the system's structure.
+    /// A socket's path is too long for the system's address structure.
     #[error("{} is too long for a socket: {len} bytes, at most 107; choose a shorter path with --control", path.display())]
     LongPath {
-        /// The path.
+        /// Path of the socket.
         path: PathBuf,
         /// Its length in bytes.
         len: usize,
     },
-    /// The system refuses something on a path.
+    /// The system refuses an operation on a path.
     #[error("cannot {what} {}", path.display())]
     Path {
-        /// What was tried.
+        /// Name of the operation.
         what: &'static str,
-        /// The path.
+        /// Path of the operation.
         path: PathBuf,
-        /// What the system says.
+        /// Error of the system.
         source: io::Error,
     },
-    /// The system refuses something else.
+    /// The system refuses an operation without a path.
     #[error("cannot {what}")]
     System {
-        /// What was tried.
+        /// Name of the operation.
         what: &'static str,
-        /// What the system says.
+        /// Error of the system.
         source: io::Error,
     },
-    /// A file is no image of the flash.
+    /// A file does not have the size of the flash.
     #[error("{} has {len} bytes; an image of the 4 MiB flash has exactly 4194304", path.display())]
     FlashSize {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
         /// Its length in bytes.
         len: u64,
     },
-    /// A file is no firmware.
+    /// A file is not a firmware for the chip.
     #[error("cannot take symbols from {}", path.display())]
     Elf {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// Reason why it is not a firmware.
         source: ElfError,
     },
-    /// The network cannot be.
+    /// The configuration of the network is invalid.
     #[error("cannot set up the network")]
     Net(#[from] NetError),
-    /// The chip cannot be.
+    /// The configuration of the chip is invalid.
     #[error("cannot make the chip")]
     Chip(#[from] ChipError),
-    /// What the flash holds could not be written to its file by the end.
+    /// The contents of the flash could not be written to the file at the end.
     #[error("the flash image {} is not complete: the last save failed: {why}", path.display())]
     NotSaved {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What the system says.
+        /// Error of the system, as text.
         why: String,
     },
     /// No board answers at a control socket.
     #[error("no virtual board listens at {}", path.display())]
     NobodyThere {
-        /// The socket.
+        /// Path of the socket.
         path: PathBuf,
-        /// What the system says.
+        /// Error of the system.
         source: io::Error,
     },
     /// The board refuses a command.
@@ -93,7 +94,7 @@ pub enum BoardError {
 }
 
 impl BoardError {
-    /// Whether the person gave something that cannot work, as opposed to a bench in trouble.
+    /// True if the user's input is wrong, false if the system or another board is the cause.
     pub fn is_usage(&self) -> bool {
         match self {
             BoardError::NotOurs { .. }
@@ -108,13 +109,13 @@ impl BoardError {
     }
 }
 
-/// Gives an [`io::Error`] its place: `map_err(on("open", path))`.
+/// Adds operation and path to an [`io::Error`]: `map_err(on("open", path))`.
 pub(crate) fn on(what: &'static str, path: &std::path::Path) -> impl FnOnce(io::Error) -> BoardError {
     let path = path.to_owned();
     move |source| BoardError::Path { what, path, source }
 }
 
-/// Gives an error of the system its purpose.
+/// Adds the name of the operation to an error of the system.
 pub(crate) fn when<E: Into<io::Error>>(what: &'static str) -> impl FnOnce(E) -> BoardError {
     move |source| BoardError::System {
         what,

@@ -1,7 +1,8 @@
-//! The flash's file: 4 MiB, one byte for each cell, changed sectors written back a moment after the chip changes them.
+//! The file with the flash's contents: 4 MiB, one byte for each cell. Changed sectors are written a moment
+//! after a change.
 //!
-//! The file has its full size from the start, and sectors are written in place: a killed process leaves a flash as a
-//! power cut would, with some sectors old and some new.
+//! The file has its full size from the start, and sectors are written in place. After the process is killed
+//! some sectors are old and some new, as after a power cut.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
@@ -15,29 +16,29 @@ use sim::Instant;
 
 use crate::error::{BoardError, on};
 
-/// Changes are written when there were none for this long,
+/// Changes are written when there was no further change for this long,
 const QUIET: Duration = Duration::from_millis(200);
-/// or when the first of them is this old.
+/// or when the oldest unwritten change has this age.
 const OLDEST: Duration = Duration::from_secs(2);
-/// After a failure the next attempt waits for this long.
+/// Time between attempts after a write has failed.
 const AGAIN: Duration = Duration::from_secs(5);
 
-/// The file, locked against other boards.
+/// The file, locked so that no other board can use it.
 #[derive(Debug)]
 pub(crate) struct FlashFile {
     path: PathBuf,
     file: File,
-    /// What the file holds.
+    /// Contents of the file, as last written.
     saved: Vec<u8>,
     generation: u64,
     first_change: Option<Instant>,
     due: Option<Instant>,
-    /// Why the last attempt failed.
+    /// Reason why the last attempt failed.
     failed: Option<String>,
 }
 
 impl FlashFile {
-    /// Opens the file at `path`, or makes it.
+    /// Opens the file at `path`, or creates it with an erased flash.
     pub(crate) fn open(path: &Path) -> Result<FlashFile, BoardError> {
         let mut file = match OpenOptions::new().read(true).write(true).open(path) {
             Ok(file) => file,
@@ -74,32 +75,33 @@ impl FlashFile {
         })
     }
 
-    /// What the file holds.
+    /// Contents of the file.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.saved
     }
 
-    /// The file.
+    /// Path of the file.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Whether all changes are in the file.
+    /// True if all changes have been written.
     pub(crate) fn is_saved(&self) -> bool {
         self.first_change.is_none()
     }
 
-    /// Takes what `flash` holds for saved: it was just filled from the file.
+    /// Marks the present contents of `flash` as written: it was just filled from the file.
     pub(crate) fn begin(&mut self, flash: &NorFlash) {
         self.generation = flash.generation();
     }
 
-    /// When [`look`](Self::look) has something to write.
+    /// The moment at which [`look`](Self::look) writes; `None` without unwritten changes.
     pub(crate) fn next_due(&self) -> Option<Instant> {
         self.due
     }
 
-    /// Notices changes, and writes them when it is time. Says once why that failed, and once that it works again.
+    /// Detects changes, and writes them when due. Returns a message once when writing fails, and once when it
+    /// works again.
     pub(crate) fn look(&mut self, flash: &NorFlash, now: Instant) -> Option<String> {
         if flash.generation() != self.generation {
             self.generation = flash.generation();
@@ -129,7 +131,7 @@ impl FlashFile {
         }
     }
 
-    /// Writes every sector that differs from the file's.
+    /// Writes every sector that differs from the file.
     pub(crate) fn save(&mut self, flash: &NorFlash) -> io::Result<()> {
         let sector = SECTOR as usize;
         for (n, new) in flash.cells().chunks(sector).enumerate() {
@@ -145,7 +147,7 @@ impl FlashFile {
         Ok(())
     }
 
-    /// The last save, which must not fail.
+    /// Writes the last changes at the end of the board.
     pub(crate) fn finish(&mut self, flash: &NorFlash) -> Result<(), BoardError> {
         self.save(flash).map_err(|why| BoardError::NotSaved {
             path: self.path.clone(),
@@ -154,7 +156,7 @@ impl FlashFile {
     }
 }
 
-/// An erased flash. Every byte is written now, so that a disk without room is found now.
+/// Creates a file with an erased flash. Every byte is written, so that a full disk is detected at once.
 fn create(path: &Path) -> Result<File, BoardError> {
     let mut file = OpenOptions::new()
         .read(true)

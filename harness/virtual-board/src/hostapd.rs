@@ -1,5 +1,6 @@
-//! hostapd's control interface (`hostapd_ctrl_iface` of its documentation), as far as tools that switch access points
-//! use it: text commands in datagrams, text answers to the sender's address, events to who attached.
+//! hostapd's control interface (`hostapd_ctrl_iface` of its documentation): the commands that tools use to
+//! switch access points, as text in datagrams; text answers to the sender's address, and events to attached
+//! monitors.
 
 use std::fmt::Write as _;
 use std::os::unix::net::UnixDatagram;
@@ -11,15 +12,15 @@ use crate::access_point::{AccessPoint, ApEvent};
 use crate::claim::{self, SocketFile};
 use crate::error::BoardError;
 
-/// Monitors at one time.
+/// Greatest number of attached monitors.
 const MOST_MONITORS: usize = 16;
-/// Priority of the events told, `MSG_INFO`.
+/// Priority of the events sent, `MSG_INFO`.
 const PRIORITY: &str = "<3>";
-/// Reason of a deauthentication that names none: previous authentication no longer valid, as in hostapd.
+/// Reason of a deauthentication without `reason=`: previous authentication no longer valid, as in hostapd.
 const UNNAMED: Reason = Reason(2);
 const BROADCAST: Mac = [0xFF; 6];
 
-/// What a command asks of the access point.
+/// Action that a command requests of the access point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wish {
     Enable,
@@ -29,7 +30,7 @@ pub(crate) enum Wish {
     Detach,
 }
 
-/// The socket, and who listens to events.
+/// The socket, and the monitors that receive events.
 #[derive(Debug)]
 pub(crate) struct Hostapd {
     pub(crate) socket: UnixDatagram,
@@ -47,7 +48,7 @@ impl Hostapd {
         })
     }
 
-    /// Answers every command that has come; gives what they ask for.
+    /// Answers all received commands; returns the actions that they request.
     pub(crate) fn serve(&mut self, ap: &AccessPoint) -> Vec<Wish> {
         let mut wishes = Vec::new();
         let mut buffer = [0; 1024];
@@ -74,14 +75,14 @@ impl Hostapd {
                 (None, _) => {}
             }
             if let Some(path) = path {
-                // Who has gone away meanwhile misses nothing.
+                // If the sender has closed its socket meanwhile, the answer is dropped.
                 let _ = self.socket.send_to(answer.as_bytes(), path);
             }
         }
         wishes
     }
 
-    /// Tells monitors; one that has gone is forgotten.
+    /// Sends an event to the monitors; a monitor whose socket is gone is removed.
     pub(crate) fn tell(&mut self, event: ApEvent) {
         let text = match event {
             ApEvent::Enabled => format!("{PRIORITY}AP-ENABLED "),
@@ -98,7 +99,7 @@ impl Hostapd {
     }
 }
 
-/// The answer to a command, and what it asks for.
+/// The answer to a command, and the action that it requests.
 fn answer(command: &str, ap: &AccessPoint) -> (String, Option<Wish>) {
     let ok = |wish| ("OK\n".to_owned(), Some(wish));
     let fail = || ("FAIL\n".to_owned(), None);
@@ -107,7 +108,7 @@ fn answer(command: &str, ap: &AccessPoint) -> (String, Option<Wish>) {
         "PING" => ("PONG\n".to_owned(), None),
         "STATUS" => (status(ap), None),
         "GET_CONFIG" => (config(ap), None),
-        // hostapd fails on what is so already.
+        // hostapd answers FAIL to a command that changes nothing.
         "ENABLE" if ap.on => fail(),
         "ENABLE" => ok(Wish::Enable),
         "DISABLE" if !ap.on => fail(),
@@ -123,7 +124,7 @@ fn answer(command: &str, ap: &AccessPoint) -> (String, Option<Wish>) {
                 Some(Ok(reason)) => Reason(reason),
                 Some(Err(_)) => return fail(),
             };
-            // A station that is not there is no failure.
+            // hostapd answers OK even if the station is not associated.
             if to == BROADCAST || ap.station == Some(to) {
                 ok(Wish::Deauthenticate(reason))
             } else {
@@ -145,7 +146,7 @@ fn answer(command: &str, ap: &AccessPoint) -> (String, Option<Wish>) {
 
 fn status(ap: &AccessPoint) -> String {
     let channel = ap.config.channel;
-    // IEEE 802.11-2020, 15.4.4.3: channel 14 stands apart.
+    // IEEE 802.11-2020, 15.4.4.3: channel 14 is not in the regular spacing.
     let freq = if channel == 14 {
         2484
     } else {
@@ -178,7 +179,7 @@ fn station(ap: &AccessPoint, mac: Mac) -> String {
     )
 }
 
-/// `34:85:18:00:00:01`
+/// A MAC address as text: `34:85:18:00:00:01`.
 pub(crate) fn mac_text(mac: Mac) -> String {
     mac.map(|b| format!("{b:02x}")).join(":")
 }

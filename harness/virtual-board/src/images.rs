@@ -1,21 +1,22 @@
-//! The ELF files that know the names of what may be flashed.
+//! The ELF files that provide symbols for applications in flash.
 
 use std::fs;
 use std::path::PathBuf;
 
-use esp32c3::Firmware;
 use esp32c3::rom::nor::NorFlash;
+use image::Firmware;
+use image::chip::ESP32C3;
 
 use crate::error::{BoardError, on};
 
-/// An ELF file.
+/// An ELF file with its parsed firmware.
 #[derive(Clone, Debug)]
 pub(crate) struct Elf {
     pub(crate) path: PathBuf,
     pub(crate) firmware: Firmware,
 }
 
-/// All of them, in the order given.
+/// All ELF files, in the order of the command line.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Elfs(Vec<Elf>);
 
@@ -36,8 +37,10 @@ impl Elfs {
         paths.iter().map(read).collect::<Result<_, _>>().map(Elfs)
     }
 
-    /// The one that the application in flash was made from.
+    /// The ELF from which the application in flash was made, if any.
     pub(crate) fn of(&self, flash: &NorFlash) -> Option<&Elf> {
-        self.0.iter().find(|elf| elf.firmware.matches(flash))
+        self.0
+            .iter()
+            .find(|elf| elf.firmware.matches(flash.cells(), &ESP32C3))
     }
 }

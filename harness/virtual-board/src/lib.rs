@@ -1,8 +1,8 @@
 //! A board made of software: the emulated ESP32-C3 as a serial port (a pseudo-terminal) in wall time.
 //!
-//! [`Board`] owns the chip, its network and every descriptor, and [`Board::run`] is one loop on one thread: the chip
-//! runs until the present moment, what it said goes out, and the loop sleeps until a descriptor or a deadline of the
-//! chip wakes it. A chip that sleeps costs next to nothing.
+//! [`Board`] owns the chip, its network and every descriptor. [`Board::run`] is one loop on one thread: it
+//! runs the chip up to the present moment, sends the chip's output, and polls until a descriptor or a
+//! deadline of the chip wakes it. A chip that sleeps uses almost no processor time.
 //!
 //! ```text
 //!  esptool, espflash, a backend ──pty──▶ UART0 ┐
@@ -10,7 +10,8 @@
 //!  hostapd_cli ──unix datagrams──▶ access point ┘
 //! ```
 //!
-//! This is a driver: it reads clocks and opens sockets. Nothing here repeats to the byte, as nothing on a desk does.
+//! This is a driver: it reads clocks and opens sockets. Its runs are not deterministic, as those of real
+//! hardware.
 #![cfg(unix)]
 
 mod access_point;

@@ -1,19 +1,20 @@
-//! What a wrong baud rate makes of bytes: the waveform of the sender, sampled at the receiver's rate.
+//! Bytes received at a wrong baud rate: the waveform of the sender, sampled at the receiver's rate.
 
 /// Bits of a frame: start, eight of data, stop.
 const FRAME: u64 = 10;
 
-/// Whether two rates are close enough: a receiver that samples in the middle of ten bits bears about 5 %, less what
-/// both clocks are off; three are safe.
+/// True if two rates are close enough for a correct transfer. A receiver that samples ten bits in their
+/// middle tolerates about 5 %, minus the errors of both clocks; 3 % are safe.
 pub(crate) fn agree(sender: u32, receiver: u32) -> bool {
     u64::from(sender.abs_diff(receiver)) * 100 <= 3 * u64::from(receiver)
 }
 
-/// What a receiver at rate `receiver` makes of `bytes` that are sent back to back at rate `sender`.
+/// Returns the bytes that a receiver at rate `receiver` reads from `bytes` sent back to back at rate
+/// `sender`.
 ///
-/// Time is counted in units in which both bits are whole: a sender's bit has `2 * receiver` of them, a receiver's
-/// bit `2 * sender`. A stop bit that is low still gives a byte, as from a USB bridge that does not tell framing
-/// errors; after it the receiver waits for the next falling edge.
+/// Time is counted in units in which both bits are whole: a sender's bit has `2 * receiver` of them, a
+/// receiver's bit `2 * sender`. A low stop bit still gives a byte, as from a USB bridge that does not report
+/// framing errors; after it the receiver waits for the next falling edge.
 pub(crate) fn sampled(bytes: &[u8], sender: u32, receiver: u32) -> Vec<u8> {
     if agree(sender, receiver) || sender == 0 || receiver == 0 {
         return bytes.to_vec();
@@ -38,7 +39,7 @@ pub(crate) fn sampled(bytes: &[u8], sender: u32, receiver: u32) -> Vec<u8> {
         }
         let middle = bit * sent_bit + read_bit / 2;
         if level(middle / sent_bit) {
-            // Too short for a start bit.
+            // The low level is too short for a start bit.
             bit += 1;
             continue;
         }
@@ -67,8 +68,9 @@ mod tests {
 
     #[test]
     fn a_receiver_twice_as_fast_sees_every_bit_twice() {
-        // 'U' is 0101010101 on the line: start and data come as pairs. The first byte heard has a start bit and the
-        // sender's start once more, then 11 00 11 0; what follows starts at the next falling edge.
+        // 'U' is 0101010101 on the line, and each bit is sampled twice. The first received byte has a start
+        // bit, then the second sample of the sender's start bit, then 11 00 11 0; the rest starts at the next
+        // falling edge.
         let heard = sampled(b"U", 115_200, 230_400);
         assert_eq!(heard[0], 0b0110_0110);
         assert_eq!(sampled(b"U", 115_200, 230_400), heard, "the same each time");

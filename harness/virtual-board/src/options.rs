@@ -1,21 +1,21 @@
-//! What a board is made of.
+//! Configuration of a virtual board.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// What distinguishes one virtual board from another.
+/// The settings that distinguish one virtual board from another.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Where the serial port appears: a symbolic link to the pseudo-terminal.
+    /// Path of the serial port: a symbolic link to the pseudo-terminal.
     pub port: PathBuf,
-    /// File that keeps the flash's 4 MiB; without it the flash is forgotten at the end.
+    /// File with the flash's 4 MiB; without it the contents are lost at the end.
     pub flash: Option<PathBuf>,
-    /// ELF files, plain or gzip, with the symbols of what may be flashed.
+    /// ELF files, plain or gzip, with the symbols of applications that may be flashed.
     pub elfs: Vec<PathBuf>,
-    /// Control socket; `None` puts it beside the port, with `.ctl` appended.
+    /// Path of the control socket; `None` appends `.ctl` to the port's path.
     pub control: Option<PathBuf>,
-    /// Datagram socket with hostapd's control interface.
+    /// Path of the datagram socket with hostapd's control interface; `None` for none.
     pub hostapd: Option<PathBuf>,
     /// MAC address in the fuses.
     pub mac: [u8; 6],
@@ -23,7 +23,7 @@ pub struct Options {
     pub ssid: String,
     /// Password of its access point, 8 to 63 bytes; empty for an open network.
     pub password: String,
-    /// Where ports lead, other than to the same port of this host.
+    /// Targets for the device's ports that do not go to the same port of this host.
     pub forwards: Vec<Forward>,
     /// Start in download mode.
     pub download: bool,
@@ -32,7 +32,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// A board at `port` with everything else as it comes.
+    /// A board with its port at this path and default settings.
     pub fn at(port: PathBuf) -> Options {
         let chip = esp32c3::ChipConfig::default();
         let ap = netsim::ApConfig::default();
@@ -51,7 +51,7 @@ impl Options {
         }
     }
 
-    /// Where the control socket is.
+    /// Path of the control socket.
     pub fn control_path(&self) -> PathBuf {
         self.control.clone().unwrap_or_else(|| {
             let mut path = self.port.clone().into_os_string();
@@ -61,23 +61,23 @@ impl Options {
     }
 }
 
-/// A transport.
+/// Transport protocol of a forward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Protocol {
-    /// TCP.
+    /// Forwards TCP connections.
     Tcp,
-    /// UDP.
+    /// Forwards UDP datagrams.
     Udp,
 }
 
-/// Where a port leads: `tcp:443=127.0.0.1:8443`.
+/// A forward of a port to a server: `tcp:443=127.0.0.1:8443`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Forward {
-    /// The transport.
+    /// Transport protocol of the port.
     pub protocol: Protocol,
-    /// The port that the device asks for.
+    /// Destination port of the device's connection or datagram.
     pub port: u16,
-    /// The server on this side.
+    /// Address of the server, from this host.
     pub to: SocketAddr,
 }
 

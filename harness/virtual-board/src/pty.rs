@@ -1,7 +1,8 @@
 //! The serial port: a pseudo-terminal of which the board holds the master.
 //!
-//! The slave is never held open: while no program has it open the master reports a hang-up, which is how the board
-//! knows that nobody listens; what is sent then is lost, as on a line that leads nowhere.
+//! The board does not keep the slave open: while no program has it open, poll reports a hang-up (POLLHUP) on
+//! the master. This is how the board detects a client. Bytes sent without a client are lost, as on an
+//! unconnected serial line.
 
 use std::collections::VecDeque;
 use std::io;
@@ -16,12 +17,13 @@ use rustix::termios::{self, OptionalActions, QueueSelector};
 use crate::claim::Link;
 use crate::error::{BoardError, when};
 
-/// Bytes kept for a program that does not read; more are lost, as in a bridge whose buffer is full.
+/// Size of the buffer for a client that does not read, bytes; further bytes are lost, as in a USB bridge
+/// whose buffer is full.
 const MOST_WAITING: usize = 64 * 1024;
-/// What a terminal has before any program sets its speed.
+/// Speed of the terminal before a program sets one, bits per second.
 const FIRST_BAUD: u32 = 115_200;
 
-/// The port, plugged in.
+/// The serial port while it is plugged in.
 #[derive(Debug)]
 pub(crate) struct Pty {
     master: OwnedFd,
@@ -29,12 +31,12 @@ pub(crate) struct Pty {
     link: Link,
     waiting: VecDeque<u8>,
     client: bool,
-    /// Bytes that a program was too slow for.
+    /// Bytes lost because the client did not read them in time.
     pub(crate) overrun: u64,
 }
 
 impl Pty {
-    /// A new terminal with a link to it at `path`. `ours`: see [`Link::place`].
+    /// Makes a new terminal with a link to it at `path`. `ours`: see [`Link::place`].
     pub(crate) fn plug(path: &Path, ours: bool) -> Result<Pty, BoardError> {
         let (master, slave) = terminal().map_err(when("make a pseudo-terminal"))?;
         Ok(Pty {
@@ -47,7 +49,7 @@ impl Pty {
         })
     }
 
-    /// Whether a program has the port open; looks.
+    /// Polls the terminal; true if a program has the port open.
     pub(crate) fn client(&mut self) -> bool {
         let mut fds = [PollFd::new(&self.master, PollFlags::empty())];
         let now = Timespec {
@@ -65,24 +67,25 @@ impl Pty {
         open
     }
 
-    /// Whether a program had the port open at the last look.
+    /// True if a program had the port open at the last poll.
     pub(crate) fn had_client(&self) -> bool {
         self.client
     }
 
-    /// After a program has left: what it did not read is not the next one's, and if it was killed it may have left the
-    /// terminal locked (`TIOCEXCL`), which on a real port ends with the last close. Ours does not close as long as
-    /// the master is open.
+    /// Cleans up after a program has closed the port. Bytes that it did not read must not reach the next
+    /// program. If it was killed it may have left the terminal locked (`TIOCEXCL`); on a real port the lock
+    /// ends with the last close, but here the open master keeps the terminal alive.
     fn tidy(&mut self) {
         self.waiting.clear();
         let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::NONBLOCK;
         match rustix::fs::open(&self.slave, flags, Mode::empty()) {
             Ok(slave) => {
-                // Both only fail on what is no terminal.
+                // Both calls fail only on a file that is no terminal.
                 let _ = termios::ioctl_tiocnxcl(&slave);
                 let _ = termios::tcflush(&slave, QueueSelector::IFlush);
             }
-            // Locked, and we are not the one whom that does not concern: a fresh terminal takes its place.
+            // The terminal is locked, and the board has no privilege to open it all the same: replace it by a
+            // new one.
             Err(_) => self.renew(),
         }
     }
@@ -94,21 +97,21 @@ impl Pty {
         }
     }
 
-    /// The speed that the program has set, bits per second.
+    /// The speed that the client has set, bits per second.
     pub(crate) fn baud(&self) -> u32 {
         termios::tcgetattr(&self.master).map_or(FIRST_BAUD, |t| t.output_speed())
     }
 
-    /// What the program has written, up to the length of `buffer`.
+    /// Reads bytes that the client has written, up to the length of `buffer`.
     pub(crate) fn read<'b>(&mut self, buffer: &'b mut [u8]) -> &'b [u8] {
         match rustix::io::read(&self.master, &mut *buffer) {
             Ok(len) => &buffer[..len],
-            // Nothing there, or nobody.
+            // No bytes, or no client.
             Err(_) => &[],
         }
     }
 
-    /// Sends bytes to the program, if there is one.
+    /// Sends bytes to the client, if there is one.
     pub(crate) fn write(&mut self, bytes: &[u8]) {
         if !self.client() {
             return;
@@ -120,7 +123,7 @@ impl Pty {
         self.flush();
     }
 
-    /// Sends what waits, as far as there is room.
+    /// Writes waiting bytes, as many as the terminal takes.
     pub(crate) fn flush(&mut self) {
         while !self.waiting.is_empty() {
             let (front, _) = self.waiting.as_slices();
@@ -131,7 +134,7 @@ impl Pty {
         }
     }
 
-    /// Whether bytes wait for room.
+    /// True if bytes wait for room in the terminal.
     pub(crate) fn is_blocked(&self) -> bool {
         !self.waiting.is_empty()
     }
@@ -143,7 +146,7 @@ impl AsFd for Pty {
     }
 }
 
-/// A raw terminal: its master, which does not block, and the path of its slave.
+/// Makes a raw terminal: its non-blocking master, and the path of its slave.
 fn terminal() -> io::Result<(OwnedFd, PathBuf)> {
     let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
     grantpt(&master)?;
@@ -155,7 +158,7 @@ fn terminal() -> io::Result<(OwnedFd, PathBuf)> {
     settings.make_raw();
     settings.set_speed(FIRST_BAUD)?;
     termios::tcsetattr(&master, OptionalActions::Now, &settings)?;
-    // The hang-up is reported after a first program has left, not before one came: be that program.
+    // Linux reports a hang-up only after a first program has closed the slave: open and close it once.
     drop(rustix::fs::open(
         &slave,
         OFlags::RDWR | OFlags::NOCTTY,

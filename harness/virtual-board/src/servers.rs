@@ -1,7 +1,8 @@
-//! What the device finds behind its gateway: the servers of this host.
+//! The servers that the device reaches through its gateway: those of this host.
 //!
-//! TCP and UDP to the gateway's address lead to the same port of 127.0.0.1, or where a forward leads; a forward
-//! catches its port whatever the address. Every other connection is refused.
+//! A TCP connection or UDP datagram to the gateway's address goes to the same port of 127.0.0.1, or to the
+//! target of a forward for that port. A forward applies to its port at any address. All other connections are
+//! refused.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -16,24 +17,24 @@ use crate::options::{Forward, Protocol};
 use crate::tcp::{self, Joint, Life};
 use crate::udp::Udp;
 
-/// A device that does not finish its handshake within this time has gone.
+/// Time that the device has to finish its handshake; after it the connection to the server is closed.
 const HANDSHAKE: Duration = Duration::from_secs(60);
 
-/// The servers, and the connections to them.
+/// The forwards, and the connections to servers.
 #[derive(Debug)]
 pub(crate) struct Servers {
     gateway: Ipv4Addr,
     forwards: BTreeMap<(Protocol, u16), SocketAddr>,
-    /// Connections that are being opened to a server while the device waits.
+    /// Connections that are being opened to a server while the device's SYN waits.
     opening: Vec<(Connect, OwnedFd)>,
-    /// Connections that stand at the server and are being opened to the device.
+    /// Connections that the server has accepted, while the device's handshake is not complete.
     accepted: BTreeMap<(Endpoint, Endpoint), (Instant, OwnedFd)>,
     joints: BTreeMap<StreamId, Joint>,
     udp: Udp,
 }
 
 impl Servers {
-    /// Servers for the device behind `net`, which hands its connections over from now on.
+    /// Makes the servers for the device behind `net`; from now on they take its connections.
     pub(crate) fn new(net: &mut Netsim, gateway: Ipv4Addr, forwards: &[Forward]) -> Servers {
         let forwards: BTreeMap<_, _> = forwards.iter().map(|f| ((f.protocol, f.port), f.to)).collect();
         let udp = forwards
@@ -51,13 +52,13 @@ impl Servers {
         }
     }
 
-    /// Where an address of the device's world leads.
+    /// Address on this host of a server in the device's network; `None` if there is none.
     fn leads(&self, protocol: Protocol, (ip, port): Endpoint) -> Option<SocketAddr> {
         let forward = self.forwards.get(&(protocol, port)).copied();
         forward.or((ip == self.gateway).then_some((Ipv4Addr::LOCALHOST, port).into()))
     }
 
-    /// Handles what the device did; whether there was anything.
+    /// Handles connections, datagrams and stream events of the device. Returns true if there were any.
     pub(crate) fn hear(&mut self, now: Instant, net: &mut Netsim) -> bool {
         let mut moved = false;
         for connect in net.take_connects() {
@@ -85,7 +86,8 @@ impl Servers {
         moved
     }
 
-    /// Answers the device where a server has accepted or refused by now.
+    /// Answers the device's SYN where the server has accepted or refused by now. Returns true if any was
+    /// answered.
     fn open(&mut self, now: Instant, net: &mut Netsim) -> bool {
         let mut moved = false;
         for (connect, socket) in std::mem::take(&mut self.opening) {
@@ -110,7 +112,7 @@ impl Servers {
             StreamEvent::Opened { id, from, to } => {
                 match self.accepted.remove(&(from, to)) {
                     Some((_, socket)) => drop(self.joints.insert(id, Joint::new(socket))),
-                    // Its server is not known any more.
+                    // The accepted socket is gone, for example after the timeout of the handshake.
                     None => net.stream_abort(id),
                 }
                 return;
@@ -132,7 +134,7 @@ impl Servers {
         }
     }
 
-    /// Handles what the servers did.
+    /// Handles what the servers have sent, closed or accepted.
     pub(crate) fn turn(&mut self, now: Instant, net: &mut Netsim) {
         self.open(now, net);
         self.accepted
@@ -142,7 +144,7 @@ impl Servers {
         self.udp.receive(now, net);
     }
 
-    /// What to wait for.
+    /// Adds the sockets to poll, with the events to wait for.
     pub(crate) fn wait<'a>(&'a self, net: &Netsim, mut add: impl FnMut(BorrowedFd<'a>, PollFlags)) {
         for (_, socket) in &self.opening {
             add(socket.as_fd(), PollFlags::OUT);
@@ -157,7 +159,7 @@ impl Servers {
         }
     }
 
-    /// Connections that stand.
+    /// Number of open TCP connections.
     pub(crate) fn connections(&self) -> usize {
         self.joints.len()
     }

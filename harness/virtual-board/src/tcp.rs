@@ -1,7 +1,7 @@
-//! A TCP connection of the device joined to one of this host.
+//! A TCP connection of the device, joined to a connection of this host.
 //!
-//! What one side does the other side sees: bytes, the end of a half, a reset, and a peer that does not read, which
-//! fills the window. Nothing is buffered beyond what keeps both sides busy.
+//! Each side sees the actions of the other: bytes, a half-close, a reset, and a peer that does not read,
+//! which fills the window. Buffers hold no more than is needed to keep both sides busy.
 
 use std::collections::VecDeque;
 use std::io::{self, Read as _, Write as _};
@@ -14,10 +14,11 @@ use rustix::event::PollFlags;
 use rustix::net::{AddressFamily, SocketType, sockopt};
 use sim::Instant;
 
-/// Unacknowledged bytes towards the device from which on the server has to wait.
+/// Greatest number of unacknowledged bytes towards the device, before the server's socket is not read any
+/// more.
 const MOST_UNDER_WAY: usize = 16 * 1024;
 
-/// Starts a connection; it is ready when the socket can be written.
+/// Starts a non-blocking connect; it is complete when the socket is writable.
 pub(crate) fn connect(to: SocketAddr) -> io::Result<OwnedFd> {
     let family = match to {
         SocketAddr::V4(_) => AddressFamily::INET,
@@ -31,7 +32,7 @@ pub(crate) fn connect(to: SocketAddr) -> io::Result<OwnedFd> {
     }
 }
 
-/// Whether a connection that was started stands by now: `None` while it is under way.
+/// Result of a non-blocking connect; `None` while it is in progress.
 pub(crate) fn connected(socket: &OwnedFd) -> Option<io::Result<()>> {
     let mut fds = [rustix::event::PollFd::new(socket, PollFlags::OUT)];
     let now = rustix::event::Timespec {
@@ -48,23 +49,23 @@ pub(crate) fn connected(socket: &OwnedFd) -> Option<io::Result<()>> {
     }
 }
 
-/// Two connections, joined.
+/// Two joined connections: a stream of the device and a socket of this host.
 #[derive(Debug)]
 pub(crate) struct Joint {
     socket: TcpStream,
     to_host: VecDeque<u8>,
     paused: bool,
-    /// The device says no more.
+    /// The device has half-closed its side.
     device_done: bool,
-    /// The server has been told so.
+    /// The half-close has been passed to the server.
     told: bool,
-    /// The server says no more.
+    /// The server has half-closed its side.
     host_done: bool,
-    /// The device's side is gone; what it said still has to arrive.
+    /// The device's connection has ended; its last bytes still wait for the server.
     over: bool,
 }
 
-/// Whether a joint goes on.
+/// State of a joint after an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Life {
     Goes,
@@ -74,7 +75,7 @@ pub(crate) enum Life {
 impl Joint {
     pub(crate) fn new(socket: OwnedFd) -> Joint {
         let socket = TcpStream::from(socket);
-        // Only what was written together waits to be sent together: the device's packets decide.
+        // The device's packets determine when bytes are sent: Nagle's algorithm must not delay them.
         let _ = socket.set_nodelay(true);
         Joint {
             socket,
@@ -87,7 +88,7 @@ impl Joint {
         }
     }
 
-    /// The socket and what to wait for, if anything.
+    /// The socket and the events to poll for; `None` if there is nothing to wait for.
     pub(crate) fn wait(&self, net: &Netsim, id: StreamId) -> Option<(&TcpStream, PollFlags)> {
         let mut flags = PollFlags::empty();
         if !self.to_host.is_empty() {
@@ -96,36 +97,36 @@ impl Joint {
         if !self.host_done && net.stream_backlog(id) < MOST_UNDER_WAY {
             flags |= PollFlags::IN;
         }
-        // An error wakes us in any case. When both sides have said all, the system reports a hang-up without end; then
-        // only what is left to do counts.
+        // Poll reports errors without being asked. When both sides are half-closed it reports a hang-up all
+        // the time, so the socket is polled only if bytes are left to transfer.
         (!flags.is_empty() || !(self.host_done || self.told)).then_some((&self.socket, flags))
     }
 
-    /// Bytes from the device.
+    /// Takes bytes from the device.
     pub(crate) fn data(&mut self, net: &mut Netsim, id: StreamId, bytes: &[u8]) -> Life {
         self.to_host.extend(bytes);
         self.write(net, id)
     }
 
-    /// The device says no more.
+    /// Takes the half-close of the device.
     pub(crate) fn half_closed(&mut self, net: &mut Netsim, id: StreamId) -> Life {
         self.device_done = true;
         self.write(net, id)
     }
 
-    /// Both sides of the device's connection have ended well.
+    /// Both halves of the device's connection have been closed.
     pub(crate) fn closed(&mut self, net: &mut Netsim, id: StreamId) -> Life {
         (self.device_done, self.over) = (true, true);
         self.write(net, id)
     }
 
-    /// The device's side was reset: the server gets a reset too.
+    /// The device has reset its connection: resets the server's connection too.
     pub(crate) fn reset(self) {
-        // The only failure is that the socket is gone, which is as good.
+        // The call fails only if the socket is gone already.
         let _ = sockopt::set_socket_linger(self.socket.as_fd(), Some(Duration::ZERO));
     }
 
-    /// Reads and writes what is possible.
+    /// Transfers bytes in both directions, as many as possible without blocking.
     pub(crate) fn turn(&mut self, now: Instant, net: &mut Netsim, id: StreamId) -> Life {
         let mut buffer = [0; 4096];
         while !self.host_done && net.stream_backlog(id) < MOST_UNDER_WAY {
@@ -137,13 +138,13 @@ impl Joint {
                 Ok(len) => net.stream_send(id, &buffer[..len]),
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
                 Err(_) => {
-                    // What came before the reset goes before it.
+                    // Bytes received before the reset must reach the device before it.
                     net.poll(now);
                     return self.broken(net, id);
                 }
             }
         }
-        // With a full window nothing is read, and a reset would wait behind it.
+        // With a full window the socket is not read, so a reset must be checked for.
         if !self.host_done && !matches!(self.socket.take_error(), Ok(None)) {
             return self.broken(net, id);
         }
@@ -166,7 +167,7 @@ impl Joint {
         }
         if !blocked && self.device_done && !self.told {
             self.told = true;
-            // It fails on a socket that is reset, which the next read tells.
+            // The call fails on a socket that was reset; the next read reports that.
             let _ = self.socket.shutdown(Shutdown::Write);
         }
         if self.over && !blocked {
@@ -176,7 +177,7 @@ impl Joint {
         }
     }
 
-    /// The server reset the connection.
+    /// The server has reset the connection: resets the device's stream.
     fn broken(&mut self, net: &mut Netsim, id: StreamId) -> Life {
         net.stream_abort(id);
         Life::Ended

@@ -1,5 +1,5 @@
-//! Datagrams between the device and servers of this host, one socket for each pair of ports, as an address
-//! translation does it.
+//! UDP between the device and servers of this host, with one socket for each pair of endpoints, as in network
+//! address translation.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -8,26 +8,27 @@ use std::time::Duration;
 use netsim::{Datagram, Endpoint, Netsim};
 use sim::Instant;
 
-/// An exchange that was silent for this long is over (RFC 4787 asks for two minutes at least).
+/// Lifetime of an exchange without datagrams (RFC 4787 asks for two minutes at least).
 const FORGOTTEN: Duration = Duration::from_secs(120);
-/// Exchanges at one time; the one that was silent the longest makes room.
+/// Greatest number of exchanges; a new one replaces the one without datagrams for longest.
 const MOST: usize = 64;
 
-/// An exchange.
+/// A pair of endpoints with its socket on this host.
 #[derive(Debug)]
 struct Exchange {
     socket: UdpSocket,
     last: Instant,
 }
 
-/// All exchanges, by the device's end and the one that it means.
+/// All exchanges, by the device's endpoint and the server's endpoint in the device's network.
 #[derive(Debug, Default)]
 pub(crate) struct Udp {
     exchanges: BTreeMap<(Endpoint, Endpoint), Exchange>,
 }
 
 impl Udp {
-    /// Sends a datagram of the device to the server at `to`. What cannot be sent is lost, as datagrams are.
+    /// Sends a datagram of the device to the server at `to`. A datagram that cannot be sent is lost, as UDP
+    /// allows.
     pub(crate) fn send(&mut self, now: Instant, datagram: &Datagram, to: SocketAddr) {
         let key = (datagram.from, datagram.to);
         if !self.exchanges.contains_key(&key) {
@@ -42,14 +43,14 @@ impl Udp {
         }
         if let Some(exchange) = self.exchanges.get_mut(&key) {
             exchange.last = now;
-            // An error may be that of an earlier datagram to a closed port; this one gets a second try.
+            // The error may be that of an earlier datagram to a closed port; so this one is sent again.
             if exchange.socket.send(&datagram.bytes).is_err() {
                 let _ = exchange.socket.send(&datagram.bytes);
             }
         }
     }
 
-    /// Hands to the device what servers have answered.
+    /// Sends the servers' datagrams to the device.
     pub(crate) fn receive(&mut self, now: Instant, net: &mut Netsim) {
         let mut buffer = [0; 2048];
         for ((device, server), exchange) in &mut self.exchanges {
@@ -67,7 +68,7 @@ impl Udp {
         }
     }
 
-    /// The sockets to wait for.
+    /// The sockets to poll for input.
     pub(crate) fn sockets(&self) -> impl Iterator<Item = &UdpSocket> {
         self.exchanges.values().map(|e| &e.socket)
     }

@@ -10,6 +10,7 @@ pub mod judge;
 mod network;
 mod service;
 pub mod spec;
+pub mod text;
 mod verdict;
 
 use serde::{Deserialize, Serialize};
@@ -17,7 +18,7 @@ use sim::Instant;
 
 pub use device::{Access, AccessKind, ResetCause, SerialPort};
 pub use network::{Direction, LinkEvent, TcpChange, WifiEvent};
-pub use service::{DeviceStatus, Endpoint, Exchange, Phase, SessionChange};
+pub use service::{DeviceStatus, Endpoint, Exchange, Fact, Phase, SessionChange, Value};
 pub use verdict::{ExpectationResult, FaultState, StepState, Trouble, Verdict};
 
 /// Version of the event schema. 2: a run may be scaled in time, and its verdict may be that it was skipped or that
@@ -134,6 +135,8 @@ pub enum Kind {
         /// The exchange as far as it is known at that phase.
         exchange: Exchange,
     },
+    /// A service tells something.
+    Fact(Fact),
     /// A session changed at the cloud.
     Session {
         /// Device id.
@@ -205,6 +208,7 @@ impl Kind {
             Kind::Frame { .. } => "frame",
             Kind::Link(_) => "link",
             Kind::Request { .. } => "request",
+            Kind::Fact(_) => "fact",
             Kind::Session { .. } => "session",
             Kind::Status { .. } => "status",
             Kind::ClockOffset { .. } => "clock-offset",

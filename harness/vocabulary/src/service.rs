@@ -1,85 +1,64 @@
-//! Events of the cloud.
+//! Events of services.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use sim::Instant;
 
-/// An endpoint of the contract (`docs/oceanremote-contract.md`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Endpoint {
-    /// `POST /api/device/register/`
-    Register,
-    /// `POST /api/device/<id>/renew-session/`
-    RenewSession,
-    /// `POST /api/device/<id>/update/`
-    Update,
-    /// `GET /api/device/<id>/commands/`
-    Commands,
-    /// `GET /api/device/state/`
-    State,
-    /// Any other path.
-    Other,
-}
+use crate::Kind;
+
+/// The name of an endpoint of a service, from [`EndpointSpec::name`](crate::spec::EndpointSpec::name).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Endpoint(Cow<'static, str>);
 
 impl Endpoint {
-    /// All of them, in the order of the contract.
-    pub const ALL: [Endpoint; 6] = [
-        Endpoint::Register,
-        Endpoint::RenewSession,
-        Endpoint::Update,
-        Endpoint::Commands,
-        Endpoint::State,
-        Endpoint::Other,
-    ];
+    /// The endpoint of this name.
+    pub const fn named(name: &'static str) -> Endpoint {
+        Endpoint(Cow::Borrowed(name))
+    }
 
-    /// Its name in scenario files.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Endpoint::Register => "register",
-            Endpoint::RenewSession => "renew-session",
-            Endpoint::Update => "update",
-            Endpoint::Commands => "commands",
-            Endpoint::State => "state",
-            Endpoint::Other => "other",
-        }
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Endpoint {
+    fn from(name: String) -> Endpoint {
+        Endpoint(Cow::Owned(name))
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        f.pad(&self.0)
     }
 }
 
-/// A name that is no endpoint's.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnknownEndpoint(pub String);
-
-impl FromStr for Endpoint {
-    type Err = UnknownEndpoint;
-
-    fn from_str(s: &str) -> Result<Endpoint, UnknownEndpoint> {
-        Endpoint::ALL
-            .into_iter()
-            .find(|e| e.name() == s)
-            .ok_or_else(|| UnknownEndpoint(s.to_owned()))
-    }
-}
-
-/// A part of a request's life at the cloud.
+/// A part of a request's life at a service.
+///
+/// Which actions can have an effect at a phase is `http_service::able`; a fault that cannot have one is refused before
+/// the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
-    /// Its first byte arrived; the endpoint is not known yet.
+    /// The first byte of the request has arrived; the rest may still be on its way. What names an endpoint or a target
+    /// is reached as soon as the request line is there, which tells them. The request can still be cut off.
     FirstByte,
-    /// Its head and body are whole; nothing has happened yet.
+    /// Head and body are whole; nothing has happened yet. A reply given here takes the place of the effect.
     BeforeEffect,
-    /// The cloud's state has changed; nothing of the reply has left.
+    /// The service's state has changed, or the request was refused; nothing of the reply has left.
     AfterEffect,
-    /// The whole reply was handed to the network.
+    /// The last byte of the reply was handed to the network. The connection can still be ended.
     AfterReply,
 }
 
@@ -93,8 +72,11 @@ pub struct Exchange {
     /// When its first byte arrived.
     #[serde(rename = "started_ns")]
     pub started: Instant,
-    /// Endpoint; `None` at [`Phase::FirstByte`].
+    /// Endpoint; `None` at [`Phase::FirstByte`] while the request line is on its way.
     pub endpoint: Option<Endpoint>,
+    /// This is the second event of [`Phase::FirstByte`]: the first one came before the endpoint was known.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub named_late: bool,
     /// `GET`, `POST`, …
     pub method: String,
     /// Path and query.
@@ -109,8 +91,152 @@ pub struct Exchange {
     pub reply_headers: Vec<(String, String)>,
     /// Reply body, lossily decoded.
     pub reply_body: String,
-    /// What the request did at the cloud, in words: `session renewed`, `401 Session expired`, …
+    /// What the request did at the service, in words: `session renewed`, `refused: 401 Session expired`, …
     pub effect: String,
+    /// The request changed nothing and brought nothing: a poll without news.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_idle: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+/// Something that a service tells, such as that a session was renewed; its names are those of a
+/// [`FactSpec`](crate::spec::FactSpec).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fact {
+    /// The service.
+    pub service: Cow<'static, str>,
+    /// The kind of fact.
+    pub name: Cow<'static, str>,
+    /// Its fields.
+    pub fields: BTreeMap<Cow<'static, str>, Value>,
+}
+
+/// The value of a field of a [`Fact`].
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Value {
+    /// Yes or no.
+    Bool(bool),
+    /// A whole number.
+    Integer(i64),
+    /// Text.
+    Text(Cow<'static, str>),
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Bool(value) => value.fmt(f),
+            Value::Integer(value) => value.fmt(f),
+            Value::Text(value) => f.pad(value),
+        }
+    }
+}
+
+impl fmt::Display for Fact {
+    /// The name and the fields: `ban: change banned, peer 192.168.4.2`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        for (n, (field, value)) in self.fields.iter().enumerate() {
+            write!(f, "{} {field} {value}", if n == 0 { ":" } else { "," })?;
+        }
+        Ok(())
+    }
+}
+
+impl From<Fact> for Kind {
+    /// The event of a fact. Sessions, the status and the server's clock have kinds of their own, which readers of
+    /// events know.
+    fn from(fact: Fact) -> Kind {
+        legacy(&fact).unwrap_or(Kind::Fact(fact))
+    }
+}
+
+fn legacy(fact: &Fact) -> Option<Kind> {
+    let device = || fact.text("device").map(str::to_owned);
+    match &*fact.name {
+        "session" => {
+            let session = fact.text("session")?.to_owned();
+            let change = match fact.text("change")? {
+                "issued" => SessionChange::Issued { session },
+                "renewed" => SessionChange::Renewed { session },
+                "recovered" => SessionChange::Recovered { session },
+                "expired" => SessionChange::Expired { session },
+                _ => SessionChange::Invalidated {
+                    session,
+                    why: fact.text("why").unwrap_or_default().to_owned(),
+                },
+            };
+            Some(Kind::Session {
+                device: device()?,
+                change,
+            })
+        }
+        "status" => Some(Kind::Status {
+            device: device()?,
+            status: match fact.text("status")? {
+                "online" => DeviceStatus::Online,
+                "away" => DeviceStatus::Away,
+                _ => DeviceStatus::Offline,
+            },
+        }),
+        "server-clock" => Some(Kind::ClockOffset {
+            clock: "server".to_owned(),
+            offset_ns: fact.number("offset-ns")?,
+        }),
+        _ => None,
+    }
+}
+
+impl Fact {
+    /// A fact without fields.
+    pub const fn new(service: &'static str, name: &'static str) -> Fact {
+        Fact {
+            service: Cow::Borrowed(service),
+            name: Cow::Borrowed(name),
+            fields: BTreeMap::new(),
+        }
+    }
+
+    /// The same with a field of text.
+    #[must_use]
+    pub fn with(mut self, field: &'static str, text: impl Into<Cow<'static, str>>) -> Fact {
+        self.fields.insert(Cow::Borrowed(field), Value::Text(text.into()));
+        self
+    }
+
+    /// The same with a number.
+    #[must_use]
+    pub fn with_number(mut self, field: &'static str, number: i64) -> Fact {
+        self.fields.insert(Cow::Borrowed(field), Value::Integer(number));
+        self
+    }
+
+    /// The same with a truth value.
+    #[must_use]
+    pub fn with_bool(mut self, field: &'static str, value: bool) -> Fact {
+        self.fields.insert(Cow::Borrowed(field), Value::Bool(value));
+        self
+    }
+
+    /// A field of text.
+    pub fn text(&self, field: &str) -> Option<&str> {
+        match self.fields.get(field)? {
+            Value::Text(text) => Some(text),
+            Value::Bool(_) | Value::Integer(_) => None,
+        }
+    }
+
+    /// A field that is a number.
+    pub fn number(&self, field: &str) -> Option<i64> {
+        match self.fields.get(field)? {
+            Value::Integer(number) => Some(*number),
+            Value::Bool(_) | Value::Text(_) => None,
+        }
+    }
 }
 
 /// What happened to a session.

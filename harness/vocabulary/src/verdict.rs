@@ -82,6 +82,8 @@ pub enum FaultState {
     Fired,
     /// Its action is over.
     Ended,
+    /// Its moment came, and its action changed nothing.
+    WithoutEffect,
     /// The run ended without its trigger.
     NeverFired,
 }

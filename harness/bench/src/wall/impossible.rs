@@ -2,12 +2,11 @@
 //! passed.
 
 use dut::Site;
+use faults::meant;
 use scenario::action::PowerCut;
 use scenario::{
     Action, DeviceAction, ExpectationKind, NetworkAction, RadioAction, Scenario, Span, StepKind, Trigger,
 };
-
-use crate::door;
 
 /// What a bench in wall time can do beside the serial console and the cloud.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,6 +35,70 @@ impl Abilities {
             power: site.power,
             dns: site.dns_port.is_some(),
             fixtures: site.fixtures.clone(),
+        }
+    }
+
+    /// Whether such a bench can do an action, with the cloud at this host and port.
+    ///
+    /// # Errors
+    /// Why not, in words for a person.
+    pub(crate) fn able(&self, action: &Action, cloud: (&str, u16)) -> Result<(), String> {
+        match action {
+            Action::Radio(action) => self.radio(action).map_err(str::to_owned),
+            Action::Network(action) => self.network(action, cloud),
+            Action::Tls(_) => Err("the device of a run speaks plain HTTP".to_owned()),
+            Action::Device(action) => self.device(action).map_err(str::to_owned),
+            // The cloud is ours.
+            Action::Request(_) | Action::Service(_) => Ok(()),
+        }
+    }
+
+    fn radio(&self, action: &RadioAction) -> Result<(), &'static str> {
+        match action {
+            RadioAction::AccessPointGone if self.access_point => Ok(()),
+            RadioAction::Deauthenticate(_) if self.deauthenticate => Ok(()),
+            RadioAction::AccessPointGone | RadioAction::Deauthenticate(_) => {
+                Err("the bench controls no access point (`access-point` in boards.toml)")
+            }
+            RadioAction::WrongPassword(_)
+            | RadioAction::Rssi(_)
+            | RadioAction::Hidden
+            | RadioAction::Channel(_) => Err("the access point of a board cannot be changed so"),
+        }
+    }
+
+    fn network(&self, action: &NetworkAction, cloud: (&str, u16)) -> Result<(), String> {
+        let why = match action {
+            NetworkAction::Link(_) => "the air between a board and its access point is not in our hands",
+            NetworkAction::Dhcp(_) => "the DHCP server of a board's network is not ours",
+            NetworkAction::CaptivePortal => "the gateway of a board's network is not ours",
+            NetworkAction::Dns(_) if self.dns => return Ok(()),
+            NetworkAction::Dns(_) => {
+                "the DNS server of the board's network is not ours (`dns-port` in boards.toml, if it can be)"
+            }
+            NetworkAction::Refuse(only) | NetworkAction::Blackhole(only) => {
+                return meant(only, cloud.0, cloud.1);
+            }
+            // The SNTP server is ours.
+            NetworkAction::Ntp(_) | NetworkAction::NtpClock(_) => return Ok(()),
+        };
+        Err(why.to_owned())
+    }
+
+    fn device(&self, action: &DeviceAction) -> Result<(), &'static str> {
+        match action {
+            DeviceAction::PowerCut(PowerCut {
+                flash_write_byte: Some(_),
+                ..
+            }) => Err("nobody sees a board write its flash"),
+            DeviceAction::PowerCut(_) if self.power => Ok(()),
+            DeviceAction::PowerCut(_) => {
+                Err("the bench has no power switch (`power-off` and `power-on` in boards.toml)")
+            }
+            DeviceAction::Reset(reset) if reset.cause == vocabulary::ResetCause::Pin => Ok(()),
+            DeviceAction::Reset(_) => Err("a board has a reset pin only; leave the cause out"),
+            DeviceAction::DrivePin(_) => Err("nothing is wired to the pins of a board"),
+            DeviceAction::CorruptFlash(_) => Err("the flash of a board is not reached while it runs"),
         }
     }
 }
@@ -92,6 +155,24 @@ impl Looking<'_> {
                 "`crystal-ppm`: the crystal of a board is as it is",
             );
         }
+        if let Some(host) = &bench.provisioning.server.host {
+            let is_name = host.parse::<std::net::Ipv4Addr>().is_err();
+            let is_the_cloud = host.eq_ignore_ascii_case(&bench.cloud.host);
+            let is_known = bench.host_names().contains(&host.to_ascii_lowercase());
+            if is_name && !self.abilities.dns {
+                self.lacks(
+                    host.span,
+                    "`provisioning.server.host`: the DNS server of this network is not ours, so a name leads elsewhere; \
+                     write an address",
+                );
+            } else if is_known && !is_the_cloud {
+                self.lacks(
+                    host.span,
+                    "`provisioning.server.host`: every name of the scenario has the address of this machine here, so \
+                     this one leads to the cloud",
+                );
+            }
+        }
         let network = &bench.network;
         for (span, key) in [
             (network.channel.span, "channel"),
@@ -118,73 +199,16 @@ impl Looking<'_> {
     fn faults(&mut self) {
         for fault in &self.scenario.faults {
             self.trigger(&fault.when.value, fault.when.span);
-            if let Err(why) = self.action(&fault.action.value) {
+            let cloud = &self.scenario.bench.cloud;
+            let able = self
+                .abilities
+                .able(&fault.action.value, (&cloud.host, cloud.port.value));
+            if let Err(why) = able {
                 self.lacks(
                     fault.action.span.or(fault.name.span),
                     &format!("`{}`: {why}", fault.action.name()),
                 );
             }
-        }
-    }
-
-    fn action(&self, action: &Action) -> Result<(), String> {
-        match action {
-            Action::Radio(action) => self.radio(action).map_err(str::to_owned),
-            Action::Network(action) => self.network(action),
-            Action::Tls(_) => Err("the device of a run speaks plain HTTP".to_owned()),
-            Action::Device(action) => self.device(action).map_err(str::to_owned),
-            // The cloud is ours.
-            Action::Request(_) | Action::Service(_) => Ok(()),
-        }
-    }
-
-    fn radio(&self, action: &RadioAction) -> Result<(), &'static str> {
-        match action {
-            RadioAction::AccessPointGone if self.abilities.access_point => Ok(()),
-            RadioAction::Deauthenticate(_) if self.abilities.deauthenticate => Ok(()),
-            RadioAction::AccessPointGone | RadioAction::Deauthenticate(_) => {
-                Err("the bench controls no access point (`access-point` in boards.toml)")
-            }
-            RadioAction::WrongPassword(_)
-            | RadioAction::Rssi(_)
-            | RadioAction::Hidden
-            | RadioAction::Channel(_) => Err("the access point of a board cannot be changed so"),
-        }
-    }
-
-    fn network(&self, action: &NetworkAction) -> Result<(), String> {
-        let cloud = &self.scenario.bench.cloud;
-        let why = match action {
-            NetworkAction::Link(_) => "the air between a board and its access point is not in our hands",
-            NetworkAction::Dhcp(_) => "the DHCP server of a board's network is not ours",
-            NetworkAction::CaptivePortal => "the gateway of a board's network is not ours",
-            NetworkAction::Dns(_) if self.abilities.dns => return Ok(()),
-            NetworkAction::Dns(_) => {
-                "the DNS server of the board's network is not ours (`dns-port` in boards.toml, if it can be)"
-            }
-            NetworkAction::Refuse(only) | NetworkAction::Blackhole(only) => {
-                return door::meant(only, &cloud.host, cloud.port.value);
-            }
-            // The SNTP server is ours.
-            NetworkAction::Ntp(_) | NetworkAction::NtpClock(_) => return Ok(()),
-        };
-        Err(why.to_owned())
-    }
-
-    fn device(&self, action: &DeviceAction) -> Result<(), &'static str> {
-        match action {
-            DeviceAction::PowerCut(PowerCut {
-                flash_write_byte: Some(_),
-                ..
-            }) => Err("nobody sees a board write its flash"),
-            DeviceAction::PowerCut(_) if self.abilities.power => Ok(()),
-            DeviceAction::PowerCut(_) => {
-                Err("the bench has no power switch (`power-off` and `power-on` in boards.toml)")
-            }
-            DeviceAction::Reset(reset) if reset.cause == vocabulary::ResetCause::Pin => Ok(()),
-            DeviceAction::Reset(_) => Err("a board has a reset pin only; leave the cause out"),
-            DeviceAction::DrivePin(_) => Err("nothing is wired to the pins of a board"),
-            DeviceAction::CorruptFlash(_) => Err("the flash of a board is not reached while it runs"),
         }
     }
 
@@ -310,6 +334,25 @@ expect:
             fixtures: vec!["relays".to_owned()],
         };
         assert_eq!(reasons(text, &able).len(), 4);
+    }
+
+    #[test]
+    fn a_name_that_would_lead_somewhere_else_than_on_the_emulator_is_refused() {
+        let reasons = |host: &str, dns: bool| {
+            let text = format!(
+                "bench: {{ provisioning: {{ server: {{ host: {host} }} }} }}\nexpect: [{{ serial: x }}]\n"
+            );
+            let abilities = Abilities {
+                dns,
+                ..Abilities::default()
+            };
+            reasons(&text, &abilities).len()
+        };
+        assert_eq!(reasons("10.0.0.1", false), 0);
+        assert_eq!(reasons("cloud.oceanremote.test", false), 1);
+        assert_eq!(reasons("cloud.oceanremote.test", true), 0);
+        assert_eq!(reasons("pool.ntp.org", true), 1);
+        assert_eq!(reasons("no.such.host", true), 0);
     }
 
     #[test]

@@ -14,10 +14,10 @@ use tokio::net::UdpSocket;
 use tokio::time::sleep;
 use vocabulary::{Kind, LinkEvent};
 
-use crate::hub::SharedHub;
 use crate::run::RunError;
 use crate::translate;
 use dut::Site;
+use faults::SharedRecorder;
 
 /// The largest datagram that is read; more is no query.
 const LARGEST: usize = 1500;
@@ -91,14 +91,14 @@ impl NamesAndTime {
     pub(crate) async fn serve(
         self,
         settings: Rc<Settings>,
-        hub: SharedHub,
+        recorder: SharedRecorder,
         clock: impl Fn() -> Instant + Copy + 'static,
     ) {
         let NamesAndTime { dns, sntp, .. } = self;
-        let time = serve_time(&sntp, &settings, &hub, clock);
+        let time = serve_time(&sntp, &settings, &recorder, clock);
         let names = async {
             match dns {
-                Some(dns) => serve_names(Rc::new(dns), settings.clone(), hub.clone(), clock).await,
+                Some(dns) => serve_names(Rc::new(dns), settings.clone(), recorder.clone(), clock).await,
                 None => std::future::pending().await,
             }
         };
@@ -120,20 +120,27 @@ async fn bind(listen: Ipv4Addr, port: u16, what: &str, key: &str) -> Result<UdpS
     })
 }
 
-async fn serve_time(socket: &UdpSocket, settings: &Settings, hub: &SharedHub, clock: impl Fn() -> Instant) {
+async fn serve_time(
+    socket: &UdpSocket,
+    settings: &Settings,
+    recorder: &SharedRecorder,
+    clock: impl Fn() -> Instant,
+) {
     let mut datagram = [0; LARGEST];
     loop {
         let Some((len, from)) = receive(socket, &mut datagram).await else {
             continue;
         };
         let now = clock();
-        hub.borrow_mut().tell(now, Kind::Link(LinkEvent::SntpAsked));
+        recorder.borrow_mut().tell(now, Kind::Link(LinkEvent::SntpAsked));
         let time = settings.served_time(now);
         let reply = sntp::answer(&datagram[..len], time, settings.sntp.get());
         let answer = reply
             .as_ref()
             .map_or_else(|| "no time".to_owned(), |_| time.to_string());
-        hub.borrow_mut().tell(now, Kind::Link(LinkEvent::Sntp { answer }));
+        recorder
+            .borrow_mut()
+            .tell(now, Kind::Link(LinkEvent::Sntp { answer }));
         if let Some(reply) = reply {
             // A device that is gone asks again.
             let _ = socket.send_to(&reply, from).await;
@@ -144,7 +151,7 @@ async fn serve_time(socket: &UdpSocket, settings: &Settings, hub: &SharedHub, cl
 async fn serve_names(
     socket: Rc<UdpSocket>,
     settings: Rc<Settings>,
-    hub: SharedHub,
+    recorder: SharedRecorder,
     clock: impl Fn() -> Instant,
 ) {
     let mut datagram = [0; LARGEST];
@@ -161,7 +168,7 @@ async fn serve_names(
             name: outcome.name,
             answer: translate::dns_answer(outcome.answer),
         });
-        hub.borrow_mut().tell(clock(), kind);
+        recorder.borrow_mut().tell(clock(), kind);
         let Some(reply) = outcome.reply else {
             continue;
         };

@@ -1,17 +1,16 @@
-//! The cloud on TCP, with its door.
+//! The cloud on TCP.
 
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use oceanremote::server::{Admission, Front, Server};
-use oceanremote::{Cloud, Directive, Exchange, Interposer, Phase, Shared};
+use http_service::server::{Admission, Server, Transport};
+use http_service::{ActiveExchange, ConnId, Directive, Interposer, Phase, Service, Shared};
 use sim::Instant;
 use tokio::net::TcpStream;
 
-use crate::door::{Door, Doorkeeper};
-use crate::hub::{AtTheCloud, SharedHub};
 use crate::run::RunError;
+use faults::{AtTheService, NewConnections, SharedRecorder};
 
 /// A port that is taken, and not yet open.
 pub(crate) struct Servers {
@@ -51,19 +50,19 @@ impl OpenServer {
     /// Serves for ever.
     pub(crate) async fn serve(
         self,
-        keeper: Rc<Doorkeeper>,
+        connections: Rc<NewConnections>,
         origin: Shared,
         clock: impl Fn() -> Instant + 'static,
     ) {
         self.0
-            .run_behind(FrontDoor(keeper), origin, clock, std::future::pending())
+            .run_behind(Admitting(connections), origin, clock, std::future::pending())
             .await;
     }
 }
 
-struct FrontDoor(Rc<Doorkeeper>);
+struct Admitting(Rc<NewConnections>);
 
-impl Front for FrontDoor {
+impl Transport for Admitting {
     type Stream = TcpStream;
 
     fn is_secure(&self) -> bool {
@@ -71,11 +70,7 @@ impl Front for FrontDoor {
     }
 
     fn admit(&self, _: SocketAddr) -> Admission {
-        match self.0.door() {
-            Door::Open => Admission::Serve,
-            Door::Refuses => Admission::Refuse,
-            Door::Swallows => Admission::Swallow,
-        }
+        self.0.admission()
     }
 
     async fn open(&self, stream: TcpStream, _: SocketAddr) -> io::Result<TcpStream> {
@@ -83,27 +78,37 @@ impl Front for FrontDoor {
     }
 }
 
-/// The hub as the cloud sees it; a silent firewall swallows what comes on connections that stand, too.
+/// The recorder as the cloud sees it; a silent firewall swallows what comes on connections that stand, too.
 pub(crate) struct AtTheServer {
-    hub: AtTheCloud,
-    keeper: Rc<Doorkeeper>,
+    recorder: AtTheService,
+    connections: Rc<NewConnections>,
 }
 
 impl AtTheServer {
-    pub(crate) fn new(hub: SharedHub, keeper: Rc<Doorkeeper>) -> AtTheServer {
+    pub(crate) fn new(recorder: SharedRecorder, connections: Rc<NewConnections>) -> AtTheServer {
         AtTheServer {
-            hub: AtTheCloud(hub),
-            keeper,
+            recorder: AtTheService(recorder),
+            connections,
         }
     }
 }
 
 impl Interposer for AtTheServer {
-    fn at(&mut self, now: Instant, phase: Phase, exchange: &Exchange, cloud: &mut Cloud) -> Vec<Directive> {
-        let mut directives = self.hub.at(now, phase, exchange, cloud);
-        if phase == Phase::FirstByte && self.keeper.door() == Door::Swallows {
+    fn at(
+        &mut self,
+        now: Instant,
+        phase: Phase,
+        exchange: &ActiveExchange,
+        service: &mut dyn Service,
+    ) -> Vec<Directive> {
+        let mut directives = self.recorder.at(now, phase, exchange, service);
+        if phase == Phase::FirstByte && self.connections.admission() == Admission::Swallow {
             directives.push(Directive::Silence);
         }
         directives
+    }
+
+    fn broke_off(&mut self, now: Instant, conn: ConnId, what: &str) {
+        self.recorder.broke_off(now, conn, what);
     }
 }

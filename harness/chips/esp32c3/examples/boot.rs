@@ -1,4 +1,4 @@
-//! Boots a firmware on a chip without a network and prints what it says: a look at a firmware, or at the model.
+//! Boots a firmware on a chip without a network and prints its output, to inspect a firmware or the model.
 //!
 //! `cargo run --release -p oceanrig-esp32c3 --example boot -- FIRMWARE.elf [SECONDS [FLASH.bin]]`
 

@@ -1,6 +1,9 @@
-//! The chip's address space (TRM chapter 3): memory at full speed, everything else behind it.
+//! The chip's address space (TRM chapter 3): memory on the fast path, peripherals and everything else on the
+//! slow one.
 
 mod csrs;
+
+use std::collections::BTreeMap;
 
 use rv32::{AccessFault, Bus, Counts, Flow, OnException, PollCall, PollRead, PollWrite};
 
@@ -33,66 +36,109 @@ const PERIPHERALS_SIZE: u32 = 0xD_1000;
 const UDIVDI3: u32 = 0x4000_08AC;
 const MMU_TABLE: u32 = 0x600C_5000;
 /// Words of the ROM that tools and their programs read: the chip's `ESP_CHIP_ID`, the ROM's version, and the word by
-/// which tools tell chips apart.
+/// which tools distinguish chips.
 const ROM_CHIP_ID: u32 = 0x4000_0010;
 const CHIP_ID: u32 = 5;
 const ROM_ECO_VERSION: u32 = 0x4000_0014;
 const ROM_DETECT: u32 = 0x4000_1000;
 
+/// What one access by host code costs; bytes that are copied in one piece cost 1 each.
+const ACCESS_EFFORT: u64 = 4;
+/// How many different accesses without an answer are kept until they are taken; of more the last ones are lost.
+const MOST_MISSES: usize = 4096;
+
 /// A few bytes more than there are, so that an access of four bytes at any valid offset stays inside.
 const SLACK: usize = 4;
 const SRAM_LEN: usize = IRAM_SIZE as usize + SLACK;
 const RTC_FAST_LEN: usize = RTC_FAST_SIZE as usize + SLACK;
-/// One bit for each halfword of SRAM.
+/// Words of a bitmap with one bit for each halfword of SRAM.
 const CODE_WORDS: usize = (IRAM_SIZE as usize / 2).div_ceil(64);
 
-/// An access that the model did not answer.
+/// An access to an address or register that is not modelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Miss {
     pub(crate) kind: UnmodelledKind,
     pub(crate) addr: u32,
     pub(crate) size: u32,
+    /// The value of the first write.
     pub(crate) write: Option<u32>,
     pub(crate) pc: u32,
+    /// How often it happened.
+    pub(crate) times: u64,
 }
 
-/// Memory and peripherals.
+/// Accesses that the model did not answer, each place in the program once, in the order of their first occurrence.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Misses {
+    records: Vec<Miss>,
+    /// Where in `records` an access to this address at this place is.
+    index: BTreeMap<(u32, u32), usize>,
+}
+
+impl Misses {
+    fn push(&mut self, miss: Miss) {
+        if let Some(at) = self.index.get(&(miss.addr, miss.pc)) {
+            self.records[*at].times += 1;
+        } else if self.records.len() < MOST_MISSES {
+            self.index.insert((miss.addr, miss.pc), self.records.len());
+            self.records.push(miss);
+        } else if let Some(last) = self.records.last_mut() {
+            last.times += 1;
+        }
+    }
+
+    /// Takes what has been kept.
+    pub(crate) fn take(&mut self) -> Vec<Miss> {
+        self.index.clear();
+        std::mem::take(&mut self.records)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+}
+
+/// Memories, flash and peripherals of the chip.
 #[derive(Clone, Debug)]
 pub(crate) struct SystemBus {
     /// SRAM0 and SRAM1, in the order of the instruction bus.
     sram: Box<[u8; SRAM_LEN]>,
     rtc_fast: Box<[u8; RTC_FAST_LEN]>,
-    /// Halfwords of SRAM that the hart has decoded.
+    /// Bitmap of the halfwords of SRAM that the hart has decoded.
     code: Box<[u64; CODE_WORDS]>,
     /// The hart has decoded code in RTC memory.
     rtc_fast_code: bool,
-    /// Decoded code is stale.
+    /// The hart's decoded code may be stale and must be dropped.
     pub(crate) stale_code: bool,
     mmu: [u32; MMU_ENTRIES],
     pub(crate) flash: NorFlash,
-    /// The flash's generation that decoded code was read from.
+    /// Generation of the flash from which the hart has decoded code.
     flash_generation: u64,
     pub(crate) peripherals: Peripherals,
     pub(crate) hooks: HookSet,
     pub(crate) outbox: Outbox,
-    pub(crate) misses: Vec<Miss>,
+    pub(crate) misses: Misses,
     /// `_rom_eco_version` of the boot ROM.
     pub(crate) rom_version: u32,
     csrs: VendorCsrs,
-    /// Time of accesses that host code makes for the guest, and the place in the program that they are for.
+    /// Cycle of accesses that host code makes for the guest, and the program counter that reports give for
+    /// them.
     pub(crate) host_cycle: u64,
     pub(crate) host_pc: u32,
+    /// What accesses of host code have cost, in units of the chip's account, since the owner last set it to 0.
+    pub(crate) host_effort: u64,
     locating: Locating,
 }
 
-/// Where in the program an access is made is only asked when the model has no answer: the access is refused,
-/// the hart says where it stands, and tries again.
+/// Search for the program counter of an access that is not modelled. The hart passes it only on demand: the
+/// first attempt of the access is refused, the hart's exception gives the program counter, and the access is
+/// repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Locating {
     Idle,
     /// The access at this address was refused.
     Asked(u32),
-    /// The next access without an answer is made here.
+    /// The next access that is not modelled has this program counter.
     At(u32),
 }
 
@@ -137,41 +183,42 @@ impl SystemBus {
             peripherals,
             hooks,
             outbox: Outbox::new(),
-            misses: Vec::new(),
+            misses: Misses::default(),
             rom_version: 0,
             csrs: VendorCsrs::default(),
             host_cycle: 0,
             host_pc: 0,
+            host_effort: 0,
             locating: Locating::Idle,
         }
     }
 
-    /// Power was off: what RAM holds is lost. Zeros stand for the noise of a real one.
+    /// Power was off: RAM loses its contents. It reads as zeros, not as the noise of a real chip.
     pub(crate) fn lose_memory(&mut self) {
         self.sram.fill(0);
         self.rtc_fast.fill(0);
     }
 
-    /// Deep sleep: SRAM has no power, the RTC's memory has.
+    /// Deep sleep: SRAM loses its contents, the RTC's memory keeps them.
     pub(crate) fn lose_sram(&mut self) {
         self.sram.fill(0);
     }
 
-    /// A reset of the CPU's and the cache's own state. The boot chain starts the performance counter on cycles, from
-    /// zero; esp-hal counts on that.
+    /// Resets the state of CPU and cache in the bus. The boot chain starts the performance counter on cycles,
+    /// from zero; esp-hal relies on it.
     pub(crate) fn reset_core(&mut self, cycle: u64) {
         self.mmu = [MMU_INVALID; MMU_ENTRIES];
         self.csrs = VendorCsrs::after_boot(cycle);
         self.stale_code = true;
     }
 
-    /// Maps the 64 KiB page of guest address `addr` to that of flash offset `offset`.
+    /// Maps the 64 KiB page of guest address `addr` to the page of flash offset `offset`.
     pub(crate) fn map_page(&mut self, addr: u32, offset: u32) {
         self.mmu[(addr / MMU_PAGE) as usize % MMU_ENTRIES] = offset / MMU_PAGE;
         self.stale_code = true;
     }
 
-    /// Puts bytes into SRAM or RTC memory, as the bootloader does. False outside of them.
+    /// Stores bytes in SRAM or RTC memory, as the bootloader does. False for other addresses.
     pub(crate) fn load(&mut self, addr: u32, data: &[u8]) -> bool {
         let fits = |base: u32, size: u32| {
             addr >= base && u64::from(addr - base) + data.len() as u64 <= u64::from(size)
@@ -190,7 +237,7 @@ impl SystemBus {
         true
     }
 
-    /// Whether decoded code must be forgotten; asking clears it.
+    /// Returns true if the hart must drop its decoded code, and clears the flag.
     pub(crate) fn take_stale_code(&mut self) -> bool {
         if self.flash.generation() != self.flash_generation {
             self.flash_generation = self.flash.generation();
@@ -204,7 +251,7 @@ impl SystemBus {
         stale
     }
 
-    /// Offset in SRAM of a store that may hit decoded code.
+    /// True if a store of `size` bytes at this offset in SRAM may change decoded code.
     #[inline(always)]
     fn hits_code(&self, offset: u32, size: u32) -> bool {
         let halfword = offset as usize / 2;
@@ -222,7 +269,7 @@ impl SystemBus {
         Flow::Continue
     }
 
-    /// Flash offset behind a window's offset.
+    /// Flash offset of an offset in a flash window; `None` if the page is not mapped.
     #[inline(always)]
     fn translate(&self, window_offset: u32) -> Option<u32> {
         let entry = self.mmu[(window_offset / MMU_PAGE) as usize];
@@ -245,7 +292,7 @@ impl SystemBus {
         })
     }
 
-    /// Notes an access that the model does not answer, once its place is known.
+    /// Records an access that is not modelled, once its program counter is known.
     fn miss(&mut self, addr: u32, size: u32, write: Option<u32>) -> Result<(), AccessFault> {
         let Locating::At(pc) = self.locating else {
             self.locating = Locating::Asked(addr);
@@ -258,13 +305,15 @@ impl SystemBus {
             size,
             write,
             pc,
+            times: 1,
         });
         Ok(())
     }
 
-    /// An access by host code.
+    /// Makes an access for host code.
     fn for_host<T>(&mut self, access: impl FnOnce(&mut Self, u64) -> T) -> T {
         self.locating = Locating::At(self.host_pc);
+        self.host_effort += ACCESS_EFFORT;
         let result = access(self, self.host_cycle);
         self.locating = Locating::Idle;
         result
@@ -289,7 +338,7 @@ impl SystemBus {
             if word.is_none() {
                 self.miss(addr, size, None)?;
             }
-            // The bus carries words; a narrow read takes its lane.
+            // The bus carries words; a narrow read takes its bytes of the word.
             return Ok(word.unwrap_or(0) >> (8 * (addr & 3)) & (u32::MAX >> (32 - 8 * size)));
         }
         if ROM.contains(&addr) {
@@ -318,7 +367,7 @@ impl SystemBus {
         }
         if addr.wrapping_sub(RTC_FAST) < RTC_FAST_SIZE {
             store(&mut self.rtc_fast, addr - RTC_FAST, value, size);
-            // Code seldom runs from here: the whole of it is one piece.
+            // Code seldom runs in RTC memory, so a store to it makes all of it stale.
             self.stale_code |= self.rtc_fast_code;
             return Ok(if self.rtc_fast_code {
                 Flow::Break
@@ -332,7 +381,7 @@ impl SystemBus {
             return Ok(Flow::Break);
         }
         if addr.wrapping_sub(PERIPHERALS) < PERIPHERALS_SIZE {
-            // A narrow write changes its lane of the word and leaves the others as they read.
+            // A narrow write changes its bytes of the word and writes the others back as they read.
             let (addr, value) = match size {
                 4 => (addr, value),
                 _ => {
@@ -520,6 +569,7 @@ impl GuestMemory for SystemBus {
         if offset + out.len() <= SRAM1_SIZE as usize {
             let at = offset + SRAM0_SIZE as usize;
             out.copy_from_slice(&self.sram[at..at + out.len()]);
+            self.host_effort += out.len() as u64;
             return Ok(());
         }
         for (i, byte) in out.iter_mut().enumerate() {

@@ -1,18 +1,18 @@
 //! Calls of guest functions by the host.
 //!
-//! A call saves the registers, puts its data below the guest's stack pointer (aligned to 16 as the calling
-//! convention wants) and sets a return pad of its own as return address. When execution reaches the pad, the
-//! saved registers come back. There are two kinds:
+//! A call saves the registers, stores its data below the guest's stack pointer (aligned to 16 by the calling
+//! convention) and uses one of the return pads as return address. When execution reaches that pad, the saved
+//! registers are restored. There are two kinds:
 //!
-//! - *within* a hooked function: the guest called the driver, the driver calls its OS adapter. Interrupts stay
-//!   as they are, other tasks may run in between.
-//! - *between* two instructions of whatever runs, as an interrupt would come: only with `mstatus.MIE` set, which
-//!   is cleared for the time of the call, and never a second one before the first is over.
+//! - *within* a hooked function: the guest called the driver, the driver calls its OS adapter. Interrupts
+//! stay as they are, other tasks may run in between.
+//! - *between* two instructions of any code, as an interrupt would come: only with `mstatus.MIE` set, which
+//! is cleared for the time of the call, and only one such call at a time.
 
 use crate::guest::{GuestCpu, GuestMemory, MSTATUS_MIE, RETURN_PADS, reg};
 use crate::rom::call::Fault;
 
-/// How many calls may be in flight: one between instructions, and one per task inside the driver.
+/// Greatest number of calls in flight: one between instructions, and one per task inside the driver.
 const SLOTS: usize = 64;
 
 /// An argument of a call.
@@ -28,7 +28,7 @@ pub(crate) enum Argument {
 pub(crate) struct GuestCall {
     pub(crate) function: u32,
     pub(crate) args: Vec<Argument>,
-    /// Bytes that lie on the guest's stack for the time of the call.
+    /// Bytes stored on the guest's stack for the time of the call.
     pub(crate) data: Vec<u8>,
 }
 
@@ -44,21 +44,21 @@ impl GuestCall {
     }
 }
 
-/// A call that has not returned.
+/// Saved state of a call that has not returned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Frame<T> {
     registers: [u32; 32],
     pc: u32,
     mstatus: u32,
     pub(crate) between: bool,
-    /// Where the call's data lie.
+    /// Guest address of the call's data.
     pub(crate) data_addr: u32,
-    /// What the host does with the result.
+    /// Next step of the host with the result.
     pub(crate) then: T,
 }
 
 impl<T> Frame<T> {
-    /// Puts the registers back as they were before the call.
+    /// Restores the registers as they were before the call.
     pub(crate) fn restore(&self, cpu: &mut dyn GuestCpu) {
         for (n, value) in self.registers.iter().enumerate().skip(1) {
             cpu.set_x(n, *value);
@@ -84,17 +84,17 @@ impl<T> Default for Calls<T> {
     }
 }
 
-/// Why a call could not begin.
+/// Reason why a call could not begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CannotCall {
     /// The stack pointer does not point to memory.
     Stack(Fault),
-    /// Every return pad is taken: as many tasks are inside the driver.
+    /// Every return pad is in use: that many tasks are inside the driver.
     TooMany,
 }
 
 impl<T> Calls<T> {
-    /// Whether a call between instructions may begin now.
+    /// True if a call between instructions may begin now.
     pub(crate) fn may_interrupt(&self, cpu: &dyn GuestCpu) -> bool {
         cpu.mstatus() & MSTATUS_MIE != 0 && !self.frames.iter().flatten().any(|f| f.between)
     }
@@ -144,7 +144,7 @@ impl<T> Calls<T> {
         Ok(())
     }
 
-    /// The call that returns to `pad`.
+    /// Removes and returns the call that returns to `pad`.
     pub(crate) fn finish(&mut self, pad: u32) -> Option<Frame<T>> {
         let slot = pad.checked_sub(RETURN_PADS.start)? / 4;
         self.frames.get_mut(slot as usize)?.take()

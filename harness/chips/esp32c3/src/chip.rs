@@ -1,9 +1,10 @@
-//! The whole chip: hart, bus, ROM and radio services, and the loop that runs them in virtual time.
+//! The whole chip: hart, bus, ROM and radio services, and the loop that runs them in simulated time.
 
 mod cpu;
 mod pace;
 mod report;
 mod rom;
+mod work;
 
 use std::collections::BTreeMap;
 
@@ -12,12 +13,15 @@ use sim::Instant;
 use sim::air::FromAir;
 
 use cpu::{HartCpu, csr};
+pub use work::Endless;
+use work::Work;
 
-use crate::backtrace::Backtrace;
-use crate::boot::{self, BootError};
+use image::BootError;
+use image::backtrace::Backtrace;
+
+use crate::boot;
 use crate::bus::SystemBus;
 use crate::clock::{NEVER, cycle_at, cycles_of, instant_at};
-use crate::elf::Firmware;
 use crate::guest::{MSTATUS_MIE, Outcome};
 use crate::output::{Output, Port, UnmodelledKind};
 use crate::peripherals::Peripherals;
@@ -27,30 +31,32 @@ use crate::reset::{ResetCause, ResetLevel};
 use crate::rom::nor::NorFlash;
 use crate::rom::startup::{Startup, eco_version};
 use crate::services::{Context, Services};
+use image::Firmware;
 
-/// Size of the flash.
+/// Size of the flash, bytes.
 pub const FLASH_SIZE: u32 = 4 << 20;
-/// Where the second-stage bootloader's stack is when it calls the application.
+/// Stack pointer of the second-stage bootloader when it calls the application.
 const BOOTLOADER_SP: u32 = 0x3FCD_E000;
-/// How long the hart runs at a time while a call into the guest waits for interrupts to be enabled.
+/// CPU cycles that the hart runs at a time while a call into the guest waits for interrupts to be enabled.
 const DELIVERY_SLICE_CYCLES: u64 = 200;
 
-/// What distinguishes one chip from another.
+/// The properties that distinguish one chip from another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChipConfig {
     /// The MAC address in the fuses; must be a unicast address.
     pub mac: [u8; 6],
-    /// Contents of the flash before the application is put into it: partition table, settings. Shorter than
-    /// [`FLASH_SIZE`] is allowed, the rest is erased.
+    /// Contents of the flash before the application is written to it: partition table, settings. Shorter than
+    /// [`FLASH_SIZE`] is allowed; the rest is erased.
     pub flash: Vec<u8>,
-    /// The scenario's seed: random numbers come from it.
+    /// Seed of the scenario; the random number generator uses it.
     pub seed: u64,
-    /// Revision of the chip.
+    /// Revision of the silicon, in the fuses.
     pub revision: Revision,
-    /// Whether a host listens on the USB serial port.
+    /// True if a host is connected to the USB serial port and reads.
     pub usb_host: bool,
-    /// Whether a reset runs the boot ROM's own program: its lines on UART0, the strapping pins, the serial loader, the
-    /// checks of bootloader, partition table and image. Without it the application starts at once and in silence.
+    /// True if a reset runs the boot ROM's own program: its lines on UART0, the strapping pins, the serial
+    /// loader, the checks of bootloader, partition table and image. If false the application starts at once
+    /// and nothing is printed.
     pub boot_rom: bool,
 }
 
@@ -68,7 +74,7 @@ impl Default for ChipConfig {
     }
 }
 
-/// Why a chip cannot be made.
+/// Reason why a chip cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChipError {
     /// The contents do not fit into the flash.
@@ -82,33 +88,35 @@ pub enum ChipError {
     Boot(#[from] BootError),
 }
 
-/// Why [`Chip::run_until`] came back.
+/// Reason why [`Chip::run_until`] returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
     /// The moment was reached.
     Time,
-    /// Before that, something left the chip that others may have to act on: see [`Chip::take_outputs`].
+    /// Before that, something left the chip that others may have to act on: see [`Chip::take_outputs`]; or so much has
+    /// been done, or has left it, that the caller should look up before it goes on.
     Output,
 }
 
-/// An ESP32-C3. A clone is a checkpoint.
+/// An ESP32-C3. A clone is a checkpoint of its whole state.
 #[derive(Clone, Debug)]
 pub struct Chip {
     config: ChipConfig,
     firmware: Firmware,
-    /// Taken at the next reset instead of `firmware`.
+    /// Firmware that replaces `firmware` at the next reset.
     next_firmware: Option<Firmware>,
     /// The boot ROM's program while it runs.
     startup: Option<Startup>,
     /// A program that the boot ROM's loader has started runs.
     program: bool,
-    /// Until when a ROM function is at work whose caller an interrupt has taken away.
+    /// The cycle until which a ROM function of the uploaded program is busy, while an interrupt handler runs
+    /// in it.
     interrupted: Option<u64>,
     /// Levels of the strapping pins when they were last sampled, as in `GPIO_STRAP`.
     straps: u32,
-    /// Rate of UART0 when it was last reported.
+    /// Baud rate of UART0 when it was last reported.
     baud: u32,
-    /// The radio's own registers have been touched since the reset.
+    /// The firmware has accessed registers of the radio since the reset.
     radio_touched: bool,
     hart: Hart,
     bus: SystemBus,
@@ -116,25 +124,35 @@ pub struct Chip {
     state: State,
     /// The hart waits for an interrupt.
     waiting: bool,
-    /// Until then a ROM function is at work.
+    /// The cycle until which a ROM function is busy.
     busy_until: u64,
+    /// Until then the guest stands still for work that the host has done for it.
+    held_until: u64,
+    work: Work,
+    /// Loops without progress that have been reported.
+    endless: Vec<Endless>,
+    /// Exceptions since the chip was made.
+    exceptions: u64,
+    /// Unmodelled accesses that no longer found room in the ledger.
+    unlisted: u64,
     power_cut_at: u64,
     outputs: Vec<(Instant, Output)>,
-    /// Outputs since the last call that end [`Chip::run_until`].
+    /// An output since the last call ends [`Chip::run_until`].
     attention: bool,
-    /// Unmodelled accesses and how often each happened.
+    /// Number of unmodelled accesses for each place.
     ledger: BTreeMap<Place, u64>,
 }
 
-/// What makes an unmodelled access the same as another one.
+/// Key of an unmodelled access: kind, address and program counter. Accesses with the same key are counted
+/// together.
 type Place = (UnmodelledKind, u32, u32);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Running,
-    /// The boot ROM's own program is at work.
+    /// The boot ROM's own program runs.
     Rom,
-    /// Powered, but nothing to execute.
+    /// The chip has power, but nothing to execute.
     Stuck,
     Off,
 }
@@ -149,10 +167,10 @@ impl Chip {
         Ok(chip)
     }
 
-    /// A chip that boots what its flash holds, switched on at time zero. `symbols` are those of the application in
-    /// flash (see [`Firmware::matches`]): by them the radio's driver is found and backtraces get names. Flash without
-    /// an application is no error: the chip does what a real one does, and reports [`Output::BootFailed`] where its
-    /// bootloader gives up.
+    /// A chip that boots from the contents of its flash, switched on at time zero. `symbols` are those of the
+    /// application in flash (see [`Firmware::matches`]): they locate the radio's driver and give names to
+    /// backtraces. Flash without an application is no error: the chip behaves as a real one, and
+    /// [`Output::BootFailed`] is reported when its bootloader gives up.
     pub fn from_flash(config: ChipConfig, symbols: Option<&Firmware>) -> Result<Chip, ChipError> {
         let unknown = Firmware::unknown();
         let mut chip = Chip::unpowered(config, symbols.unwrap_or(&unknown))?;
@@ -161,7 +179,7 @@ impl Chip {
         Ok(chip)
     }
 
-    /// Checks the configuration and puts the parts together.
+    /// Checks the configuration and makes a chip that is switched off.
     fn unpowered(config: ChipConfig, firmware: &Firmware) -> Result<Chip, ChipError> {
         if config.flash.len() > FLASH_SIZE as usize {
             return Err(ChipError::FlashTooLong(config.flash.len()));
@@ -190,6 +208,11 @@ impl Chip {
             state: State::Off,
             waiting: false,
             busy_until: 0,
+            held_until: 0,
+            work: Work::default(),
+            endless: Vec::new(),
+            exceptions: 0,
+            unlisted: 0,
             power_cut_at: NEVER,
             outputs: Vec::new(),
             attention: false,
@@ -198,21 +221,62 @@ impl Chip {
         })
     }
 
-    /// True time of the chip.
+    /// Simulated time of the chip, from its cycle counter.
     pub fn now(&self) -> Instant {
         instant_at(self.hart.cycle)
     }
 
-    /// Instructions executed since the chip was made.
+    /// Instructions executed since the chip was made. Work of the host that is charged to the guest counts as
+    /// instructions too: traps, calls and resets that follow each other without rest.
     pub fn instructions(&self) -> u64 {
-        self.hart.instret()
+        self.hart.instret() + self.work.charged()
     }
 
-    /// Runs to the first cycle at or after `until`, or until something leaves the chip that others may have to act
-    /// on at that very moment: the end of a serial line, a pin, a message to the air, a reset, a panic.
+    /// The loop without progress that the guest is in, or has been in most recently. A loop of traps that a reset has
+    /// ended does not count.
+    pub fn endless(&self) -> Option<Endless> {
+        let reported = self
+            .endless
+            .iter()
+            .rev()
+            .find(|endless| endless.is_futile() && !endless.is_trap_loop());
+        self.trap_loop().or(reported.copied())
+    }
+
+    fn trap_loop(&self) -> Option<Endless> {
+        let trap_loop = self.hart.trap_loop().filter(|_| self.state == State::Running)?;
+        Some(Endless::TrapLoop {
+            cause: trap_loop.first.cause,
+            pc: trap_loop.first.pc,
+            handler: trap_loop.repeated.pc,
+            handler_cause: trap_loop.repeated.cause,
+        })
+    }
+
+    /// Books work that the host has done for the guest, see [`work`].
+    fn book(&mut self, units: u64, what: impl FnOnce(&Chip) -> Endless) {
+        let now = self.hart.cycle.max(self.held_until);
+        let charged = self.work.book(now, units);
+        if charged > 0 {
+            self.held_until = now + charged;
+            let what = what(self);
+            self.report_endless(what);
+        }
+    }
+
+    fn report_endless(&mut self, what: Endless) {
+        if !self.endless.iter().any(|known| known.is_like(&what)) {
+            self.endless.push(what);
+            self.push(Output::Endless(what));
+        }
+    }
+
+    /// Runs to the first cycle at or after `until`, or until an output to which other components may have to
+    /// react at that moment: the end of a serial line, a pin, a message to the air, a reset, a panic.
     pub fn run_until(&mut self, until: Instant) -> Stop {
         let end = cycle_at(until);
         self.attention = false;
+        let pause_at = self.effort() + work::PAUSE;
         loop {
             let now = self.hart.cycle;
             if self.state == State::Off {
@@ -240,8 +304,16 @@ impl Chip {
                     Stop::Time
                 };
             }
+            if self.effort() >= pause_at || self.outputs.len() >= work::MOST_OUTPUTS {
+                return Stop::Output;
+            }
             self.step(end);
         }
+    }
+
+    /// Instructions and units of work since the chip was made.
+    fn effort(&self) -> u64 {
+        self.hart.instret() + self.work.total()
     }
 
     /// Runs or waits until the next deadline at the latest.
@@ -251,8 +323,25 @@ impl Chip {
         if let Some(at) = self.services.next_deadline() {
             limit = limit.min(cycle_at(at));
         }
-        // Whatever was due has been done: a deadline that is still in the past must not stop time.
+        // Everything due has been done: a deadline that is still in the past must not stop time.
         limit = limit.max(now + 1);
+        if now < self.held_until {
+            self.hart.skip_to(limit.min(self.held_until));
+            return;
+        }
+        let instret = self.hart.instret();
+        self.act(limit);
+        let price = if self.hart.instret() == instret {
+            work::IDLE_TURN
+        } else {
+            work::TURN
+        };
+        self.book(price, |chip| Endless::Deadlines { pc: chip.hart.pc });
+    }
+
+    /// What the chip does by itself until `limit` at the latest.
+    fn act(&mut self, mut limit: u64) {
+        let now = self.hart.cycle;
         match self.state {
             State::Stuck => {
                 self.hart.skip_to(limit);
@@ -266,7 +355,7 @@ impl Chip {
         }
         if let Some(sleep) = self.bus.peripherals.rtc_cntl.sleep() {
             if sleep == Sleep::Deep {
-                // The radio has no power either; once it is off this changes nothing.
+                // The radio has no power in deep sleep; resetting it again has no effect.
                 self.services.reset();
             }
             self.hart.skip_to(limit);
@@ -289,19 +378,32 @@ impl Chip {
         }
         if self.bus.take_stale_code() {
             self.hart.forget_code();
+            self.book(work::FORGET_CODE, |chip| Endless::Overwrites { pc: chip.hart.pc });
         }
         self.hart.set_interrupt(line);
-        match self.hart.run(&mut self.bus, limit) {
+        match self.hart.run(&mut self.bus, limit.min(now + work::SLICE_CYCLES)) {
             Exit::Limit | Exit::Break => {}
             Exit::Wfi => self.waiting = true,
             Exit::Hook => self.serve_hook(),
+            Exit::TrapLoop => self.stand_in_trap_loop(limit),
         }
+    }
+
+    /// Lets time pass for a hart that can do nothing but take the same trap again.
+    fn stand_in_trap_loop(&mut self, limit: u64) {
+        self.collect();
+        if let Some(what) = self.trap_loop() {
+            self.report_endless(what);
+        }
+        self.hart.skip_to(limit);
     }
 
     fn serve_hook(&mut self) {
         let now = self.hart.cycle;
+        let addr = self.hart.pc;
         self.bus.host_cycle = now;
-        self.bus.host_pc = self.hart.pc;
+        self.bus.host_pc = addr;
+        self.bus.host_effort = 0;
         if self.program && self.serve_rom_entry() {
             return;
         }
@@ -322,26 +424,21 @@ impl Chip {
                 self.bus.stale_code = true;
             }
         }
-        // Host code may have written to registers of any kind.
+        // Host code may have written to any register.
         self.bus.peripherals.sync(now);
+        let effort = work::CALL + self.bus.host_effort;
+        self.book(effort, |chip| Endless::Calls {
+            addr,
+            caller: chip.hart.regs[1],
+        });
     }
 
     fn take_access_fault(&mut self, addr: u32, store: bool) {
-        let pc = self.hart.pc;
         let cause = if store { 7 } else { 5 };
-        self.report_exception(cause, pc, addr);
-        let mstatus = self.hart.csr(csr::MSTATUS).unwrap_or(0);
-        let mpie = if mstatus & MSTATUS_MIE != 0 { csr::MPIE } else { 0 };
-        let entered = mstatus & !(MSTATUS_MIE | csr::MPIE) | mpie | csr::MPP_MACHINE;
-        for (number, value) in [
-            (csr::MEPC, pc),
-            (csr::MCAUSE, cause),
-            (csr::MTVAL, addr),
-            (csr::MSTATUS, entered),
-        ] {
-            self.hart.set_csr(number, value);
+        match self.hart.raise_exception(cause, addr) {
+            Some(Exit::TrapLoop) => self.stand_in_trap_loop(self.hart.cycle + 1),
+            Some(Exit::Limit | Exit::Wfi | Exit::Hook | Exit::Break) | None => {}
         }
-        self.hart.pc = self.hart.csr(csr::MTVEC).unwrap_or(0) & !0xFF;
     }
 
     fn serve_radio(&mut self) {
@@ -365,18 +462,23 @@ impl Chip {
         }
     }
 
-    /// Takes what has left the chip since the last call, in order of time.
+    /// Returns the outputs since the last call, in order of time.
     pub fn take_outputs(&mut self) -> Vec<(Instant, Output)> {
         let mut outputs = std::mem::take(&mut self.outputs);
         outputs.sort_by_key(|(at, _)| *at);
         outputs
     }
 
-    /// Every kind of unmodelled access so far, by kind, address and program counter, with its count.
+    /// All unmodelled accesses so far: kind, address, program counter and count.
     pub fn unmodelled(&self) -> impl Iterator<Item = (UnmodelledKind, u32, u32, u64)> {
         self.ledger
             .iter()
             .map(|((kind, addr, pc), count)| (*kind, *addr, *pc, *count))
+    }
+
+    /// How many unmodelled accesses happened so far, those included that [`Chip::unmodelled`] has no room for.
+    pub fn unmodelled_count(&self) -> u64 {
+        self.ledger.values().sum::<u64>() + self.unlisted
     }
 
     /// A message from the air, now.
@@ -387,7 +489,7 @@ impl Chip {
         }
     }
 
-    /// Bytes for a serial port of the chip; they arrive one after the other at the line's rate.
+    /// Sends bytes to a serial port of the chip; they arrive one after the other at the line's rate.
     pub fn serial_in(&mut self, port: Port, bytes: &[u8]) {
         let cycle = self.hart.cycle;
         let peripherals = &mut self.bus.peripherals;
@@ -399,7 +501,7 @@ impl Chip {
         peripherals.sync(cycle);
     }
 
-    /// Plugs a listening host into the USB port, or takes it away.
+    /// Connects a host that reads the USB serial port, or disconnects it.
     pub fn set_usb_host(&mut self, host: bool) {
         self.config.usb_host = host;
         let cycle = self.hart.cycle;
@@ -407,7 +509,8 @@ impl Chip {
         self.bus.peripherals.sync(cycle);
     }
 
-    /// Drives pin `gpio` (0 to 21) from outside, or lets go of it. Other numbers are no pins.
+    /// Drives pin `gpio` (0 to 21) from outside with `level`; `None` stops driving it. Other numbers are
+    /// ignored.
     pub fn set_pin(&mut self, gpio: u8, level: Option<bool>) {
         let cycle = self.hart.cycle;
         let Peripherals {
@@ -433,7 +536,7 @@ impl Chip {
         self.bus.peripherals.apb_saradc.set_temperature_mc(temperature_mc);
     }
 
-    /// Sets what the analog converter reads at `gpio` (0 to 5), 0 to 4095.
+    /// Sets the raw sample, 0 to 4095, that the analog converter reads at `gpio` (0 to 5).
     pub fn set_analog(&mut self, gpio: u8, raw: u16) {
         self.bus.peripherals.apb_saradc.set_sample(gpio, raw);
     }
@@ -447,6 +550,7 @@ impl Chip {
         self.bus.peripherals.reset(cause, cycle, &mut self.bus.outbox);
         self.collect();
         self.push(Output::Reset { cause, pc });
+        self.book(work::RESET, |_| Endless::Resets { cause, pc });
         self.services.reset();
         self.take_symbols();
         if cause.level() >= ResetLevel::System {
@@ -460,7 +564,7 @@ impl Chip {
         self.restart(Some((cause, pc)));
     }
 
-    /// Cuts the power: pins are let go, what RAM and RTC hold is lost, the flash is kept.
+    /// Cuts the power: pins are not driven any more, RAM and RTC lose their contents, the flash keeps them.
     pub fn power_off(&mut self) {
         if self.state == State::Off {
             return;
@@ -477,7 +581,7 @@ impl Chip {
         self.state = State::Off;
     }
 
-    /// Switches the power on again, now. Without effect on a chip that is on.
+    /// Switches the power on again, now. No effect on a chip that is on.
     pub fn power_on(&mut self) {
         if self.state == State::Off {
             let cycle = self.hart.cycle;
@@ -490,38 +594,38 @@ impl Chip {
         }
     }
 
-    /// Whether the chip has power.
+    /// True while the chip has power.
     pub fn is_powered(&self) -> bool {
         self.state != State::Off
     }
 
-    /// Whether loops that only wait are jumped over; they are unless this says otherwise. The result is the same.
+    /// Enables or disables skipping of polling loops (enabled by default). The result of a run is the same.
     pub fn set_skip_polling(&mut self, enabled: bool) {
         self.hart.set_skip_polling(enabled);
     }
 
-    /// The flash chip.
+    /// The flash chip, read only.
     pub fn flash(&self) -> &NorFlash {
         &self.bus.flash
     }
 
-    /// The flash chip, as a programmer on the desk reaches it.
+    /// The flash chip, for direct access as by an external programmer.
     pub fn flash_mut(&mut self) -> &mut NorFlash {
         &mut self.bus.flash
     }
 
-    /// The firmware that runs.
+    /// The firmware that runs, with its symbols.
     pub fn firmware(&self) -> &Firmware {
         &self.firmware
     }
 
-    /// Where the guest stands and who called whom.
+    /// The guest's current call stack.
     pub fn backtrace(&mut self) -> Backtrace {
         self.bus.host_cycle = self.hart.cycle;
-        Backtrace::capture(&HartCpu(&mut self.hart), &mut self.bus, &self.firmware.symbols)
+        crate::backtrace::capture(&HartCpu(&mut self.hart), &mut self.bus, &self.firmware.symbols)
     }
 
-    /// Boots after a reset of this cause at this place, or after power has come.
+    /// Boots after a reset with this cause and program counter, or after power-on (`None`).
     fn restart(&mut self, reset: Option<(ResetCause, u32)>) {
         if let Err(error) = self.boot(reset) {
             self.state = State::Stuck;
@@ -547,8 +651,8 @@ impl Chip {
         self.launch(true)
     }
 
-    /// What the second-stage bootloader does, up to the application's first instruction. With `bare` it does not need
-    /// a partition table.
+    /// Carries out the second-stage bootloader up to the application's first instruction. With `bare` it does
+    /// not need a partition table.
     fn launch(&mut self, bare: bool) -> Result<(), BootError> {
         let cycle = self.hart.cycle;
         let entry = boot::load(&mut self.bus, bare)?;
@@ -557,10 +661,26 @@ impl Chip {
         self.hart.forget_code();
         self.hart.pc = entry;
         self.hart.regs[2] = BOOTLOADER_SP;
-        // The boot chain leaves interrupts enabled.
+        // The boot chain starts the application with interrupts enabled.
         self.hart.set_csr(csr::MSTATUS, MSTATUS_MIE | csr::MPP_MACHINE);
         self.state = State::Running;
         Ok(())
+    }
+}
+
+/// The name of an exception (unprivileged and privileged specification of RISC-V, `mcause`).
+pub fn cause_name(cause: u32) -> &'static str {
+    match cause {
+        0 => "instruction address misaligned",
+        1 => "instruction access fault",
+        2 => "illegal instruction",
+        3 => "breakpoint",
+        4 => "load address misaligned",
+        5 => "load access fault",
+        6 => "store address misaligned",
+        7 => "store access fault",
+        8 | 11 => "environment call",
+        _ => "exception",
     }
 }
 

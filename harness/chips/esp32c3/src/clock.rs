@@ -1,4 +1,4 @@
-//! True time and the chip's clocks, in one place.
+//! Conversions between simulated time and the chip's clocks.
 //!
 //! The model's smallest step is one CPU cycle at 160 MHz, 6.25 ns; one instruction takes one cycle. All other
 //! clocks of the chip (TRM chapter 6) are expressed in it.
@@ -22,7 +22,7 @@ pub(crate) const XTAL32K_HZ: u64 = 32_768;
 /// A cycle count that no run reaches.
 pub(crate) const NEVER: u64 = u64::MAX;
 
-/// 4 cycles are 25 nanoseconds.
+/// Nanoseconds in 4 CPU cycles.
 const NANOS_PER_4_CYCLES: u64 = 25;
 
 /// The moment of the `cycle`th cycle, rounded down to nanoseconds.

@@ -1,8 +1,8 @@
-//! The boot ROM's serial loader, without the line: bytes go in, answers and what to do next come out.
+//! The boot ROM's serial loader, without the UART: it takes bytes and returns answers and the next step.
 //!
-//! The protocol is that of esptool's documentation ("Serial Protocol"); where it leaves things open (order of
-//! checks, what an answer to an unknown command looks like, what a wrong sequence number costs) this does what the
-//! ROM of chip revision 0.3 does. Stub programs that tools upload with `MEM_BEGIN` are run by the hart.
+//! The protocol is that of esptool's documentation ("Serial Protocol"). Where the documentation leaves points
+//! open (order of checks, answer to an unknown command, effect of a wrong sequence number) this does the same
+//! as the ROM of chip revision 0.3. Stub programs that tools upload with `MEM_BEGIN` are run by the hart.
 
 mod loader;
 mod packed;

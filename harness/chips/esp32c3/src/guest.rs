@@ -1,14 +1,14 @@
-//! The seam between the chip's run loop and the code that stands in for the guest's ROM and radio library.
+//! Interface between the chip's run loop and the host code that replaces the guest's ROM and radio library.
 //!
-//! Some addresses of the guest are *hooked*: when execution reaches one, the hart stops before the instruction
-//! ([`rv32::Exit::Hook`]) and [`Services::on_hook`](crate::services::Services::on_hook) carries out the whole
-//! function in host code. Arguments are a0–a7 and then the stack, the result goes to a0 (and a1), execution goes on
-//! at ra.
+//! Some addresses of the guest are *hooked*: when execution reaches one, the hart stops before the
+//! instruction ([`rv32::Exit::Hook`]) and [`Services::on_hook`](crate::services::Services::on_hook) carries
+//! out the whole function in host code. Arguments are a0–a7 and then the stack, the result goes to a0 (and
+//! a1), and execution continues at ra.
 //!
-//! Host code may also call a guest function, in two ways, each with a return address of its own among the
-//! [`RETURN_PADS`], so that returns may come in any order when the guest's scheduler switches tasks in between:
-//! *inside* a hooked function (the driver calling its OS adapter) and *between* two instructions of whatever
-//! runs (the driver's task and interrupt posting events and frames).
+//! Host code may also call a guest function, in two ways: *inside* a hooked function (the driver calls its OS
+//! adapter) and *between* two instructions of any code (the driver's task and interrupt post events and
+//! frames). Each call has a return address of its own among the [`RETURN_PADS`], so that calls may return in
+//! any order when the guest's scheduler switches tasks in between.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use rv32::AccessFault;
 
 use crate::rom::nor::NorFlash;
 
-/// Addresses that no memory answers, used as return addresses of guest functions called by the host; one per
+/// Addresses without memory that serve as return addresses of guest functions called by the host; one per
 /// call in flight, four bytes apart. All are hooks.
 pub const RETURN_PADS: std::ops::Range<u32> = 0x4FFF_0000..0x4FFF_0100;
 
@@ -25,7 +25,7 @@ pub const RETURN_PADS: std::ops::Range<u32> = 0x4FFF_0000..0x4FFF_0100;
 pub const ROM: std::ops::Range<u32> = 0x4000_0000..0x4006_0000;
 
 /// The guest's memory by guest address, devices included: a read of a device register has its side effects.
-/// Unaligned addresses are allowed; implementors split them. An address that nothing answers is an
+/// Unaligned addresses are allowed; implementors split them. An address without memory or device is an
 /// [`AccessFault`].
 pub trait GuestMemory {
     /// Reads a byte.
@@ -41,10 +41,10 @@ pub trait GuestMemory {
     /// Writes 32 bits, little-endian.
     fn write_u32(&mut self, addr: u32, value: u32) -> Result<(), AccessFault>;
 
-    /// The flash chip, which the flash windows of this memory show too.
+    /// The flash chip, whose contents the flash windows of this memory show too.
     fn flash(&mut self) -> &mut NorFlash;
 
-    /// Reads `out.len()` bytes from `addr` on. What was read before a fault stays in `out`.
+    /// Reads `out.len()` bytes from `addr` on. Bytes read before a fault stay in `out`.
     fn read_bytes(&mut self, addr: u32, out: &mut [u8]) -> Result<(), AccessFault> {
         for (i, byte) in out.iter_mut().enumerate() {
             *byte = self.read_u8(addr.wrapping_add(i as u32))?;
@@ -52,7 +52,7 @@ pub trait GuestMemory {
         Ok(())
     }
 
-    /// Writes `data` from `addr` on. What was written before a fault stays written.
+    /// Writes `data` from `addr` on. Bytes written before a fault stay written.
     fn write_bytes(&mut self, addr: u32, data: &[u8]) -> Result<(), AccessFault> {
         for (i, byte) in data.iter().enumerate() {
             self.write_u8(addr.wrapping_add(i as u32), *byte)?;
@@ -77,25 +77,25 @@ pub trait GuestCpu {
     fn set_mstatus(&mut self, value: u32);
 }
 
-/// What the run loop does after [`Services::on_hook`](crate::services::Services::on_hook). Registers and pc are
-/// already set.
+/// Next step of the run loop after [`Services::on_hook`](crate::services::Services::on_hook). Registers and
+/// pc are already set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Go on at pc.
+    /// Continue at pc.
     Continue,
-    /// The function took this long: move time forward by it (devices and deadlines in between are served, a
-    /// watchdog may reset), then go on at pc.
+    /// The function took this long: advance time by it (devices and deadlines in between are served, a
+    /// watchdog may reset the chip), then continue at pc.
     Advance(Duration),
-    /// The access at `addr` has no answer: take the load or store access fault at pc (`mtval` is `addr`), as the
-    /// ROM's own instruction would.
+    /// There is no memory or device at `addr`: take the load or store access fault at pc (`mtval` is `addr`),
+    /// as the ROM's own instruction would.
     AccessFault {
-        /// Guest address.
+        /// Guest address of the access.
         addr: u32,
-        /// Whether it was a store.
+        /// True for a store, false for a load.
         store: bool,
     },
-    /// The hook only watched: take this address out of the bus's hooks until the next reset, forget decoded code
-    /// and go on at pc with the guest's own instruction.
+    /// The hook only observed: remove this address from the bus's hooks until the next reset, drop decoded
+    /// code and continue at pc with the guest's own instruction.
     Unhook(u32),
     /// Power failed this long after the call, in the middle of a flash operation whose partial effect is in the
     /// flash already.
@@ -104,15 +104,13 @@ pub enum Outcome {
 
 /// Register numbers of the calling convention.
 pub(crate) mod reg {
-    /// Return address.
+    /// Number of `ra`, the return address.
     pub(crate) const RA: usize = 1;
-    /// Stack pointer.
+    /// Number of `sp`, the stack pointer.
     pub(crate) const SP: usize = 2;
-    /// Frame pointer.
-    pub(crate) const S0: usize = 8;
     /// First argument and result.
     pub(crate) const A0: usize = 10;
-    /// Second argument and high half of a 64-bit result.
+    /// Number of `a1`, the second argument and high half of a 64-bit result.
     pub(crate) const A1: usize = 11;
 }
 
@@ -122,24 +120,24 @@ pub(crate) const MSTATUS_MIE: u32 = 1 << 3;
 /// The hooked addresses: the whole [`ROM`], the [`RETURN_PADS`] and the functions found by symbol.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HookSet {
-    /// Sorted, without repeats.
+    /// Addresses found by symbol, sorted, without duplicates.
     functions: Vec<u32>,
 }
 
 impl HookSet {
-    /// ROM, return pads and `functions`.
+    /// Hooks for the ROM, the return pads and `functions`.
     pub fn new(mut functions: Vec<u32>) -> HookSet {
         functions.sort_unstable();
         functions.dedup();
         HookSet { functions }
     }
 
-    /// Takes a function out, see [`Outcome::Unhook`].
+    /// Removes a function, see [`Outcome::Unhook`].
     pub fn remove(&mut self, addr: u32) {
         self.functions.retain(|f| *f != addr);
     }
 
-    /// Whether execution must stop at `addr`. For [`rv32::Bus::is_hook`].
+    /// True if execution must stop at `addr`. For [`rv32::Bus::is_hook`].
     pub fn contains(&self, addr: u32) -> bool {
         ROM.contains(&addr) || RETURN_PADS.contains(&addr) || self.functions.binary_search(&addr).is_ok()
     }

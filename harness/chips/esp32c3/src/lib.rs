@@ -1,21 +1,21 @@
-//! The ESP32-C3 chip model: a firmware's ELF goes in, serial bytes, pin levels and network frames come out.
+//! The ESP32-C3 chip model: it runs a firmware's ELF and produces serial bytes, pin levels and network
+//! frames.
 //!
-//! [`Chip`] is the whole: an RV32IMC hart ([`rv32`]), memory and peripherals behind a bus, and host code in place of
-//! the boot ROM ([`rom`]) and of the WiFi driver ([`services`]). It runs in virtual time: one instruction takes one
-//! cycle of 6.25 ns, and a hart that waits for an interrupt jumps to the next deadline.
+//! [`Chip`] is the whole chip: an RV32IMC hart ([`rv32`]), memory and peripherals on a bus, and host code in
+//! place of the boot ROM ([`rom`]) and of the WiFi driver ([`services`]). It runs in simulated time: one
+//! instruction takes one cycle of 6.25 ns, and a hart that waits for an interrupt skips to the next deadline.
 //!
-//! What is modelled is a table: [`peripherals::BLOCKS`] names every register and how far the model goes. An access
-//! to anything else is reported ([`Output::Unmodelled`]) with address, width and place in the program.
+//! [`peripherals::BLOCKS`] is the table of all registers that the model knows and of how far each is
+//! modelled. An access to any other register is reported ([`Output::Unmodelled`]) with address, width and
+//! program counter.
 
-pub mod backtrace;
+mod backtrace;
 mod boot;
 mod bus;
 mod calls;
 mod chip;
 mod clock;
 mod download;
-pub mod elf;
-mod flashed;
 pub mod guest;
 mod output;
 pub mod peripherals;
@@ -24,15 +24,12 @@ mod registers;
 mod reset;
 pub mod rom;
 pub mod services;
-pub mod symbols;
 #[cfg(test)]
 mod testing;
 
-pub use boot::BootError;
-pub use chip::{Chip, ChipConfig, ChipError, FLASH_SIZE, Stop};
+pub use chip::{Chip, ChipConfig, ChipError, Endless, FLASH_SIZE, Stop, cause_name};
 pub use clock::CPU_HZ;
-pub use elf::{AppDescription, ElfError, Firmware};
-pub use flashed::{FlashedApp, flashed_app};
+pub use image::{BootError, Firmware};
 pub use output::{Exception, Output, Port, Unmodelled, UnmodelledKind};
 pub use peripherals::efuse::Revision;
 pub use registers::{Class, Register};

@@ -1,84 +1,88 @@
-//! What leaves the chip: serial bytes, pin levels, messages to the air, and reports about the guest.
+//! Outputs of the chip: serial bytes, pin levels, messages to the access point, and reports about the guest.
 
 use sim::air::ToAir;
 
-use crate::backtrace::Backtrace;
-use crate::boot::BootError;
+use crate::chip::Endless;
 use crate::reset::ResetCause;
 use crate::services::ServiceEvent;
-use crate::symbols::Location;
+use image::BootError;
+use image::Location;
+use image::backtrace::Backtrace;
 
 /// A serial port of the chip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Port {
     /// UART0, pins GPIO20 (RX) and GPIO21 (TX) by default.
     Uart0,
-    /// UART1.
+    /// UART1, without default pins.
     Uart1,
     /// The built-in USB device.
     UsbSerialJtag,
 }
 
-/// Something that left the chip, or that is to be reported about its guest.
+/// An output of the chip, or an event of its guest to be reported.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
-    /// A byte has left a serial port: its stop bit has been sent, or the host has fetched its packet.
+    /// A byte was sent by a serial port: its stop bit has been sent, or the host has read its USB packet.
     Serial {
-        /// The port.
+        /// The port that sent it.
         port: Port,
-        /// The byte.
+        /// Value of the byte.
         byte: u8,
     },
-    /// The chip began to drive a pin, changed its level, or let go of it.
+    /// The chip began to drive a pin, changed its level, or stopped driving it.
     Pin {
         /// GPIO number, 0 to 21.
         gpio: u8,
-        /// The level driven, `None` if the pin floats.
+        /// The level driven, `None` if the chip does not drive the pin.
         level: Option<bool>,
     },
-    /// The radio sent this.
+    /// The station sent this message to its access point.
     Air(ToAir),
     /// The chip was reset and starts again.
     Reset {
-        /// Why.
+        /// Cause of the reset, as in the chip's register.
         cause: ResetCause,
         /// Program counter at the reset.
         pc: u32,
     },
-    /// Power failed: the chip stands still until it is switched on again.
+    /// Power failed: the chip does nothing until it is switched on again.
     PowerLost,
-    /// The first access of this kind from this place that the model does not answer.
+    /// The first unmodelled access of this kind to this address from this program counter.
     Unmodelled(Unmodelled),
     /// The guest took an exception (not an interrupt).
     Exception(Exception),
     /// The guest's panic handler was entered.
     Panic {
-        /// Who called whom.
+        /// The guest's call stack.
         backtrace: Backtrace,
     },
-    /// There is no bootable application in the flash. The chip stands still; with a boot ROM its bootloader has said so
-    /// on UART0 and resets.
+    /// There is no bootable application in the flash. The chip stops; with a boot ROM its bootloader has
+    /// printed the reason on UART0 and resets.
     BootFailed(BootError),
-    /// The rate of a serial port is now this; only with a boot ROM.
+    /// The baud rate of a serial port has changed; reported only with a boot ROM.
     Baud {
-        /// The port, UART0.
+        /// The port, always UART0.
         port: Port,
-        /// Bits in a second.
+        /// New rate, bits per second.
         baud: u32,
     },
-    /// The radio's driver itself began to run, on registers and ROM functions that are not modelled: without symbols its
-    /// functions cannot be found and stood in for. The guest's radio works no further than this. Once for each reset.
+    /// The radio's driver itself began to run and reached registers or ROM functions that are not modelled:
+    /// without symbols the host cannot find the driver's functions and replace them. The guest's radio does
+    /// not work any further. Reported once for each reset.
     RadioWithoutSymbols {
         /// Program counter of the access; for a ROM function the return address.
         pc: u32,
-        /// The register, or the ROM function.
+        /// Address of the register or of the ROM function.
         addr: u32,
     },
-    /// The radio's stand-in has something to report.
+    /// An event of the host code that replaces the radio library.
     Radio(ServiceEvent),
+    /// The guest is in a loop that makes no progress. Each kind is reported once.
+    Endless(Endless),
 }
 
-/// What kind of thing is not modelled.
+/// Kind of an unmodelled access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum UnmodelledKind {
     /// A peripheral's register.
@@ -91,10 +95,10 @@ pub enum UnmodelledKind {
     DriverFunction,
 }
 
-/// An access that the model does not answer as the chip would.
+/// An access whose result differs from that of the chip, because it is not modelled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unmodelled {
-    /// What it is.
+    /// Kind of the access.
     pub kind: UnmodelledKind,
     /// Address of the register or function, number of the CSR.
     pub addr: u32,
@@ -106,7 +110,7 @@ pub struct Unmodelled {
     pub write: Option<u32>,
     /// `BLOCK.REGISTER`, or the function's name, where known.
     pub name: Option<String>,
-    /// The guest's function that `pc` lies in, and the offset.
+    /// The guest's function that contains `pc`, and the offset in it.
     pub symbol: Option<Location>,
 }
 
@@ -120,7 +124,7 @@ pub struct Exception {
     pub pc: u32,
     /// The `mtval` CSR.
     pub value: u32,
-    /// Who called whom.
+    /// The guest's call stack.
     pub backtrace: Backtrace,
 }
 

@@ -37,14 +37,14 @@ use crate::rom::nor::NorFlash;
 use efuse::Revision;
 use rtc_cntl::Sleep;
 
-/// What came of a write to a register.
+/// Result of a write to a peripheral register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Written {
-    /// Stored; nothing else in the chip notices.
+    /// The value is stored and changes no interrupt, deadline or output.
     Quiet,
-    /// Interrupts, deadlines or outputs may have changed.
+    /// The write may have changed interrupts, deadlines or outputs: [`Peripherals::sync`] is needed.
     Sync,
-    /// There is no such register, or what it was asked to do is not modelled.
+    /// The register does not exist, or the operation that the write starts is not modelled.
     Unmodelled,
 }
 
@@ -89,9 +89,9 @@ const ASSIST_DEBUG: u32 = 0x600C_E000;
 pub struct Block {
     /// Name in the technical reference manual.
     pub name: &'static str,
-    /// Base address.
+    /// Guest address of the first register.
     pub base: u32,
-    /// Its registers; what is not among them is reserved.
+    /// Registers of the block; every other offset is reserved.
     pub registers: &'static [Register],
 }
 
@@ -243,7 +243,7 @@ const OTHER_BLOCKS: &[(u32, &str)] = &[
     (0x600C_C000, "XTS_AES"),
 ];
 
-/// Whether `addr` is a register of the radio: front ends, receiver, baseband, WiFi's MAC layer (ESP-IDF
+/// True if `addr` is a register of the radio: front ends, receiver, baseband, WiFi's MAC layer (ESP-IDF
 /// `soc/reg_base.h`).
 pub(crate) fn is_radio(addr: u32) -> bool {
     let block = addr & !0xFFF;
@@ -265,7 +265,7 @@ pub fn name_of(addr: u32) -> Option<(&'static str, Option<&'static str>)> {
         .map(|(_, name)| (*name, None))
 }
 
-/// Everything behind the peripheral bus.
+/// All peripherals on the peripheral bus, and the earliest deadline among them.
 #[derive(Clone, Debug)]
 pub(crate) struct Peripherals {
     pub(crate) uart: [uart::Uart; 2],
@@ -287,13 +287,13 @@ pub(crate) struct Peripherals {
     pub(crate) intc: interrupt_core0::InterruptCore0,
     extmem: extmem::Extmem,
     assist_debug: RegisterFile,
-    /// FE2, FE, NRX and BB.
+    /// Register files of FE2, FE, NRX and BB, in this order.
     phy: [RegisterFile; 4],
     deadline: u64,
 }
 
 impl Peripherals {
-    /// After power-on at cycle 0.
+    /// The peripherals after power-on at cycle 0.
     pub(crate) fn new(mac: [u8; 6], revision: Revision, seed: u64, usb_host: bool) -> Peripherals {
         let io_mux = io_mux::IoMux::new();
         let mut all = Peripherals {
@@ -329,7 +329,8 @@ impl Peripherals {
         all
     }
 
-    /// A reset at `cycle`, as far as it reaches. What is at the pins and what sensors measure stays.
+    /// Resets the blocks that a reset of this cause reaches, at `cycle`. Levels driven from outside and
+    /// values that sensors measure stay.
     pub(crate) fn reset(&mut self, cause: ResetCause, cycle: u64, out: &mut Outbox) {
         if cause.level() >= ResetLevel::Core {
             // The boot ROM resets the CPU's own blocks as well, so that only RTC_CNTL and the fuses remain.
@@ -444,7 +445,7 @@ impl Peripherals {
         if written == Written::Sync {
             self.reset_blocks(cycle, out);
             if self.rtc_cntl.sleep() == Some(Sleep::Deep) {
-                // Without power the digital pads let go.
+                // Without power the chip stops driving its digital pads.
                 self.gpio.release(&self.io_mux, cycle, out);
             }
             self.sync(cycle);
@@ -452,8 +453,8 @@ impl Peripherals {
         written
     }
 
-    /// What reads of the register at word address `addr` give between two cycles before the next deadline, see
-    /// [`rv32::Bus::poll_read`].
+    /// The values that reads of the register at word address `addr` return between two cycles before the next
+    /// deadline, see [`rv32::Bus::poll_read`].
     pub(crate) fn poll_read(&self, addr: u32, from: u64, to: u64) -> Option<PollRead> {
         let offset = addr & 0xFFF;
         let value = match addr & !0xFFF {
@@ -477,7 +478,8 @@ impl Peripherals {
         value.map(poll::constant)
     }
 
-    /// What a write to the register at word address `addr` does, see [`rv32::Bus::poll_write`].
+    /// The effect of a write to the register at word address `addr` in a polling loop, see
+    /// [`rv32::Bus::poll_write`].
     pub(crate) fn poll_write(&self, addr: u32) -> Option<PollWrite> {
         let offset = addr & 0xFFF;
         match addr & !0xFFF {
@@ -489,7 +491,7 @@ impl Peripherals {
         }
     }
 
-    /// Does what is due at `cycle`; a watchdog or software may ask for a reset.
+    /// Does what is due at `cycle`. Returns the cause if a watchdog or software asks for a reset.
     pub(crate) fn advance(&mut self, cycle: u64, out: &mut Outbox) -> Option<ResetCause> {
         if self.deadline > cycle {
             return None;
@@ -507,14 +509,14 @@ impl Peripherals {
         reset
     }
 
-    /// Reports serial bytes that have left by `cycle` and had no deadline of their own.
+    /// Reports serial bytes that were sent by `cycle` and had no deadline of their own.
     pub(crate) fn flush(&mut self, cycle: u64, out: &mut Outbox) {
         for uart in &mut self.uart {
             uart.flush(cycle, out);
         }
     }
 
-    /// When something next happens by itself.
+    /// The cycle at which a peripheral next acts by itself, or [`NEVER`].
     #[inline]
     pub(crate) fn deadline(&self) -> u64 {
         self.deadline

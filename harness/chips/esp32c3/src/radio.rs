@@ -1,4 +1,4 @@
-//! The WiFi driver at its interface.
+//! Host code in place of the WiFi driver's exported functions.
 //!
 //! The vendor's driver is a closed library that runs the 802.11 MAC and PHY hardware. Here its exported functions
 //! are found by symbol and carried out by host code, so none of the library's own code runs: no MAC, PHY,
@@ -28,23 +28,23 @@ use sim::air::{FromAir, Mac, ToAir};
 use crate::calls::{Argument, GuestCall};
 use crate::rom::call::{Call, Fault, Reply};
 use crate::services::ServiceEvent;
-use crate::symbols::SymbolTable;
 use functions::Function;
+use image::SymbolTable;
 use layout::{err, init, osi};
 
 /// Events that wait for the guest beyond this are dropped and reported: the guest has stopped taking interrupts.
 const MAX_PENDING: usize = 64;
 
-/// What a driver function does next.
+/// Next step of a driver function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// It is done.
+    /// The function returns with this reply.
     Reply(Reply),
-    /// It calls the guest first.
+    /// The function calls a guest function, then continues as `Then` says.
     Call(GuestCall, Then),
 }
 
-/// What happens with the result of a guest function that the driver called.
+/// Use of the result of a guest function that the driver has called.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Then {
     /// Inside a driver function: post the remaining events, then answer.
@@ -54,15 +54,15 @@ pub(crate) enum Then {
     },
     /// Inside `init_internal`: the adapter has read the MAC address into the call's data.
     StationMac,
-    /// Between instructions: nothing.
+    /// Between instructions: the result is not used.
     Done,
-    /// Between instructions: memory for a received frame.
+    /// Between instructions: the result is the memory for a received frame.
     Buffer { frame: Vec<u8> },
-    /// Between instructions: the receive callback has had the frame.
+    /// Between instructions: the receive callback has returned for the frame.
     Received,
 }
 
-/// The guest's OS adapter, as far as it is called.
+/// The functions of the guest's OS adapter that the driver calls, by address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Adapter {
     event_post: u32,
@@ -70,7 +70,7 @@ struct Adapter {
     free: u32,
 }
 
-/// What waits to be told to the guest between two instructions.
+/// A notification that waits to be delivered to the guest between two instructions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Pending {
     Event { id: u32, data: Vec<u8> },
@@ -78,20 +78,20 @@ enum Pending {
     Receive { frame: Vec<u8> },
 }
 
-/// The driver and the station it runs.
+/// State of the driver and of its station.
 #[derive(Clone, Debug)]
 pub(crate) struct Radio {
     functions: Arc<BTreeMap<u32, Function>>,
-    /// Address of the variable that holds the event base of WiFi events.
+    /// Address of the guest variable that holds the event base of WiFi events.
     event_base_at: Option<u32>,
-    /// Set by `init_internal`.
+    /// Functions of the OS adapter, set by `init_internal`.
     adapter: Option<Adapter>,
     settings: settings::Settings,
     station: station::Station,
     frames: frames::Frames,
     pending: VecDeque<Pending>,
     to_air: Vec<ToAir>,
-    /// Reports for the owner, who takes them.
+    /// Events since the owner last took them.
     pub(crate) events: Vec<ServiceEvent>,
 }
 
@@ -116,7 +116,7 @@ impl Radio {
         self.functions.keys().copied()
     }
 
-    /// Whether `addr` is the start of a driver function.
+    /// True if `addr` is the start of a driver function.
     pub(crate) fn has_function(&self, addr: u32) -> bool {
         self.functions.contains_key(&addr)
     }
@@ -164,12 +164,12 @@ impl Radio {
         }
     }
 
-    /// Whether something waits to be told to the guest.
+    /// True if a notification waits to be delivered to the guest.
     pub(crate) fn wants_delivery(&self) -> bool {
         !self.pending.is_empty()
     }
 
-    /// The next thing to tell the guest between two instructions.
+    /// The next call into the guest that delivers a notification between two instructions.
     pub(crate) fn next_delivery(&mut self, call: &mut Call<'_>) -> Option<(GuestCall, Then)> {
         loop {
             match self.pending.pop_front()? {
@@ -196,7 +196,7 @@ impl Radio {
         }
     }
 
-    /// When the radio next has something to do.
+    /// The moment at which the radio next acts by itself, `None` if it is idle.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         self.frames.next_deadline()
     }
@@ -206,7 +206,7 @@ impl Radio {
         self.poll_frames(now);
     }
 
-    /// Something came from the air.
+    /// Takes a message from the access point.
     pub(crate) fn receive(&mut self, now: Instant, message: FromAir) {
         match message {
             FromAir::Frame(frame) => self.receive_frame(now, frame),
@@ -214,12 +214,13 @@ impl Radio {
         }
     }
 
-    /// Takes what the station has sent.
+    /// Returns what the station has sent since the last call, and clears the list.
     pub(crate) fn take_to_air(&mut self) -> Vec<ToAir> {
         std::mem::take(&mut self.to_air)
     }
 
-    /// Power or clock were taken from under the driver: it starts anew, its access point hears nothing.
+    /// Resets the driver after a reset or loss of power; an associated station disappears without a farewell
+    /// to its access point.
     pub(crate) fn reset(&mut self) {
         if self.station.is_on_air() {
             self.to_air.push(ToAir::Vanish);
@@ -265,7 +266,7 @@ impl Radio {
         Ok(Step::Call(read, Then::StationMac))
     }
 
-    /// `esp_wifi_deinit_internal()`: only a stopped driver can go.
+    /// `esp_wifi_deinit_internal()`: only a stopped driver can be removed.
     fn deinit_internal(&mut self, _: &mut Call<'_>) -> Result<Step, Fault> {
         Ok(done(match self.adapter {
             None => err::NOT_INIT,
@@ -313,7 +314,7 @@ impl Radio {
             payload,
             Argument::Value(len),
         ];
-        // Wait for ever for room in the queue, as the driver does (portMAX_DELAY).
+        // The driver waits without limit for room in the queue (`portMAX_DELAY`).
         let args = args.into_iter().chain([Argument::Value(u32::MAX)]).collect();
         Some(GuestCall {
             function: adapter.event_post,
@@ -341,7 +342,7 @@ impl Radio {
     }
 }
 
-/// The answer of a driver function.
+/// The step that answers a driver function with `code`.
 fn done(code: u32) -> Step {
     Step::Reply(Reply::Value(code))
 }

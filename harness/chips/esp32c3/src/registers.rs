@@ -1,15 +1,16 @@
-//! Register maps: what a block's addresses are called, what they hold after reset, and how far the model goes.
+//! Register maps: for each address of a block its name, its reset value, and how far it is modelled.
 //!
-//! Every register of a block is one of three kinds. *Modelled*: it does what the manual says. *Tagged*: known
-//! and stored, with its reset value and writable bits, and without any other effect; harmless for the firmware
-//! this model is for. *Reserved*: everything that is not in the map; an access is reported.
+//! Every register of a block is one of three kinds. *Modelled*: it behaves as the manual says. *Tagged*: it
+//! is known and stored, with its reset value and writable bits, and has no other effect; this is harmless for
+//! the firmware that the model is for. *Reserved*: every register that is not in the map; an access is
+//! reported.
 
 /// How far a register is modelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// It does what the manual says.
+    /// It behaves as the manual says.
     Modelled,
-    /// It is stored, and nothing else happens.
+    /// It is stored and has no other effect.
     Tagged,
 }
 
@@ -18,7 +19,7 @@ pub enum Class {
 pub struct Register {
     /// Byte offset from the block's base address.
     pub offset: u32,
-    /// How many, four bytes apart.
+    /// Number of registers, four bytes apart.
     pub count: u32,
     /// The name in the technical reference manual, without the block's prefix.
     pub name: &'static str,
@@ -26,7 +27,7 @@ pub struct Register {
     pub reset: u32,
     /// Bits that a write changes.
     pub writable: u32,
-    /// How far it is modelled.
+    /// Class of the register: modelled or only stored.
     pub class: Class,
 }
 
@@ -37,7 +38,7 @@ impl Register {
         self
     }
 
-    /// With another name, for arrays whose members the manual numbers.
+    /// A single register.
     const fn new(offset: u32, name: &'static str, reset: u32, writable: u32, class: Class) -> Register {
         Register {
             offset,
@@ -50,17 +51,17 @@ impl Register {
     }
 }
 
-/// A register with its behaviour.
+/// A register with the manual's behaviour.
 pub(crate) const fn modelled(offset: u32, name: &'static str, reset: u32, writable: u32) -> Register {
     Register::new(offset, name, reset, writable, Class::Modelled)
 }
 
-/// A register that only stores.
+/// A register that is only stored.
 pub(crate) const fn tagged(offset: u32, name: &'static str, reset: u32, writable: u32) -> Register {
     Register::new(offset, name, reset, writable, Class::Tagged)
 }
 
-/// `register`, `count` times.
+/// An array of `count` registers like `register`, four bytes apart.
 pub(crate) const fn array(register: Register, count: u32) -> Register {
     register.times(count)
 }
@@ -98,12 +99,12 @@ impl RegisterFile {
         RegisterFile { map, words }
     }
 
-    /// Back to the reset values.
+    /// Sets all registers to their reset values.
     pub(crate) fn reset(&mut self) {
         *self = RegisterFile::new(self.map);
     }
 
-    /// The stored value, or `None` where there is no register.
+    /// The stored value, or `None` if there is no register at `offset`.
     pub(crate) fn read(&self, offset: u32) -> Option<u32> {
         self.words
             .get(offset as usize / 4)
@@ -111,8 +112,7 @@ impl RegisterFile {
             .map(|w| w.value)
     }
 
-    /// Stores the writable bits of `value`. False where there is no register, and where none of its bits can be
-    /// written but some are asked to change.
+    /// Stores the writable bits of `value`. False if there is no register at `offset`.
     pub(crate) fn write(&mut self, offset: u32, value: u32) -> bool {
         match self.words.get_mut(offset as usize / 4) {
             Some(word) if word.known => {

@@ -1,12 +1,12 @@
-//! Why and how far the chip is reset (TRM chapter 6.1).
+//! Causes of a reset, and the part of the chip that it resets (TRM chapter 6.1).
 
-/// Why the chip was reset (TRM table 6-1, `RTC_CNTL_RESET_CAUSE_PROCPU`).
+/// Cause of the chip's last reset (TRM table 6-1, `RTC_CNTL_RESET_CAUSE_PROCPU`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum ResetCause {
     /// Power was switched on.
     PowerOn = 0x01,
-    /// Software asked for a core reset.
+    /// Software requested a core reset.
     CoreSoftware = 0x03,
     /// Wake-up from deep sleep.
     CoreDeepSleep = 0x05,
@@ -18,7 +18,7 @@ pub enum ResetCause {
     CoreRtcWdt = 0x09,
     /// Watchdog of timer group 0, CPU reset.
     CpuMwdt0 = 0x0B,
-    /// Software asked for a CPU reset.
+    /// Software requested a CPU reset.
     CpuSoftware = 0x0C,
     /// RTC watchdog, CPU reset.
     CpuRtcWdt = 0x0D,
@@ -28,13 +28,13 @@ pub enum ResetCause {
     SystemRtcWdt = 0x10,
     /// Watchdog of timer group 1, CPU reset.
     CpuMwdt1 = 0x11,
-    /// Super watchdog.
+    /// Super watchdog, system reset.
     SystemSuperWdt = 0x12,
-    /// The host asked for it over the USB serial port.
+    /// The host requested it over the USB serial port.
     CoreUsbUart = 0x15,
 }
 
-/// How much of the chip a reset reaches (TRM 6.1).
+/// Part of the chip that a reset affects (TRM 6.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ResetLevel {
     /// The CPU only; peripherals keep their state.
@@ -48,7 +48,7 @@ pub enum ResetLevel {
 }
 
 impl ResetCause {
-    /// How much of the chip is reset.
+    /// The part of the chip that is reset.
     pub fn level(self) -> ResetLevel {
         use ResetCause::*;
         match self {

@@ -2,9 +2,9 @@
 //!
 //! No ROM code is executed: every address of the ROM is a hook, and the functions that firmware calls are
 //! carried out here, each at its address in the vendor's linker scripts. They work through the guest's memory
-//! and device registers, as the ROM's code does. Approximated: they cost no processor time, except delays,
-//! flash operations and waiting for the console. A function without a model, and an address that is no
-//! function, is reported with its name and answers 0.
+//! and device registers, as the ROM's code does. Approximated: they take no processor time, except delays,
+//! flash operations and waiting for the console. A call of a function without a model, or of an address that
+//! is no function, is reported with its name and returns 0.
 
 pub(crate) mod call;
 pub(crate) mod console;
@@ -19,18 +19,37 @@ pub mod nor;
 pub(crate) mod startup;
 pub(crate) mod system;
 
+use std::collections::BTreeMap;
+
 use crate::services::ServiceEvent;
 use call::{Call, Reply, Served};
 
-/// The ROM and what it remembers.
+/// State of the ROM's functions between calls.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Rom {
     system: system::System,
     console: console::Console,
     inflate: inflate::Inflate,
+    /// Names of functions without a model that have been looked up.
+    names: BTreeMap<u32, Option<&'static str>>,
 }
 
+/// The most names that are kept.
+const MOST_NAMES: usize = 1024;
+
 impl Rom {
+    /// The name of the function at `addr`. A guest may call it again and again, and the list is long.
+    fn name_of(&mut self, addr: u32) -> Option<&'static str> {
+        if let Some(name) = self.names.get(&addr) {
+            return *name;
+        }
+        let name = names::name_of(addr);
+        if self.names.len() < MOST_NAMES {
+            self.names.insert(addr, name);
+        }
+        name
+    }
+
     /// Carries out the function at `call.pc`.
     pub(crate) fn serve(&mut self, call: &mut Call<'_>, events: &mut Vec<ServiceEvent>) -> Served {
         let addr = call.pc;
@@ -58,7 +77,7 @@ impl Rom {
         }
         events.push(ServiceEvent::RomNotModelled {
             addr,
-            name: names::name_of(addr),
+            name: self.name_of(addr),
             caller: call.ra,
         });
         Ok(Reply::Value(0))
@@ -72,7 +91,7 @@ pub(crate) const RADIO: std::ops::Range<u32> = 0x4000_08DC..0x4000_1C38;
 /// 0.3 and 1.1).
 const SECURITY_INFO: [u32; 2] = [0x4004_B9DA, 0x4004_D51E];
 
-/// `(const u8 *request, u32 *error, u8 *info)`: 0.
+/// `(const u8 *request, u32 *error, u8 *info)`: stores the security information and returns 0.
 fn loader_security_info(call: &mut Call<'_>) -> Served {
     let to = call.args[2];
     let info = crate::download::security_info(call.mem);

@@ -1,31 +1,31 @@
-//! Host code in place of the guest's boot ROM and radio library, behind one door for the run loop.
+//! Host code in place of the guest's boot ROM and radio library, as one interface for the run loop.
 //!
-//! The run loop owns a [`Services`], hands every [`rv32::Exit::Hook`] to [`Services::on_hook`], and asks
-//! [`Services::deliver`] whether a call into the guest is due whenever it holds the hart (between two runs and
-//! when the hart waits for an interrupt). While [`Services::wants_delivery`] is true and the guest has interrupts
-//! disabled, runs should be short.
+//! The run loop owns a [`Services`] and passes every [`rv32::Exit::Hook`] to [`Services::on_hook`]. Whenever
+//! it has the hart (between two runs and when the hart waits for an interrupt) it calls [`Services::deliver`]
+//! to start a call into the guest that is due. While [`Services::wants_delivery`] is true and the guest has
+//! interrupts disabled, runs should be short.
 
 use std::sync::Arc;
 
 use sim::Instant;
 use sim::air::{FromAir, Mac, ToAir};
 
-use crate::backtrace::Backtrace;
 use crate::calls::{Calls, CannotCall, GuestCall};
-use crate::elf::Firmware;
 use crate::guest::{GuestCpu, GuestMemory, HookSet, Outcome, RETURN_PADS, ROM, reg};
 use crate::radio::{Radio, Step, Then};
 use crate::rom::Rom;
 use crate::rom::call::{Call, Fault, Reply, Served};
 use crate::rom::system::INTERRUPT_HANDLERS;
-use crate::symbols::SymbolTable;
+use image::Firmware;
+use image::SymbolTable;
+use image::backtrace::Backtrace;
 
-/// What there is to report about hooked functions. None is an error of the bench.
+/// Events of hooked functions, for reports. None is an error of the simulator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ServiceEvent {
     /// A ROM function without a model was called; it returned 0.
     RomNotModelled {
-        /// Its address.
+        /// Guest address of the function.
         addr: u32,
         /// Its name in the vendor's linker script, if the address is the start of a function.
         name: Option<&'static str>,
@@ -35,26 +35,26 @@ pub enum ServiceEvent {
     /// A function of the radio library without a model was called; it returned `ESP_ERR_NOT_SUPPORTED`, or 0 if
     /// it is not of the `esp_` interface.
     DriverFunction {
-        /// Its name.
+        /// Name of the function in the symbol table.
         name: String,
         /// The return address of the call.
         caller: u32,
     },
     /// The guest's panic handler was entered; it goes on running.
     Panicked {
-        /// Who called whom.
+        /// Call stack of the guest.
         backtrace: Backtrace,
     },
     /// A received frame was lost because the guest took frames too slowly or had no memory for it.
     FrameDropped {
-        /// Its length, bytes.
+        /// Length of the frame, bytes.
         len: usize,
     },
     /// The guest's receive callback refused a frame.
     FrameRefused,
     /// The guest freed a receive buffer that the driver had not given it.
     ForeignBuffer {
-        /// The buffer.
+        /// Guest address of the buffer.
         addr: u32,
         /// The return address of the call.
         caller: u32,
@@ -64,22 +64,22 @@ pub enum ServiceEvent {
     /// A guest function could not be called: the stack pointer is outside memory, or too many calls are in
     /// flight.
     CallFailed {
-        /// Its address.
+        /// Guest address of the function.
         function: u32,
-        /// The stack pointer.
+        /// The guest's stack pointer at the attempt.
         sp: u32,
     },
 }
 
-/// What a hooked function may touch.
+/// Access to the chip for a hooked function.
 pub struct Context<'a> {
     /// Memory, devices and flash.
     pub mem: &'a mut dyn GuestMemory,
-    /// True time.
+    /// Simulated time of the call.
     pub now: Instant,
 }
 
-/// The ROM, the radio driver and the calls into the guest. Plain data: a clone is a checkpoint.
+/// State of ROM, radio driver and calls into the guest. A clone is a checkpoint.
 #[derive(Clone, Debug)]
 pub struct Services {
     hooks: HookSet,
@@ -92,7 +92,7 @@ pub struct Services {
 }
 
 impl Services {
-    /// Services for a firmware: finds the functions to stand in for by symbol.
+    /// The services for a firmware: finds by symbol the functions that the host carries out.
     pub fn new(firmware: &Firmware) -> Services {
         let symbols = Arc::clone(&firmware.symbols);
         let radio = Radio::new(&symbols);
@@ -133,20 +133,20 @@ impl Services {
             self.take_step(cpu, cx.mem, step)
         } else {
             if self.panic_entry == Some(pc) {
-                let backtrace = Backtrace::capture(cpu, cx.mem, &self.symbols);
+                let backtrace = crate::backtrace::capture(cpu, cx.mem, &self.symbols);
                 self.events.push(ServiceEvent::Panicked { backtrace });
             }
             Outcome::Unhook(pc)
         }
     }
 
-    /// Whether a call into the guest waits to be delivered. Cheap.
+    /// True if a call into the guest waits to be delivered. This is a cheap check.
     pub fn wants_delivery(&self) -> bool {
         self.radio.wants_delivery()
     }
 
-    /// Starts the next waiting call into the guest, if the guest is in a state in which an interrupt could be
-    /// taken. True if registers and pc were changed: a hart that waited for an interrupt now runs.
+    /// Starts the next waiting call into the guest, if the guest could take an interrupt now. Returns true if
+    /// registers and pc were changed: a hart that waited for an interrupt must run again.
     pub fn deliver(&mut self, cpu: &mut dyn GuestCpu, cx: Context<'_>) -> bool {
         if !self.radio.wants_delivery() || !self.calls.may_interrupt(cpu) {
             return false;
@@ -164,7 +164,7 @@ impl Services {
         true
     }
 
-    /// When the radio next has something to do by itself.
+    /// The moment at which the radio next acts by itself, `None` if it is idle.
     pub fn next_deadline(&self) -> Option<Instant> {
         self.radio.next_deadline()
     }
@@ -174,12 +174,12 @@ impl Services {
         self.radio.poll(now);
     }
 
-    /// Something came from the air.
+    /// Takes a message from the access point.
     pub fn receive(&mut self, now: Instant, message: FromAir) {
         self.radio.receive(now, message);
     }
 
-    /// Takes what the station has sent to the air, oldest first.
+    /// Returns what the station has sent to the air since the last call, oldest first.
     pub fn take_to_air(&mut self) -> Vec<ToAir> {
         self.radio.take_to_air()
     }
@@ -189,22 +189,22 @@ impl Services {
         self.radio.mac()
     }
 
-    /// Takes the reports since the last call, oldest first.
+    /// Returns the events since the last call, oldest first.
     pub fn take_events(&mut self) -> Vec<ServiceEvent> {
         self.events.append(&mut self.radio.events);
         std::mem::take(&mut self.events)
     }
 
-    /// The chip was reset or lost power: everything is forgotten but what has not been taken yet; the access
-    /// point of a connected station hears [`ToAir::Vanish`].
+    /// Resets all state after a reset or loss of power; only events that have not been taken stay. The access
+    /// point of a connected station receives [`ToAir::Vanish`].
     pub fn reset(&mut self) {
         self.rom = Rom::default();
         self.radio.reset();
         self.calls = Calls::default();
     }
 
-    /// The hart has taken interrupt `line` with the ROM's vectors: calls the handler that the guest has attached, after
-    /// which execution goes on at `interrupted`. False if there is none.
+    /// The hart has taken interrupt `line` with the ROM's vectors: calls the handler that the guest has
+    /// attached; after it execution continues at `interrupted`. False if there is no handler.
     pub(crate) fn interrupt(&mut self, cpu: &mut dyn GuestCpu, mem: &mut dyn GuestMemory, line: u32) -> bool {
         let entry = INTERRUPT_HANDLERS + 8 * (line & 31);
         let handler = mem.read_u32(entry).unwrap_or(0);
@@ -217,7 +217,8 @@ impl Services {
     fn on_return(&mut self, cpu: &mut dyn GuestCpu, cx: Context<'_>) -> Outcome {
         let pad = cpu.pc();
         let Some(frame) = self.calls.finish(pad) else {
-            // No call is in flight there: the guest jumped to an address that does not exist.
+            // No call with this return address is in flight: the guest jumped to an address that does not
+            // exist.
             return Outcome::AccessFault {
                 addr: pad,
                 store: false,
@@ -247,7 +248,7 @@ impl Services {
         Outcome::Continue
     }
 
-    /// What a driver function wants next.
+    /// Carries out the next step of a driver function.
     fn take_step(
         &mut self,
         cpu: &mut dyn GuestCpu,
@@ -265,7 +266,7 @@ impl Services {
                         function: call.function,
                         sp,
                     });
-                    /// `ESP_ERR_NO_MEM`.
+                    /// Error code `ESP_ERR_NO_MEM`.
                     const NO_MEM: u32 = 0x101;
                     finish(cpu, Ok(Reply::Value(NO_MEM)))
                 }

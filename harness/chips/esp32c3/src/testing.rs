@@ -30,17 +30,17 @@ impl FlatMemory {
         }
     }
 
-    /// Puts `data` at a guest address.
+    /// Stores `data` at a guest address.
     pub(crate) fn put(&mut self, addr: u32, data: &[u8]) {
         self.write_bytes(addr, data).expect("inside the test's memory");
     }
 
-    /// Puts instructions at an address in flash.
+    /// Stores instructions at an address in flash.
     pub(crate) fn put_code(&mut self, addr: u32, code: &[u8]) {
         self.code.extend((addr..).zip(code.iter().copied()));
     }
 
-    /// `len` bytes at a guest address.
+    /// Returns `len` bytes from a guest address.
     pub(crate) fn get(&mut self, addr: u32, len: usize) -> Vec<u8> {
         let mut out = vec![0; len];
         self.read_bytes(addr, &mut out).expect("inside the test's memory");
@@ -95,7 +95,7 @@ impl GuestMemory for FlatMemory {
     }
 }
 
-/// A register file.
+/// A set of CPU registers for tests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct FakeCpu {
     x: [u32; 32],

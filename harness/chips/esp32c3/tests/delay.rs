@@ -1,4 +1,4 @@
-//! A real firmware in esp-hal's blocking `Delay`: jumping over its polling loop changes nothing.
+//! A real firmware in esp-hal's blocking `Delay`: skipping its polling loop does not change the result.
 
 use esp32c3::{Chip, ChipConfig, Firmware, Output, Stop};
 use sim::Instant;
@@ -47,6 +47,6 @@ fn an_hour_of_waiting_is_sixty_lines_of_log() {
         log.ends_with("waited 3600 s\r\n") || log.ends_with("waited 3600 s\n"),
         "{log}"
     );
-    // One instruction a cycle, all hour long, but for what the ROM and the console take.
+    // One instruction a cycle for the whole hour, except for the time of the ROM and the console.
     assert!(chip.instructions() > 570_000_000_000, "{}", chip.instructions());
 }

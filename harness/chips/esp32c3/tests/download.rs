@@ -1,4 +1,5 @@
-//! The boot ROM seen from the cable: banner, strapping pins, serial loader, uploaded programs, boot from flash.
+//! The boot ROM through its serial port: banner, strapping pins, serial loader, uploaded programs, boot from
+//! flash.
 
 use esp32c3::{Chip, ChipConfig, Firmware, Output, Port, ResetCause, Stop};
 use sim::Instant;
@@ -28,7 +29,7 @@ impl Bench {
         }
     }
 
-    /// A chip whose loader has heard a host.
+    /// A chip whose loader has received a SYNC.
     fn download(flash: Vec<u8>) -> Bench {
         let mut bench = Bench::new(flash);
         bench.strap_and_reset(Some(false));
@@ -64,7 +65,7 @@ impl Bench {
         }
     }
 
-    /// What comes back within `ms`.
+    /// Sends `bytes` and returns the chip's output within `ms`.
     fn ask(&mut self, bytes: &[u8], ms: u64) -> Vec<u8> {
         self.serial.clear();
         self.chip.serial_in(Port::Uart0, bytes);
@@ -93,7 +94,7 @@ impl Bench {
         self.ask(&framed, 700)
     }
 
-    /// Puts a program into RAM and starts it; what comes back within `ms`.
+    /// Loads a program into RAM and starts it; returns the chip's output within `ms`.
     fn upload(&mut self, program: &[u32], ms: u64) -> Vec<u8> {
         let bytes = words(program);
         self.command(0x05, &words(&[bytes.len() as u32, 1, 0x1800, IRAM]));
@@ -260,7 +261,7 @@ fn the_loader_waits_where_gpio9_is_low_at_reset() {
     let answer = bench.ask(SYNC, 30);
     let once = b"\xC0\x01\x08\x04\x00\x07\x07\x12\x20\x00\x00\x00\x00\xC0";
     assert_eq!(answer, once.repeat(8));
-    // Chip 5, ROM version 3, as revision 0.4 has it; and the word by which older tools know the chip.
+    // Chip 5, ROM version 3, as revision 0.4 has it; and the word by which older tools recognise the chip.
     let info = bench.command(0x14, &[]);
     assert_eq!(info[9..29], words(&[0, 0, 0, 5, 3]));
     let magic = bench.command(0x0A, &words(&[0x4000_1000]));
@@ -279,7 +280,7 @@ fn straps_are_latched_until_the_chip_is_reset_as_a_whole() {
         bench.chip.is_downloading(),
         "a software reset does not sample the pin"
     );
-    // esptool --after watchdog-reset: the RTC watchdog, which does.
+    // esptool --after watchdog-reset: the RTC watchdog, which resets the whole chip.
     bench.ask(SYNC, 30);
     for (addr, value) in [
         (0x6000_80A8, 0x50D8_3AA1),
@@ -354,7 +355,7 @@ fn an_uploaded_program_runs_and_returns() {
 #[test]
 fn interrupts_reach_a_program_even_while_the_rom_waits_for_the_flash() {
     let mut bench = Bench::download(vec![0; 0x1000]);
-    // Attach a handler to the ROM's line 5, unmask it, erase sector 0 (45 ms), say so.
+    // Attach a handler to the ROM's line 5, unmask it, erase sector 0 (45 ms), print a byte.
     let handler = IRAM + 0x400;
     let mut program = [
         call(0x4000_0604, &[5, handler, 0]),
@@ -410,7 +411,7 @@ fn symbols_come_with_the_next_reset() {
     let firmware = Firmware::parse(elf).expect("a good fixture");
     let mut bench = Bench::new(flash(&[STAY]));
     bench.run_ms(50);
-    assert!(!firmware.matches(bench.chip.flash()));
+    assert!(!firmware.matches(bench.chip.flash().cells(), &image::chip::ESP32C3));
     bench.chip.set_symbols(Some(&firmware));
     assert!(!bench.chip.has_symbols());
     bench.chip.reset(ResetCause::PowerOn);

@@ -1,5 +1,5 @@
-//! The committed firmware on the chip, on the air with an access point that is scripted here: association, DHCP,
-//! a lost connection, a wrong password. The image is built by `firmware-under-test/build.sh --fixture`.
+//! The committed firmware on the chip, with a scripted access point: association, DHCP, a lost connection, a
+//! wrong password. The image is built by `firmware-under-test/build.sh --fixture`.
 
 use std::time::Duration;
 
@@ -35,17 +35,9 @@ fn flash() -> Vec<u8> {
     header[..4].copy_from_slice(b"ORPV");
     header[4..8].copy_from_slice(&1u32.to_le_bytes());
     header[8..12].copy_from_slice(&(text.len() as u32).to_le_bytes());
-    header[12..16].copy_from_slice(&crc32(text.as_bytes()).to_le_bytes());
+    header[12..16].copy_from_slice(&image::checksum::crc32(text.as_bytes()).to_le_bytes());
     header[16..16 + text.len()].copy_from_slice(text.as_bytes());
     flash
-}
-
-fn crc32(data: &[u8]) -> u32 {
-    !data.iter().fold(u32::MAX, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |c, _| {
-            if c & 1 == 1 { c >> 1 ^ 0xEDB8_8320 } else { c >> 1 }
-        })
-    })
 }
 
 /// A chip and an access point.
@@ -53,9 +45,9 @@ struct Bench {
     chip: Chip,
     air: EventQueue<FromAir>,
     password: &'static str,
-    /// What the station sent, with times.
+    /// Messages that the station sent, with times.
     sent: Vec<(Instant, ToAir)>,
-    /// Everything else that left the chip.
+    /// All other outputs of the chip.
     reports: Vec<Output>,
     serial: Vec<u8>,
 }
@@ -255,7 +247,7 @@ fn the_firmware_connects_and_gets_an_address() {
         panic!("{:?}", bench.sent)
     };
     assert_eq!((*mac, *bssid), (ChipConfig::default().mac, None));
-    // No driver or ROM function, no event was lost on the way.
+    // No driver or ROM function was unmodelled, and no event was lost.
     let radio: Vec<&Output> = bench
         .reports
         .iter()
@@ -274,7 +266,8 @@ fn the_firmware_connects_and_gets_an_address() {
 fn a_burst_of_frames_is_taken_one_by_one() {
     let mut bench = Bench::new("secret-password");
     bench.run_until_said("[WIFI] Connected", Instant::from_secs(10));
-    // "Who has the station's address?", 100 times at once: each is answered, and the heap does not run dry.
+    // An ARP request for the station's address, 100 times at once: each is answered, and the heap does not
+    // run out.
     let mut question = vec![0xFF; 6];
     question.extend_from_slice(&AP_MAC);
     question.extend_from_slice(&[8, 6, 0, 1, 8, 0, 6, 4, 0, 1]);

@@ -1,4 +1,4 @@
-//! Flashes a board and shows its console for some seconds:
+//! Flashes a board and prints its console output for some seconds:
 //! `cargo run -p oceanrig-board --example flash -- boards.toml NAME FIRMWARE.elf SECONDS`
 
 use std::error::Error;

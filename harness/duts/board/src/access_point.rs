@@ -1,4 +1,4 @@
-//! The access point at the bench: hostapd's control interface, or declared commands.
+//! Control of the access point: hostapd's control interface, or declared commands.
 
 use std::path::Path;
 use std::time::Duration;
@@ -8,22 +8,22 @@ use crate::config::{AccessPointControl, Argv};
 use crate::error::BoardError;
 use crate::mac::Mac;
 
-/// How long hostapd may take for an answer; enabling an interface takes it about a second.
+/// Timeout for an answer of hostapd; it takes about a second to enable an interface.
 const ANSWER: Duration = Duration::from_secs(10);
 
-/// An access point that is controlled.
+/// An access point with its means of control.
 #[derive(Clone, Debug)]
 pub struct AccessPoint {
     control: AccessPointControl,
 }
 
 impl AccessPoint {
-    /// The access point behind `control`; nothing is sent yet.
+    /// An access point with this means of control; no command is sent yet.
     pub fn new(control: AccessPointControl) -> AccessPoint {
         AccessPoint { control }
     }
 
-    /// Whether it can be switched off and on.
+    /// True if it can be switched off and on.
     pub fn can_switch(&self) -> bool {
         match &self.control {
             AccessPointControl::Hostapd(_) => true,
@@ -31,7 +31,7 @@ impl AccessPoint {
         }
     }
 
-    /// Whether it can throw a station out.
+    /// True if it can deauthenticate a station.
     pub fn can_deauthenticate(&self) -> bool {
         match &self.control {
             AccessPointControl::Hostapd(_) => true,
@@ -39,10 +39,10 @@ impl AccessPoint {
         }
     }
 
-    /// Asks whether it is there. Declared commands cannot be asked and are believed.
+    /// Checks that it answers. Declared commands cannot be checked.
     ///
     /// # Errors
-    /// [`BoardError::AccessPoint`].
+    /// [`BoardError::AccessPoint`] if it does not.
     pub fn check(&self) -> Result<(), BoardError> {
         match &self.control {
             AccessPointControl::Hostapd(path) => match ask(path, "PING")?.as_str() {
@@ -56,7 +56,7 @@ impl AccessPoint {
     /// Switches the network on or off.
     ///
     /// # Errors
-    /// [`BoardError::AccessPoint`], [`BoardError::Command`].
+    /// [`BoardError::AccessPoint`] or [`BoardError::Command`].
     pub fn switch(&self, on: bool) -> Result<(), BoardError> {
         match &self.control {
             AccessPointControl::Hostapd(path) => tell(path, if on { "ENABLE" } else { "DISABLE" }),
@@ -72,10 +72,10 @@ impl AccessPoint {
         }
     }
 
-    /// Throws the station `mac` out for `reason` (IEEE 802.11, table of reason codes).
+    /// Deauthenticates the station `mac` for `reason` (IEEE 802.11, table of reason codes).
     ///
     /// # Errors
-    /// [`BoardError::AccessPoint`], [`BoardError::Command`].
+    /// [`BoardError::AccessPoint`] or [`BoardError::Command`].
     pub fn deauthenticate(&self, mac: Mac, reason: u16) -> Result<(), BoardError> {
         match &self.control {
             AccessPointControl::Hostapd(path) => tell(path, &format!("DEAUTHENTICATE {mac} reason={reason}")),
@@ -113,7 +113,7 @@ impl AccessPoint {
     }
 }
 
-/// Sends a command that is answered by OK.
+/// Sends a command whose answer must be OK.
 fn tell(path: &Path, what: &str) -> Result<(), BoardError> {
     match ask(path, what)?.as_str() {
         "OK" => Ok(()),
@@ -129,7 +129,7 @@ fn refused(path: &Path, what: &str, answer: &str) -> BoardError {
 }
 
 /// Sends a command to hostapd's control interface, a Unix datagram socket, and returns its answer (hostapd,
-/// `wpa_ctrl.c`). Unsolicited events begin with `<` and are passed over; without ATTACH there are none.
+/// `wpa_ctrl.c`). Unsolicited events begin with `<` and are skipped; without ATTACH there are none.
 #[cfg(unix)]
 fn ask(path: &Path, what: &str) -> Result<String, BoardError> {
     use std::os::unix::net::UnixDatagram;
@@ -140,7 +140,7 @@ fn ask(path: &Path, what: &str) -> Result<String, BoardError> {
         control: path.display().to_string(),
         why: format!("{step}: {error}"),
     };
-    // hostapd answers to the address that asked: a client needs a name of its own.
+    // hostapd answers to the sender's address, so the client's socket needs a path.
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let own = Own(std::env::temp_dir().join(format!("oceanrig-ap-{}-{count}", std::process::id())));
     let socket = UnixDatagram::bind(&own.0).map_err(|e| trouble("cannot make a socket", e))?;
@@ -172,14 +172,14 @@ fn ask(path: &Path, _: &str) -> Result<String, BoardError> {
     })
 }
 
-/// hostapd may run as another user and has to write to it.
+/// Makes the socket writable for all users: hostapd may run as another user and has to write to it.
 #[cfg(unix)]
 fn open_to_all(path: &Path) {
     use std::os::unix::fs::PermissionsExt as _;
     let _ = std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666));
 }
 
-/// A socket's name, removed with it.
+/// Path of a client's socket, removed when this is dropped.
 #[cfg(unix)]
 struct Own(std::path::PathBuf);
 

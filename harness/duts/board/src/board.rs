@@ -1,11 +1,10 @@
-//! A board that is claimed: found, locked, and ready to be flashed and started.
+//! A claimed board: found, locked, and ready to be flashed and started.
 
 use std::str::FromStr as _;
-use std::sync::Arc;
 
-use esp32c3::symbols::SymbolTable;
 use espflash::connection::Connection;
 use espflash::target::Chip;
+use image::panics::Names;
 use serialport::SerialPort as _;
 
 use crate::clock::HostClock;
@@ -13,26 +12,26 @@ use crate::config::BoardConfig;
 use crate::console::OpenAgain;
 use crate::error::BoardError;
 use crate::flash::{self, ChipInfo, Flashed, Progress};
+use crate::flash_plan::FlashPlan;
 use crate::guard::guarded;
-use crate::image::FlashPlan;
 use crate::line::{Lines, SerialLine};
 use crate::lock::{BoardLock, Holder};
 use crate::ports::{self, Port, PortKind};
 use crate::probe;
 use crate::serial_board::SerialBoard;
 
-/// A board that belongs to this process. Dropping it lets go of it.
+/// A board that this process has locked. Dropping it releases the lock.
 pub struct Board {
     config: BoardConfig,
     port: Port,
     lock: BoardLock,
-    /// The open port of a chip in download mode.
+    /// The open connection to a chip in download mode.
     in_download: Option<Connection>,
-    symbols: Option<Arc<SymbolTable>>,
+    names: Names,
 }
 
 impl Board {
-    /// Finds the board, takes its lock and checks that nobody else has the port.
+    /// Finds the board, takes its lock and checks that no other process has the port open.
     ///
     /// # Errors
     /// [`BoardError::NotConnected`], [`BoardError::NoPermission`], [`BoardError::Busy`], [`BoardError::PortInUse`],
@@ -46,46 +45,46 @@ impl Board {
             port,
             lock,
             in_download: None,
-            symbols: None,
+            names: Names::default(),
         })
     }
 
-    /// Its declaration.
+    /// Configuration of the board.
     pub fn config(&self) -> &BoardConfig {
         &self.config
     }
 
-    /// Its port.
+    /// Port of the board.
     pub fn port(&self) -> &Port {
         &self.port
     }
 
-    /// The holder of a lock that was taken over because its process is gone.
+    /// The holder of a stale lock that was replaced, because its process is gone.
     pub fn took_over(&self) -> Option<&Holder> {
         self.lock.stale()
     }
 
-    /// Puts `plan` onto the chip where it differs. Afterwards the chip waits in download mode for
+    /// Writes the parts of `plan` that differ to the chip. After it the chip stays in download mode until
     /// [`Board::start`].
     ///
     /// # Errors
-    /// Those of flashing, of `commands.download`, and of the port.
+    /// The errors of flashing, of `commands.download`, and of the port.
     pub fn flash(&mut self, plan: &FlashPlan, progress: &mut dyn Progress) -> Result<Flashed, BoardError> {
         self.in_download = None;
         let parts = plan.build(&self.config.chip)?;
         self.find_port_again()?;
         if let Some(selector) = &self.config.probe {
             let flashed = probe::flash(&self.config, selector, &parts, progress)?;
-            self.symbols = plan.symbols();
+            self.names = plan.names(&self.config.chip);
             return Ok(flashed);
         }
         let (flashed, connection) = flash::flash(&self.config, &self.port, &parts, progress)?;
         self.in_download = Some(connection);
-        self.symbols = plan.symbols();
+        self.names = plan.names(&self.config.chip);
         Ok(flashed)
     }
 
-    /// Asks the chip what it is, and starts its firmware again. The chip is reset by it.
+    /// Reads the properties of the chip, which resets it, and starts its firmware again.
     ///
     /// # Errors
     /// As [`Board::flash`].
@@ -101,13 +100,13 @@ impl Board {
         Ok(info)
     }
 
-    /// Resets the chip and listens to its console from the first byte on; times count from the start of `clock`.
+    /// Resets the chip and reads its console from the first byte on; times count from the start of `clock`.
     ///
     /// # Errors
-    /// When the port cannot be opened, or there is no way to reset the chip.
+    /// If the port cannot be opened, or the chip cannot be reset.
     pub fn start(&mut self, clock: HostClock) -> Result<SerialBoard, BoardError> {
         let (lines, open_again) = if self.port.kind == PortKind::Probe {
-            probe::lines(&self.config, &self.port, self.symbols.as_deref())?
+            probe::lines(&self.config, &self.port, self.names.symbols())?
         } else {
             self.open_console()?
         };
@@ -117,7 +116,7 @@ impl Board {
             lines,
             open_again,
             clock,
-            self.symbols.clone(),
+            self.names.clone(),
         );
         if self.has_reset() {
             board.start_over()?;
@@ -125,7 +124,7 @@ impl Board {
         Ok(board)
     }
 
-    /// Opens the port of the console; a chip without another way is started by its watchdog.
+    /// Opens the port of the console; a chip that cannot be reset in another way is started by its watchdog.
     fn open_console(&mut self) -> Result<(Lines, OpenAgain), BoardError> {
         let mut native = match self.in_download.take() {
             Some(mut connection) => {
@@ -156,15 +155,15 @@ impl Board {
         Ok((lines, Box::new(move || SerialLine::open_again(&place, baud))))
     }
 
-    /// Whether there is a way to reset the chip.
+    /// True if the chip can be reset while its firmware runs.
     fn has_reset(&self) -> bool {
         self.config.commands.reset.is_some() || self.port.can_reset(self.config.after)
     }
 
-    /// A USB device may have another number since the last time.
+    /// Finds the port again: a USB device may have another number since the last time.
     fn find_port_again(&mut self) -> Result<(), BoardError> {
         self.port = ports::find(&self.config).map_err(|error| match error {
-            // It was there when it was claimed.
+            // The port existed when the board was claimed.
             BoardError::NotConnected { .. } => BoardError::PortVanished {
                 port: self.port.name.clone(),
                 during: "nothing was done with it".to_owned(),
@@ -183,8 +182,8 @@ impl Board {
     }
 }
 
-/// Lets the loader start the RTC watchdog, which resets the chip with its straps sampled anew: after a software reset
-/// alone it would be in download mode again (ESP32-C3 TRM, chapter "Chip Boot Control").
+/// Makes the loader start the RTC watchdog, whose reset samples the straps again: after a software reset
+/// alone the chip would be in download mode again (ESP32-C3 TRM, chapter "Chip Boot Control").
 fn reset_by_watchdog(
     connection: &mut Connection,
     config: &BoardConfig,
@@ -201,7 +200,7 @@ fn reset_by_watchdog(
     })?;
     match done.map_err(|e| crate::error::with_causes(&e)) {
         Ok(()) => Ok(()),
-        // The chip was faster than its answer.
+        // The chip was reset before it sent its answer.
         Err(why) if why.contains("Timeout") => Ok(()),
         Err(why) => Err(refused(why)),
     }

@@ -14,13 +14,13 @@ use crate::config::{
 };
 use crate::mac::Mac;
 
-/// What is wrong, and where.
+/// An error in the file, with its place if it has one.
 pub(crate) enum Fault {
     At(Range<usize>, String),
     NoPassword(String),
 }
 
-/// A length of time as people write it: `500ms`, `10s`, `2m`, `1h`.
+/// A duration as written in the file: `500ms`, `10s`, `2m`, `1h`.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(try_from = "String")]
 struct Time(Duration);
@@ -118,7 +118,7 @@ const DEFAULT_CHIP: &str = "esp32c3";
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl RawBoard {
-    /// A board of which only the port is known.
+    /// A board with only its port declared.
     pub(crate) fn on(port: &str) -> RawBoard {
         RawBoard {
             port: Some(Spanned::new(0..0, port.to_owned())),
@@ -157,12 +157,12 @@ impl RawBoard {
         };
         let chip = match &self.chip {
             None => DEFAULT_CHIP.to_owned(),
-            Some(chip) if crate::image::is_chip(chip.get_ref()) => chip.get_ref().clone(),
+            Some(chip) if crate::flash_plan::is_chip(chip.get_ref()) => chip.get_ref().clone(),
             Some(chip) => {
                 let message = format!(
                     "`{}` is no chip that can be flashed: expected one of {}",
                     chip.get_ref(),
-                    crate::image::chips().join(", ")
+                    crate::flash_plan::chips().join(", ")
                 );
                 return fault(&chip.span(), message);
             }

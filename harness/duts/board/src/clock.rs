@@ -1,10 +1,10 @@
-//! The host's clocks. This crate is a driver: it is here that wall time comes in.
+//! The host's clocks: the only place of this crate that reads them.
 
 use std::time::{Duration, SystemTime};
 
 use sim::Instant;
 
-/// True time of a run on real hardware: the host's monotonic clock, from a start.
+/// Time of a run on real hardware: the host's monotonic clock, from a start.
 #[derive(Clone, Copy, Debug)]
 pub struct HostClock {
     start: std::time::Instant,
@@ -16,7 +16,7 @@ impl HostClock {
         HostClock { start: monotonic() }
     }
 
-    /// A clock that started at `start`, so that everything at the bench counts from the same moment.
+    /// A clock that started at `start`, so that all parts of the bench count from the same moment.
     pub fn since(start: std::time::Instant) -> HostClock {
         HostClock { start }
     }
@@ -26,7 +26,7 @@ impl HostClock {
         Instant::ZERO + monotonic().saturating_duration_since(self.start)
     }
 
-    /// How long it is until `at`; zero when it is past.
+    /// Time until `at`; zero if it is past.
     pub fn until(&self, at: Instant) -> Duration {
         at.since(self.now())
     }

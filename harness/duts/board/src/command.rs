@@ -1,4 +1,4 @@
-//! Declared commands of a bench: what only this bench knows, as a program with a time limit.
+//! Declared commands of a board: programs for actions that depend on the local hardware, with a time limit.
 
 use std::io::Read;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -8,52 +8,52 @@ use std::time::Duration;
 use crate::clock;
 use crate::config::Argv;
 
-/// Output that is kept for the message, bytes.
+/// Greatest length of the output that messages show, bytes.
 const MOST_OUTPUT: usize = 4096;
-/// How often a running command is looked at.
+/// Interval of checks for the end of a running command.
 const POLL: Duration = Duration::from_millis(10);
 
-/// Why a declared command failed.
+/// Reason why a declared command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
-    /// It cannot be started.
+    /// The command cannot be started.
     #[error("the command `{name}` ({line}) cannot be started")]
     Start {
         /// Its key in `boards.toml`.
         name: String,
-        /// The command.
+        /// Command line after replacement.
         line: String,
-        /// What the system says.
+        /// Error of the system.
         source: std::io::Error,
     },
-    /// It ended without success.
+    /// The command ended with a failure.
     #[error("the command `{name}` ({line}) failed: {status}{}", said(.output))]
     Failed {
         /// Its key in `boards.toml`.
         name: String,
-        /// The command.
+        /// Command line after replacement.
         line: String,
-        /// How it ended.
+        /// Exit code or signal.
         status: String,
-        /// The end of what it wrote.
+        /// Last part of its output.
         output: String,
     },
-    /// It did not end in time, and was killed with all that it started.
+    /// The command did not end in time, and was killed with all processes that it started.
     #[error("the command `{name}` ({line}) did not end within {} s and was killed{}", .limit.as_secs(), said(.output))]
     TimedOut {
         /// Its key in `boards.toml`.
         name: String,
-        /// The command.
+        /// Command line after replacement.
         line: String,
-        /// The limit.
+        /// Time limit of the command.
         limit: Duration,
-        /// The end of what it wrote.
+        /// Last part of its output.
         output: String,
     },
 }
 
 impl CommandError {
-    /// The next step for the person.
+    /// The action that the user should take.
     pub fn help(&self) -> String {
         match self {
             CommandError::Start { line, .. } => {
@@ -76,10 +76,10 @@ fn said(output: &str) -> String {
     }
 }
 
-/// Runs `argv` to its end, with `{key}` replaced in its arguments by what `values` says.
+/// Runs `argv` until it ends, with every `{key}` of `values` in its arguments replaced by the value.
 ///
 /// # Errors
-/// When it cannot be started, fails, or takes longer than `limit`.
+/// If it cannot be started, fails, or takes longer than `limit`.
 pub fn run(name: &str, argv: &Argv, values: &[(&str, &str)], limit: Duration) -> Result<(), CommandError> {
     let words: Vec<String> = argv.as_slice().iter().map(|word| fill(word, values)).collect();
     let line = words.join(" ");
@@ -152,7 +152,7 @@ fn wait(child: &mut Child, limit: Duration) -> std::io::Result<Option<ExitStatus
     }
 }
 
-/// Reads a pipe on a thread: a command that writes much must not hang for want of a reader.
+/// Reads a pipe on a thread: a command with much output must not block on a full pipe.
 #[expect(clippy::disallowed_methods, reason = "a driver: pipes block")]
 fn read_aside(mut pipe: Box<dyn Read + Send>, sender: mpsc::Sender<Vec<u8>>) {
     std::thread::spawn(move || {
@@ -165,7 +165,8 @@ fn read_aside(mut pipe: Box<dyn Read + Send>, sender: mpsc::Sender<Vec<u8>>) {
     });
 }
 
-/// The end of what was written. A process that outlives the command may keep a pipe open: nobody waits for it.
+/// The last part of the output. A process that outlives the command may keep a pipe open, so this waits for a
+/// limited time.
 fn collect(receiver: &mpsc::Receiver<Vec<u8>>) -> String {
     const PATIENCE: Duration = Duration::from_millis(200);
     let mut bytes = Vec::new();
@@ -186,7 +187,7 @@ fn own_group(command: &mut Command) {
 #[cfg(not(unix))]
 fn own_group(_: &mut Command) {}
 
-/// Kills the command and what it started, and waits for it.
+/// Kills the process group of the command, and waits for the command.
 fn kill_group(child: &mut Child) {
     #[cfg(unix)]
     if let Some(pid) = i32::try_from(child.id())
@@ -249,7 +250,7 @@ mod tests {
         let grandchild = std::fs::read_to_string(&pid_file).unwrap();
         let path = format!("/proc/{}/stat", grandchild.trim());
         for _ in 0..100 {
-            // A killed orphan may stay a zombie until init looks at it.
+            // A killed orphan may stay a zombie until init reaps it.
             match std::fs::read_to_string(&path) {
                 Ok(stat) if !stat.contains(") Z ") => clock::pause(Duration::from_millis(20)),
                 _ => return,

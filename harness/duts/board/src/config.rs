@@ -1,6 +1,6 @@
-//! `boards.toml`: which boards there are, how they are reached, and what is wired to them.
+//! `boards.toml`: the boards, their connections, and the fixtures wired to them.
 //!
-//! The reference for people is `docs/boards.md`.
+//! The user's reference is `docs/boards.md`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -16,56 +16,56 @@ use serde::Deserialize;
 use crate::boards_toml::{Fault, RawBoard, RawFile};
 use crate::mac::Mac;
 
-/// The file that is looked for in the working directory.
+/// Name of the file in the working directory that is read by default.
 pub const FILE_NAME: &str = "boards.toml";
 
-/// Why `boards.toml` cannot be used. About what a person wrote: a usage error.
+/// Reason why `boards.toml` cannot be used: a usage error.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
     #[error("cannot read {}", path.display())]
     Read {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What the system says.
+        /// Error of the system.
         source: io::Error,
     },
-    /// Something in it is wrong.
+    /// The contents of the file are invalid.
     #[error("{}:{line}:{column}: {message}", path.display())]
     Invalid {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
         /// Line, from 1.
         line: usize,
         /// Column in characters, from 1.
         column: usize,
-        /// What is wrong and what was expected.
+        /// Description of the error and of the expected value.
         message: String,
     },
-    /// There is no board of this name.
+    /// The file has no board of this name.
     #[error("{} has no board `{name}`{}", path.display(), others(.known))]
     NoSuchBoard {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// The name that was asked for.
+        /// The requested name.
         name: String,
-        /// The names that it has.
+        /// The names of the boards in the file.
         known: Vec<String>,
     },
-    /// A password is to come from an environment variable that is not set.
+    /// The environment variable for a password is not set.
     #[error(
         "the password of the board `{board}` is to come from the environment variable {variable}, which is not set"
     )]
     NoPassword {
-        /// The board.
+        /// Name of the board.
         board: String,
-        /// The variable.
+        /// Name of the variable.
         variable: String,
     },
 }
 
 impl ConfigError {
-    /// The next step for the person.
+    /// The action that the user should take.
     pub fn help(&self) -> String {
         match self {
             ConfigError::Read { path, .. } => format!(
@@ -91,7 +91,7 @@ fn others(known: &[String]) -> String {
     }
 }
 
-/// A text that is not shown by `{:?}`.
+/// A text that `{:?}` does not print.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(pub(crate) String);
@@ -109,7 +109,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// How the chip gets into download mode.
+/// Method by which the chip gets into download mode.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Before {
@@ -118,23 +118,23 @@ pub enum Before {
     DefaultReset,
     /// DTR and RTS of the chip's own USB Serial/JTAG controller.
     UsbReset,
-    /// Nothing: a person or `commands.download` does it.
+    /// No reset by the port: a person or `commands.download` does it.
     NoReset,
 }
 
-/// How the chip is started after flashing, and reset later.
+/// Method by which the chip is started after flashing, and reset later.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum After {
-    /// RTS drives EN.
+    /// RTS drives EN: a pulse resets the chip.
     #[default]
     HardReset,
-    /// Nothing on the port: `commands.reset` does it. Without that command the loader starts the chip's watchdog after
-    /// flashing, and the chip cannot be reset while its firmware runs.
+    /// The port cannot reset the chip: `commands.reset` does it. Without that command the loader starts the
+    /// chip's watchdog after flashing, and the chip cannot be reset while its firmware runs.
     NoReset,
 }
 
-/// Which console of the chip the port shows.
+/// The console of the chip that the port is connected to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Console {
@@ -144,13 +144,13 @@ pub enum Console {
     UsbSerialJtag,
 }
 
-/// A debug probe on USB: `303a:1001`, or `303a:1001:SERIAL` where there are several.
+/// A debug probe on USB: `303a:1001`, or `303a:1001:SERIAL` if there are several.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct ProbeSelector {
-    /// USB vendor.
+    /// USB vendor id.
     pub vid: u16,
-    /// USB product.
+    /// USB product id.
     pub pid: u16,
     /// Serial number of the USB device.
     pub serial: Option<String>,
@@ -186,18 +186,18 @@ impl TryFrom<String> for ProbeSelector {
     }
 }
 
-/// A program and its arguments; never a shell line.
+/// A program and its arguments, executed without a shell.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Vec<String>")]
 pub struct Argv(Vec<String>);
 
 impl Argv {
-    /// An argument vector, if it names a program.
+    /// An argument vector; `None` if it has no program.
     pub fn new(argv: Vec<String>) -> Option<Argv> {
         argv.first().is_some_and(|p| !p.is_empty()).then_some(Argv(argv))
     }
 
-    /// The program, then its arguments; never empty.
+    /// The program and its arguments; never empty.
     pub fn as_slice(&self) -> &[String] {
         &self.0
     }
@@ -211,7 +211,7 @@ impl TryFrom<Vec<String>> for Argv {
     }
 }
 
-/// The declared commands of a bench.
+/// The declared commands of a board.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Commands {
     /// Resets the chip so that it starts its firmware.
@@ -222,83 +222,83 @@ pub struct Commands {
     pub power_off: Option<Argv>,
     /// Restores the supply.
     pub power_on: Option<Argv>,
-    /// How long each may take.
+    /// Time limit of each command.
     pub timeout: Duration,
 }
 
-/// How the access point is controlled.
+/// Means of control of the access point.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AccessPointControl {
     /// The control interface of hostapd, a Unix datagram socket.
     Hostapd(PathBuf),
     /// Declared commands; `{mac}` and `{reason}` are replaced in `deauthenticate`.
     Commands {
-        /// Switches it off.
+        /// Switches the access point off.
         off: Option<Argv>,
-        /// Switches it on.
+        /// Switches the access point on.
         on: Option<Argv>,
-        /// Throws a station out.
+        /// Deauthenticates a station.
         deauthenticate: Option<Argv>,
-        /// How long each may take.
+        /// Time limit of each command.
         timeout: Duration,
     },
 }
 
-/// One board.
+/// Configuration of one board.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BoardConfig {
-    /// Its name.
+    /// Name of the board in the file.
     pub name: String,
-    /// The port, as written: a device, or a link to one.
+    /// Port as written: a device, or a link to one.
     pub port: Option<String>,
     /// The chip's MAC address. With `port` it is checked when the chip is flashed.
     pub mac: Option<Mac>,
-    /// The debug probe that flashes it. Without `port` and `mac` it shows the log by RTT, too.
+    /// Debug probe that flashes the chip. Without `port` and `mac` the log is read by RTT, too.
     pub probe: Option<ProbeSelector>,
-    /// The kind of chip in the spelling of espflash: `esp32c3`.
+    /// Kind of chip as espflash writes it: `esp32c3`.
     pub chip: String,
     /// Baud rate of the firmware's console.
     pub baud: u32,
     /// Baud rate of flashing.
     pub flash_baud: u32,
-    /// How the chip gets into download mode.
+    /// Method by which the chip gets into download mode.
     pub before: Before,
-    /// How it starts afterwards.
+    /// Method by which the chip is started.
     pub after: After,
-    /// Whether the flasher stub is loaded; without it the ROM does the work, slower.
+    /// True if the flasher stub is loaded; without it the ROM loader writes, which is slower.
     pub stub: bool,
-    /// Which console it is; `None`: by the kind of port.
+    /// The console that the port is connected to; `None`: it depends on the kind of port.
     pub console: Option<Console>,
-    /// How long the port may be away while a scenario runs.
+    /// Greatest time that the port may be disconnected during a scenario.
     pub reconnect: Duration,
-    /// The address of this machine as the board sees it.
+    /// Address of this machine in the board's network.
     pub host: Option<Ipv4Addr>,
-    /// The address that the servers for the board listen on; `None`: `host`.
+    /// Address on which the servers for the board listen; `None`: `host`.
     pub listen: Option<Ipv4Addr>,
-    /// Port of the cloud; 0 takes a free one.
+    /// TCP port of the cloud; 0 uses a free one.
     pub cloud_port: u16,
-    /// Port of SNTP; 0 takes a free one.
+    /// UDP port of SNTP; 0 uses a free one.
     pub ntp_port: u16,
-    /// Port of DNS, where `dns` is true.
+    /// UDP port of DNS, if `dns` is true.
     pub dns_port: u16,
-    /// Name of the WiFi network at the bench.
+    /// Name of the WiFi network for the board.
     pub ssid: Option<String>,
-    /// Its password.
+    /// Password of the WiFi network.
     pub password: Option<Secret>,
-    /// Whether the access point hands out this machine as DNS server.
+    /// True if the access point announces this machine as DNS server.
     pub dns: bool,
-    /// What is wired to it, in free names that a scenario can require.
+    /// Fixtures that are wired to the board; a scenario can require them by these names.
     pub fixtures: BTreeSet<String>,
-    /// How much time windows are widened for this bench.
+    /// Time by which time windows are widened for this board.
     pub tolerance: Duration,
-    /// Declared commands.
+    /// Declared commands of the board.
     pub commands: Commands,
-    /// The access point, where one is controlled.
+    /// Means of control of the access point, if it can be controlled.
     pub access_point: Option<AccessPointControl>,
 }
 
 impl BoardConfig {
-    /// A board on `port` of which nothing was declared.
+    /// A board on `port` without a declaration.
     pub fn undeclared(port: &str) -> BoardConfig {
         let raw = RawBoard::on(port);
         match raw.check(port, 0..0) {
@@ -319,7 +319,7 @@ impl Boards {
     /// Reads `path`.
     ///
     /// # Errors
-    /// When it cannot be read or is not valid.
+    /// If it cannot be read or is not valid.
     pub fn load(path: &Path) -> Result<Boards, ConfigError> {
         let text = fs::read_to_string(path).map_err(|source| ConfigError::Read {
             path: path.to_owned(),
@@ -328,8 +328,8 @@ impl Boards {
         Boards::parse(path, &text)
     }
 
-    /// Reads the file that was asked for, or else [`FILE_NAME`] in the working directory if there is one. `None` is
-    /// a working directory without the file.
+    /// Reads the file `asked`, or else [`FILE_NAME`] in the working directory. `None` if neither is given or
+    /// exists.
     ///
     /// # Errors
     /// As [`Boards::load`].
@@ -344,7 +344,7 @@ impl Boards {
     /// Reads the text of a file; `path` is for messages.
     ///
     /// # Errors
-    /// When it is not valid.
+    /// If it is not valid.
     pub fn parse(path: &Path, text: &str) -> Result<Boards, ConfigError> {
         let raw: RawFile = toml::from_str(text)
             .map_err(|error| invalid(path, text, error.span().unwrap_or(0..0), error.message()))?;
@@ -367,15 +367,15 @@ impl Boards {
         })
     }
 
-    /// The file that they were read from.
+    /// Path of the file that was read.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The board called `name`.
+    /// The configuration of the board `name`.
     ///
     /// # Errors
-    /// When there is none.
+    /// If there is no board of this name.
     pub fn get(&self, name: &str) -> Result<&BoardConfig, ConfigError> {
         self.boards.get(name).ok_or_else(|| ConfigError::NoSuchBoard {
             path: self.path.clone(),
@@ -384,7 +384,7 @@ impl Boards {
         })
     }
 
-    /// All of them, by name.
+    /// All boards, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = &BoardConfig> {
         self.boards.values()
     }

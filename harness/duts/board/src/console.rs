@@ -1,4 +1,4 @@
-//! The thread that listens to the port, and finds it again when it was away.
+//! The thread that reads the port, and opens it again after a disconnection.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,45 +12,45 @@ use sim::Instant;
 use crate::clock::{self, HostClock};
 use crate::line::{Line, Lines};
 
-/// How often a port that is away is looked for.
+/// Interval of attempts to open a disconnected port.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// What the thread tells.
+/// A message of the reading thread.
 #[derive(Debug)]
 pub(crate) enum Sign {
-    /// Bytes came.
+    /// Bytes were received.
     Bytes(Vec<u8>),
-    /// The port is away.
+    /// The port was disconnected.
     Lost,
-    /// It is back.
+    /// The port was opened again; it was disconnected for this long.
     Back(Duration),
-    /// It stayed away too long; nothing follows.
+    /// The port stayed disconnected for too long; the thread has ended.
     Gone,
 }
 
-/// Who wants to know that there is a sign.
+/// Callback that the thread calls after each message.
 pub type Waker = Arc<dyn Fn() + Send + Sync>;
 
 struct Shared {
-    /// For writing and for resets; `None` while the port is away.
+    /// Handle for writing and resets; `None` while the port is disconnected.
     line: Mutex<Option<Box<dyn Line>>>,
     waker: Mutex<Option<Waker>>,
-    /// The supply is off: the port may be away for as long as that lasts.
+    /// The supply is off: the port may stay disconnected as long as it is.
     off: AtomicBool,
     stop: AtomicBool,
 }
 
-/// The listening thread, seen from its owner.
+/// The reading thread, for its owner.
 pub(crate) struct Console {
     shared: Arc<Shared>,
     signs: Receiver<(Instant, Sign)>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// Opens the line anew, if it is there.
+/// Opens the line again, if the device exists.
 pub(crate) type OpenAgain = Box<dyn Fn() -> Option<Lines> + Send>;
 
-/// What the thread needs to find the line again.
+/// Parameters of the thread for opening the line again.
 pub(crate) struct Listener {
     pub open_again: OpenAgain,
     pub reconnect: Duration,
@@ -62,7 +62,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Console {
-    /// Listens to a line that is open.
+    /// Starts a thread that reads the open line.
     #[expect(clippy::disallowed_methods, reason = "a driver: a serial port blocks")]
     pub(crate) fn listen((line, other): Lines, listener: Listener) -> Console {
         let shared = Arc::new(Shared {
@@ -83,22 +83,22 @@ impl Console {
         }
     }
 
-    /// Calls `waker` from the thread whenever there is a sign.
+    /// Calls `waker` from the thread after each message.
     pub(crate) fn set_waker(&self, waker: Waker) {
         *lock(&self.shared.waker) = Some(waker);
     }
 
-    /// Tells that the supply was switched: while it is off, a port that is away is not given up.
+    /// Sets the state of the supply: while it is off, there is no time limit for a disconnected port.
     pub(crate) fn set_power(&self, on: bool) {
         self.shared.off.store(!on, Ordering::Relaxed);
     }
 
-    /// The next sign, if there is one now.
+    /// The next message, if there is one.
     pub(crate) fn try_next(&self) -> Option<(Instant, Sign)> {
         self.signs.try_recv().ok()
     }
 
-    /// The next sign within `limit`; `None` when there was none, or when none will come any more.
+    /// The next message within `limit`; `None` if there was none, or if the thread has ended.
     pub(crate) fn next(&self, limit: Duration) -> Option<(Instant, Sign)> {
         match self.signs.recv_timeout(limit) {
             Ok(sign) => Some(sign),
@@ -110,7 +110,7 @@ impl Console {
         }
     }
 
-    /// Does something with the line, or nothing while it is away.
+    /// Calls `body` with the line; `None` while the port is disconnected.
     pub(crate) fn with_line<T>(&self, body: impl FnOnce(&mut dyn Line) -> T) -> Option<T> {
         lock(&self.shared.line).as_mut().map(|line| body(line.as_mut()))
     }
@@ -160,7 +160,7 @@ fn listen(mut line: Box<dyn Line>, listener: &Listener, shared: &Shared, sender:
     }
 }
 
-/// Opens the line anew as soon as it is back, within the time that it may be away.
+/// Opens the line again as soon as it exists, within the time limit.
 fn find_again(listener: &Listener, shared: &Shared, lost: std::time::Instant) -> Option<Box<dyn Line>> {
     let mut since = lost;
     while since.elapsed() < listener.reconnect && !shared.stop.load(Ordering::Relaxed) {

@@ -1,4 +1,4 @@
-//! Why the bench around a board fails: one variant, one message, one next step.
+//! Failures of a board and its surroundings: each variant has one message and one action for the user.
 
 use std::fmt;
 use std::io;
@@ -12,12 +12,12 @@ use crate::lock::Holder;
 use crate::mac::Mac;
 use crate::watch::Heard;
 
-/// A process that has a port open without being oceanrig's lock.
+/// A process that has a port open without holding oceanrig's lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PortUser {
-    /// Its process id.
+    /// Process id of the process.
     pub pid: u32,
-    /// Its command line, cut short.
+    /// Command line of the process, truncated.
     pub command: String,
 }
 
@@ -27,153 +27,153 @@ impl fmt::Display for PortUser {
     }
 }
 
-/// Why a board cannot be used, or can no longer.
+/// Reason why a board cannot be used, or cannot be used any more.
 #[derive(Debug, thiserror::Error)]
 pub enum BoardError {
-    /// No such port, or no port with such a chip.
+    /// The port does not exist, or no port has a chip with this MAC address.
     #[error("{wanted} is not connected{}", known(.connected))]
     NotConnected {
-        /// The port or MAC address that `boards.toml` names.
+        /// The port or MAC address in `boards.toml`.
         wanted: String,
-        /// The ports that are there.
+        /// Names of the connected ports.
         connected: Vec<String>,
     },
     /// The user may not open the port.
     #[error("no permission to open {port}")]
     NoPermission {
-        /// The port.
+        /// Name of the port.
         port: String,
-        /// The group that may, when it is known.
+        /// Name of the group whose members may open it, if it is known.
         group: Option<String>,
     },
     /// Another oceanrig uses the board.
     #[error("the board on {port} is in use: {holder}")]
     Busy {
-        /// The port.
+        /// Name of the port.
         port: String,
-        /// Who has it.
+        /// The process that holds the board's lock.
         holder: Holder,
     },
     /// Another program has the port open.
     #[error("{port} is open in another program{}", named(.users))]
     PortInUse {
-        /// The port.
+        /// Name of the port.
         port: String,
-        /// Who, as far as the system tells.
+        /// Processes that have it open, as far as the system shows them.
         users: Vec<PortUser>,
     },
-    /// The port went away.
+    /// The port was disconnected.
     #[error("{port} vanished while {during}")]
     PortVanished {
-        /// The port.
+        /// Name of the port.
         port: String,
-        /// What was going on: `flashing at 43 %`, `running`.
+        /// Activity at that time: `flashing at 43 %`, `running`.
         during: String,
     },
     /// The chip does not answer in download mode.
     #[error("the chip on {port} does not answer in download mode: {why}")]
     NoAnswer {
-        /// The port.
+        /// Name of the port.
         port: String,
-        /// What was seen instead.
+        /// Description of the failure.
         why: String,
-        /// Whether the port has modem lines, which a reset needs.
+        /// True if the port has modem lines, which a reset needs.
         modem_lines: bool,
     },
-    /// Another kind of chip.
+    /// The chip is of another kind than declared.
     #[error("the chip on {port} is {found}; the board is declared as {wanted}")]
     OtherChip {
-        /// The port.
+        /// Name of the port.
         port: String,
-        /// What is there.
+        /// Kind of the connected chip.
         found: String,
-        /// What `boards.toml` says.
+        /// Kind declared in `boards.toml`.
         wanted: String,
     },
-    /// Another chip of the right kind.
+    /// The chip is of the right kind, with another MAC address than declared.
     #[error("the chip on {port} has the MAC address {found}; the board is declared with {wanted}")]
     OtherBoard {
-        /// The port.
+        /// Name of the port.
         port: String,
-        /// What is there.
+        /// MAC address of the connected chip.
         found: Mac,
-        /// What `boards.toml` says.
+        /// MAC address declared in `boards.toml`.
         wanted: Mac,
     },
-    /// Flashing began and did not end well.
+    /// Flashing began and failed.
     #[error("flashing {port} failed at {percent} % ({part}): {why}")]
     FlashingFailed {
-        /// The port.
+        /// Name of the port.
         port: String,
-        /// Which part was being written.
+        /// Name of the part that was being written.
         part: String,
-        /// How far it came, of all bytes.
+        /// Progress in percent of all bytes.
         percent: u8,
-        /// What the chip or the tool says.
+        /// Error of the chip or of the flasher.
         why: String,
     },
-    /// The firmware cannot be put into a flash image.
+    /// No flash image can be made from the firmware.
     #[error("the firmware does not make a flash image: {why}")]
     Image {
-        /// Why.
+        /// Description of the error.
         why: String,
     },
     /// The firmware did not start.
     #[error("the firmware did not start within {} s: {}", .waited.as_secs(), .heard.story())]
     NoBoot {
-        /// How long was waited.
+        /// Time that was waited.
         waited: Duration,
-        /// What the console showed.
+        /// Summary of the console's output.
         heard: Heard,
     },
     /// A declared command failed.
     #[error(transparent)]
     Command(#[from] CommandError),
-    /// The access point does not do what it is told.
+    /// The access point does not carry out a command.
     #[error("the access point {control}: {why}")]
     AccessPoint {
-        /// Its control interface or command.
+        /// Path of its control interface, or its command.
         control: String,
-        /// What went wrong.
+        /// Description of the failure.
         why: String,
     },
-    /// A file of ours cannot be written or read, for example on a full disk.
+    /// A file of oceanrig cannot be written or read, for example on a full disk.
     #[error("cannot {what} {}", path.display())]
     Disk {
-        /// What was tried: `write`, `create`, …
+        /// Name of the operation: `write`, `create`, …
         what: &'static str,
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What the system says.
+        /// Error of the system.
         source: io::Error,
     },
-    /// The port refuses something.
+    /// An operation on the port failed.
     #[error("{port}: cannot {what}: {why}")]
     Port {
-        /// The port.
+        /// Name of the port.
         port: String,
-        /// What was tried.
+        /// Name of the operation.
         what: &'static str,
-        /// What the system says.
+        /// Error of the system.
         why: String,
     },
-    /// A library gave up in a way that it should not.
+    /// A library panicked.
     #[error("{library} broke down while {during}: {message}")]
     Panicked {
-        /// Which library.
+        /// Name of the library.
         library: &'static str,
-        /// What was going on.
+        /// Activity at that time.
         during: String,
-        /// Its panic message.
+        /// Message of the panic.
         message: String,
     },
-    /// The board has a debug probe, and this oceanrig cannot speak to it.
+    /// The board has a debug probe, and this build of oceanrig has no support for probes.
     #[error("this oceanrig was built without probe-rs, which the debug probe {probe} needs")]
     NoProbeSupport {
-        /// The probe.
+        /// The probe in `boards.toml`.
         probe: String,
     },
-    /// Whoever asked for it has changed their mind.
+    /// The user has cancelled the operation.
     #[error("interrupted while flashing")]
     Cancelled,
 }
@@ -196,7 +196,7 @@ fn named(users: &[PortUser]) -> String {
 }
 
 impl BoardError {
-    /// What of the bench failed, for the verdict.
+    /// The part of the bench that failed, for the verdict.
     pub fn trouble(&self) -> Trouble {
         match self {
             BoardError::FlashingFailed { .. }
@@ -220,7 +220,7 @@ impl BoardError {
         }
     }
 
-    /// Whether the same thing may well work a moment later, so that a retry makes sense.
+    /// True if a retry may succeed.
     pub fn is_transient(&self) -> bool {
         matches!(
             self,
@@ -236,7 +236,7 @@ impl BoardError {
         )
     }
 
-    /// The next step for the person at the bench.
+    /// The action that the user should take.
     pub fn help(&self) -> String {
         match self {
             BoardError::NotConnected { .. } => {
@@ -308,7 +308,7 @@ fn is_full(error: &io::Error) -> bool {
     )
 }
 
-/// What an error of another library says, with its causes.
+/// Text of an error of another library, with its causes.
 pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

@@ -1,4 +1,4 @@
-//! Putting a plan onto the chip, through espflash.
+//! Flashing a chip by espflash.
 
 use std::borrow::Cow;
 use std::str::FromStr as _;
@@ -15,59 +15,59 @@ use crate::clock;
 use crate::command;
 use crate::config::{Before, BoardConfig};
 use crate::error::{BoardError, with_causes};
+use crate::flash_plan::Part;
 use crate::guard::{Cancel, guarded};
-use crate::image::Part;
 use crate::mac::Mac;
 use crate::ports::{self, Port};
 
-/// Baud rate of the ROM loader before it is told another (esptool, "Serial Protocol").
+/// Baud rate of the ROM loader after a reset (esptool, "Serial Protocol").
 const ROM_BAUD: u32 = 115_200;
 
-/// A moment of flashing.
+/// A step of flashing, for progress displays.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FlashStep<'a> {
-    /// The chip is brought into download mode and called.
+    /// The chip is reset into download mode, and SYNC is sent.
     Connecting,
-    /// It answered.
+    /// The chip has answered.
     Connected(&'a ChipInfo),
-    /// A part differs from what is on the chip, and is written.
+    /// A part differs from the contents of the flash, and is written.
     Part {
-        /// Its name.
+        /// Name of the part.
         name: &'a str,
-        /// Its length, bytes.
+        /// Length of the part, bytes.
         bytes: usize,
     },
-    /// So many bytes of all parts are done, written or found unchanged.
+    /// Progress: bytes of all parts that were written or are unchanged.
     Done {
         /// Bytes that are done.
         bytes: u64,
-        /// Bytes of all parts.
+        /// Total bytes of all parts.
         total: u64,
     },
-    /// The part was on the chip already.
+    /// The part equals the contents of the flash.
     Unchanged {
-        /// Its name.
+        /// Name of the part.
         name: &'a str,
     },
-    /// The part was written and is compared again.
+    /// The part was written and is verified.
     Verifying {
-        /// Its name.
+        /// Name of the part.
         name: &'a str,
     },
 }
 
-/// Who watches flashing.
+/// Receiver of the progress of flashing.
 pub trait Progress {
-    /// Something went on.
+    /// Called for each step.
     fn step(&mut self, step: FlashStep<'_>);
 
-    /// Asked often; `true` ends flashing with [`BoardError::Cancelled`].
+    /// Called often; `true` ends flashing with [`BoardError::Cancelled`].
     fn cancelled(&self) -> bool {
         false
     }
 }
 
-/// Nobody watches.
+/// Ignores the progress of flashing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Unwatched;
 
@@ -75,49 +75,49 @@ impl Progress for Unwatched {
     fn step(&mut self, _: FlashStep<'_>) {}
 }
 
-/// What a chip says of itself in download mode.
+/// Properties of a chip, read in download mode.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChipInfo {
-    /// Its kind, `esp32c3`.
+    /// Kind of chip, for example `esp32c3`.
     pub chip: String,
-    /// Its MAC address.
+    /// MAC address in its fuses.
     pub mac: Option<Mac>,
-    /// Its revision, major and minor.
+    /// Revision of the silicon, major and minor.
     pub revision: Option<(u32, u32)>,
-    /// Size of its flash in bytes; `None` when only the chip was asked.
+    /// Size of its flash in bytes; `None` if the flash was not examined.
     pub flash_bytes: Option<u32>,
 }
 
-/// What flashing did.
+/// Result of flashing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Flashed {
-    /// The chip.
+    /// Properties of the chip.
     pub info: ChipInfo,
-    /// Bytes that were written.
+    /// Number of bytes that were written.
     pub written: u64,
-    /// Bytes that were there already.
+    /// Number of bytes that were unchanged.
     pub unchanged: u64,
     /// Names of the parts that were written.
     pub parts: Vec<String>,
-    /// How long it took.
+    /// Duration of flashing.
     pub took: Duration,
 }
 
 impl Flashed {
-    /// Whether everything was on the chip already.
+    /// True if no part had to be written.
     pub fn skipped(&self) -> bool {
         self.written == 0
     }
 }
 
-/// Where flashing stands, for messages.
+/// Progress of flashing, for messages.
 struct Stage<'a> {
     progress: &'a mut dyn Progress,
     connected: bool,
     part: String,
     part_bytes: u64,
     chunks: u64,
-    /// Bytes of the parts before this one.
+    /// Bytes of the parts before the current one.
     before: u64,
     done: u64,
     total: u64,
@@ -172,7 +172,7 @@ impl<'a> Stage<'a> {
         });
     }
 
-    /// Leaves espflash from within: it has no other way out.
+    /// Unwinds out of espflash if the user has cancelled: its callbacks have no other way to stop it.
     fn check(&self) {
         if self.progress.cancelled() {
             std::panic::resume_unwind(Box::new(Cancel));
@@ -198,8 +198,8 @@ impl ProgressCallbacks for Stage<'_> {
     fn finish(&mut self, _: bool) {}
 }
 
-/// Brings the chip into download mode and writes `parts` where they differ. The connection stays open: the chip is
-/// in download mode still.
+/// Resets the chip into download mode and writes the `parts` that differ. The connection stays open, and the
+/// chip stays in download mode.
 pub(crate) fn flash(
     config: &BoardConfig,
     port: &Port,
@@ -231,7 +231,7 @@ pub(crate) fn flash(
     Ok((flashed, connection))
 }
 
-/// Asks the chip what it is, and leaves it in download mode.
+/// Reads the properties of the chip, and leaves it in download mode.
 pub(crate) fn identify(config: &BoardConfig, port: &Port) -> Result<(ChipInfo, Connection), BoardError> {
     let mut connection = open(config, port)?;
     let mut unwatched = Unwatched;
@@ -254,7 +254,7 @@ pub(crate) fn identify(config: &BoardConfig, port: &Port) -> Result<(ChipInfo, C
     }
 }
 
-/// Opens the port for espflash, after the declared command that brings the chip into download mode.
+/// Opens the port for espflash, after the declared command that resets the chip into download mode.
 fn open(config: &BoardConfig, port: &Port) -> Result<Connection, BoardError> {
     let serial = open_native(port, ROM_BAUD)?;
     let mut before = match config.before {
@@ -263,7 +263,7 @@ fn open(config: &BoardConfig, port: &Port) -> Result<Connection, BoardError> {
         Before::NoReset => ResetBeforeOperation::NoReset,
     };
     if let Some(download) = &config.commands.download {
-        // The port is open already, so that nothing is lost of what the chip says.
+        // The port is opened before the command, so that no output of the chip is lost.
         command::run(
             "download",
             download,
@@ -288,7 +288,7 @@ fn connect(serial: NativePort, port: &Port, before: ResetBeforeOperation) -> Con
     Connection::new(serial, info, ResetAfterOperation::NoReset, before, ROM_BAUD)
 }
 
-/// Opens the port itself.
+/// Opens the port in the type that espflash needs.
 pub(crate) fn open_native(port: &Port, baud: u32) -> Result<NativePort, BoardError> {
     serialport::new(&port.name, baud)
         .timeout(Duration::from_secs(3))
@@ -296,7 +296,7 @@ pub(crate) fn open_native(port: &Port, baud: u32) -> Result<NativePort, BoardErr
         .map_err(|e| ports::open_failed_by(port, &e))
 }
 
-/// Fewer bytes than this the ROM writes sooner than the stub is loaded.
+/// Least number of bytes for which loading the stub saves time; fewer are written by the ROM loader.
 const WORTH_A_STUB: usize = 64 << 10;
 
 fn write(
@@ -338,7 +338,8 @@ fn write(
             "the flash of the chip is smaller than the partition table says",
         ));
     }
-    // The watchdog of a chip on its own USB runs in download mode, and comparing takes its time.
+    // The watchdog of a chip with its own USB controller is active in download mode, and would expire during
+    // the comparison.
     flasher.disable_watchdog()?;
     let differ = compare(&mut flasher, parts, stage)?;
     let bytes: usize = differ.iter().map(|p| p.bytes.len()).sum();
@@ -356,7 +357,7 @@ fn write(
     } else if config.flash_baud != ROM_BAUD {
         flasher.change_baud(config.flash_baud)?;
     }
-    // Parameters other than the default are those of an ESP32-PICO-D4.
+    // espflash's default parameters are those of an ESP32-PICO-D4.
     let mut target = flasher
         .chip()
         .flash_target(SpiAttachParams::default(), stub, true, false);
@@ -370,11 +371,11 @@ fn write(
         target.write_segment(flasher.connection(), segment, stage)?;
         stage.part_done();
     }
-    // Nothing like `target.finish`: it would start the firmware before anybody listens.
+    // `target.finish` is not called: it would start the firmware before the console is open.
     Ok(flasher.into_connection())
 }
 
-/// The parts that are not on the chip yet.
+/// The parts that differ from the contents of the flash.
 fn compare<'p>(
     flasher: &mut Flasher,
     parts: &'p [Part],
@@ -395,7 +396,7 @@ fn compare<'p>(
     Ok(differ)
 }
 
-/// What goes wrong while flashing, before it is told for people.
+/// A failure while flashing, before it becomes a [`BoardError`].
 enum Failure {
     Espflash(espflash::Error),
     Refused(&'static str),
@@ -458,7 +459,7 @@ impl Failure {
     }
 }
 
-/// The last cause, which says most.
+/// Text of the innermost cause of an error, which is the most specific.
 fn innermost(error: &dyn std::error::Error) -> String {
     let mut cause = error;
     while let Some(deeper) = cause.source() {
@@ -467,8 +468,8 @@ fn innermost(error: &dyn std::error::Error) -> String {
     cause.to_string()
 }
 
-/// Whether the text is what the system says of a device that was unplugged. espflash's own errors are private and
-/// drop the kind, so only the text is left; `flush failed` is serialport's for the same.
+/// True if the text is a system error of an unplugged device. espflash's own errors are private and drop the
+/// error kind, so only the text is left; `flush failed` is serialport's text for it.
 fn is_gone(why: &str) -> bool {
     [
         "I/O error",

@@ -1,14 +1,14 @@
-//! Libraries that panic must not take the bench with them.
+//! Protection against panics in libraries.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::error::BoardError;
 
-/// What unwinds when somebody asked to stop.
+/// Payload of the unwinding after the user has cancelled.
 pub(crate) struct Cancel;
 
-/// Calls `body`; its panic becomes an error.
+/// Calls `body`; a panic in it becomes an error.
 pub(crate) fn guarded<T>(
     library: &'static str,
     during: &str,

@@ -1,11 +1,11 @@
 //! A board on a serial port as the device under test.
 //!
-//! [`Boards`] reads `boards.toml`; [`Board::claim`] finds a board and locks it; [`Board::flash`] puts a
-//! [`FlashPlan`] onto the chip; [`Board::start`] resets it and gives a [`SerialBoard`], which implements
-//! [`dut::Dut`] in wall time. Whatever fails on the way is a [`BoardError`] with an [`vocabulary::Trouble`] for the
-//! verdict and a next step for the person ([`BoardError::help`]). The person's page is `docs/boards.md`.
+//! [`Boards`] reads `boards.toml`; [`Board::claim`] finds a board and locks it; [`Board::flash`] writes a
+//! [`FlashPlan`] to the chip; [`Board::start`] resets it and returns a [`SerialBoard`], which implements
+//! [`dut::Dut`] in wall time. Every failure is a [`BoardError`] with a [`vocabulary::Trouble`] for the
+//! verdict and an action for the user ([`BoardError::help`]). The user's guide is `docs/boards.md`.
 //!
-//! This crate is a driver: clocks, threads, files and ports come in here.
+//! This crate is a driver: it uses clocks, threads, files and ports.
 
 mod access_point;
 mod board;
@@ -16,12 +16,11 @@ mod config;
 mod console;
 mod error;
 mod flash;
+mod flash_plan;
 mod guard;
-mod image;
 mod line;
 mod lock;
 mod mac;
-mod panics;
 mod ports;
 #[cfg(feature = "probe-rs")]
 mod probe;
@@ -44,7 +43,7 @@ pub use config::{
 pub use console::Waker;
 pub use error::{BoardError, PortUser};
 pub use flash::{ChipInfo, FlashStep, Flashed, Progress, Unwatched};
-pub use image::{FlashPlan, Part};
+pub use flash_plan::{FlashPlan, Part};
 pub use lock::{BoardLock, DIR_VARIABLE, Holder, LockState, state as lock_state};
 pub use mac::Mac;
 pub use ports::{Port, PortKind, check as check_port, connected, find as find_port, users as port_users};

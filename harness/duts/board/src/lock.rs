@@ -1,9 +1,9 @@
-//! One board, one user: a lock that every oceanrig on the machine respects.
+//! A lock for each board, which every oceanrig on the machine respects.
 //!
-//! The lock is the kernel's (`flock`): it goes with its process, however that ends. What the file says (process,
-//! command, since when) is for the message only; words of a process that is gone are a stale lock, which the next one
-//! takes over. The files lie in one directory for all users, because a session of `cron` or `systemd` sees neither
-//! the `XDG_RUNTIME_DIR` nor the `/tmp` of the person at the desk.
+//! The lock is the kernel's (`flock`): it ends with its process, however that ends. The contents of the file
+//! (process, command, time) are only for messages. A file without a lock is stale: its process is gone, and
+//! the next one takes it over. The files are in one directory for all users, because a session of `cron` or
+//! `systemd` uses neither the `XDG_RUNTIME_DIR` nor the `/tmp` of a logged-in user.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -14,19 +14,19 @@ use std::time::{Duration, UNIX_EPOCH};
 use crate::clock;
 use crate::error::BoardError;
 
-/// Names another directory for the locks.
+/// Environment variable with another directory for the locks.
 pub const DIR_VARIABLE: &str = "OCEANRIG_LOCK_DIR";
-/// What a lock's file may say at most, bytes.
+/// Greatest length of a lock file's contents, bytes.
 const MOST: u64 = 4096;
 
-/// Who holds a lock.
+/// The process that holds a lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
-    /// Process id.
+    /// Id of the process.
     pub pid: u32,
-    /// Its command line.
+    /// Its command line, in one line.
     pub command: String,
-    /// Since when, seconds since 1970.
+    /// Time at which it took the lock, seconds since 1970.
     pub since_unix_s: i64,
 }
 
@@ -72,7 +72,7 @@ impl Holder {
     }
 }
 
-/// The command line of this process, one line.
+/// The command line of this process, in one line.
 fn command_line() -> String {
     let words: Vec<String> = std::env::args_os()
         .map(|a| a.to_string_lossy().into_owned())
@@ -89,35 +89,35 @@ fn command_line() -> String {
     line
 }
 
-/// A lock that is held; dropping it releases it and takes its file away.
+/// A held lock; dropping it releases it and removes its files.
 #[derive(Debug)]
 pub struct BoardLock {
     held: Vec<(PathBuf, File)>,
     stale: Option<Holder>,
 }
 
-/// What the lock of a board looks like from outside.
+/// State of a board's lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LockState {
-    /// Nobody holds it.
+    /// No process holds it.
     Free,
-    /// Its file is left of a process that is gone; the next user takes it over.
+    /// Its file was left by a process that is gone; the next process takes it over.
     Stale(Holder),
-    /// Somebody holds it.
+    /// A process holds it.
     Held(Holder),
 }
 
 impl BoardLock {
-    /// Takes the lock of the board on `port`, known by all of `keys` (its canonical device, its MAC address), in the
-    /// directory for all users.
+    /// Takes the lock of the board on `port`, which has all of `keys` (its canonical device, its MAC
+    /// address), in the directory for all users.
     ///
     /// # Errors
-    /// [`BoardError::Busy`] when another process has it, [`BoardError::Disk`] when no file can be made.
+    /// [`BoardError::Busy`] if another process holds it, [`BoardError::Disk`] if a file cannot be made.
     pub fn take(port: &str, keys: &[String]) -> Result<BoardLock, BoardError> {
         BoardLock::take_in(&directory()?, port, keys)
     }
 
-    /// As [`BoardLock::take`], in a directory of the caller's choice.
+    /// Like [`BoardLock::take`], in the directory `dir`.
     ///
     /// # Errors
     /// As [`BoardLock::take`].
@@ -126,7 +126,7 @@ impl BoardLock {
             held: Vec::new(),
             stale: None,
         };
-        // Always in the same order, so that two processes cannot wait for each other.
+        // All processes lock the keys in the same order, so that two of them cannot wait for each other.
         let mut keys = keys.to_vec();
         keys.sort();
         keys.dedup();
@@ -139,7 +139,7 @@ impl BoardLock {
         Ok(lock)
     }
 
-    /// The holder that was gone without releasing it, if so.
+    /// The process that left a stale lock, if this lock replaced one.
     pub fn stale(&self) -> Option<&Holder> {
         self.stale.as_ref()
     }
@@ -148,7 +148,8 @@ impl BoardLock {
 impl Drop for BoardLock {
     fn drop(&mut self) {
         for (path, file) in self.held.drain(..) {
-            // Removed while it is held: whoever waits for the file finds that its name is gone and starts over.
+            // Removed while the lock is held: a process that has opened the file meanwhile detects the
+            // removal and starts over.
             if fs::remove_file(&path).is_err() {
                 let _ = file.set_len(0);
             }
@@ -157,15 +158,15 @@ impl Drop for BoardLock {
     }
 }
 
-/// Looks at the lock of a board without taking it.
+/// Reads the state of a board's lock without taking it.
 ///
 /// # Errors
-/// [`BoardError::Disk`] when the files cannot be read.
+/// [`BoardError::Disk`] if the files cannot be read.
 pub fn state(keys: &[String]) -> Result<LockState, BoardError> {
     state_in(&directory()?, keys)
 }
 
-/// As [`state`], in a directory of the caller's choice.
+/// Like [`state`], in the directory `dir`.
 ///
 /// # Errors
 /// As [`state`].
@@ -180,7 +181,7 @@ pub(crate) fn state_in(dir: &Path, keys: &[String]) -> Result<LockState, BoardEr
         };
         let holder = read_holder(&mut file);
         match file.try_lock_shared() {
-            // Released by closing the file.
+            // The lock was free; closing the file releases it again.
             Ok(()) => {
                 if let Some(holder) = holder {
                     found = LockState::Stale(holder);
@@ -195,9 +196,9 @@ pub(crate) fn state_in(dir: &Path, keys: &[String]) -> Result<LockState, BoardEr
     Ok(found)
 }
 
-/// The locked file at `path`, and who left it behind.
+/// The locked file at `path`, and the holder that left it behind.
 fn take_file(path: &Path, port: &str) -> Result<(File, Option<Holder>), BoardError> {
-    /// A file that is removed each time it is opened would be a strange bench.
+    /// Greatest number of attempts, in case other processes remove the file each time.
     const TRIES: u32 = 100;
     for _ in 0..TRIES {
         let mut file = open(path).map_err(|e| disk("create", path, e))?;
@@ -250,8 +251,8 @@ fn disk(what: &'static str, path: &Path, source: io::Error) -> BoardError {
     }
 }
 
-/// Opens or creates a file that other users can lock too. It is opened without creating first: Linux refuses to
-/// create over another user's file in a directory like `/tmp` (`fs.protected_regular`).
+/// Opens or creates a file that other users can lock too. It tries to open without creating first: in a
+/// directory like `/tmp` Linux refuses to open another user's file with O_CREAT (`fs.protected_regular`).
 fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true);
@@ -264,7 +265,7 @@ fn open(path: &Path) -> io::Result<File> {
             open_to_all(path, 0o666)?;
             Ok(file)
         }
-        // Somebody else was faster.
+        // Another process has created it meanwhile.
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
             OpenOptions::new().read(true).write(true).open(path)
         }
@@ -272,7 +273,7 @@ fn open(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Whether `path` still names `file`: its last holder may have removed it between opening and locking.
+/// True if `path` still names `file`: its last holder may have removed it between opening and locking.
 #[cfg(unix)]
 fn is_still(path: &Path, file: &File) -> bool {
     use std::os::unix::fs::MetadataExt as _;
@@ -298,7 +299,7 @@ fn open_to_all(_: &Path, _: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// `/dev/ttyUSB0` to `dev-ttyUSB0.lock`.
+/// File name for a key: `/dev/ttyUSB0` becomes `dev-ttyUSB0.lock`.
 fn file_name(key: &str) -> String {
     let name: String = key
         .trim_start_matches('/')
@@ -314,7 +315,7 @@ fn file_name(key: &str) -> String {
     format!("{name}.lock")
 }
 
-/// The directory of the locks, made when it is missing.
+/// The directory of the locks; it is created if it is missing.
 fn directory() -> Result<PathBuf, BoardError> {
     if let Some(dir) = std::env::var_os(DIR_VARIABLE) {
         let dir = PathBuf::from(dir);
@@ -340,7 +341,7 @@ fn directory() -> Result<PathBuf, BoardError> {
 
 fn make(dir: &Path) -> io::Result<()> {
     match fs::create_dir(dir) {
-        // Everybody may add files, nobody may remove another's.
+        // Sticky bit: every user may add files, and none may remove those of others.
         Ok(()) => open_to_all(dir, 0o1777),
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => Ok(()),
         Err(e) => Err(e),
@@ -365,7 +366,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let lock = BoardLock::take_in(dir.path(), "/dev/ttyUSB0", &keys()).unwrap();
         assert_eq!(lock.stale(), None);
-        // The same board by its MAC address only, on another port.
+        // The same board, found only by its MAC address, on another port.
         let error = BoardLock::take_in(dir.path(), "/dev/ttyUSB1", &keys()[1..]).unwrap_err();
         let BoardError::Busy { port, holder } = &error else {
             panic!("{error}");
@@ -396,7 +397,7 @@ mod tests {
             "pid 4242\nsince 1700000000\ncommand oceanrig run --dut board:desk\n",
         )
         .unwrap();
-        // util-linux: holds the lock as another oceanrig would.
+        // `flock` of util-linux holds the lock as another oceanrig would.
         let mut child = Command::new("flock")
             .args(["--no-fork".as_ref(), path.as_os_str()])
             .args(["sh", "-c", "echo held; exec sleep 60"])
@@ -413,7 +414,7 @@ mod tests {
         );
         child.kill().unwrap();
         child.wait().unwrap();
-        // Its words are left, the kernel's lock is not.
+        // The contents of the file are left; the kernel's lock is gone.
         let LockState::Stale(holder) = state_in(dir.path(), &keys()).unwrap() else {
             panic!("not stale");
         };

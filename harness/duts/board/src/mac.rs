@@ -1,4 +1,4 @@
-//! MAC addresses as people write them.
+//! MAC addresses as text.
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,7 +17,7 @@ impl fmt::Display for Mac {
 impl FromStr for Mac {
     type Err = ();
 
-    /// Six pairs of hexadecimal digits, separated by `:` or `-` or by nothing.
+    /// Parses six pairs of hexadecimal digits, separated by `:` or `-` or by nothing.
     fn from_str(text: &str) -> Result<Mac, ()> {
         let digits: String = text.chars().filter(|c| !matches!(c, ':' | '-')).collect();
         let separators = text.len() - digits.len();

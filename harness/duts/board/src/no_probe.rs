@@ -1,12 +1,12 @@
-//! Stands in for `probe.rs` in a build without probe-rs.
+//! Replaces `probe.rs` in a build without probe-rs: every function returns an error.
 
-use esp32c3::symbols::SymbolTable;
+use image::SymbolTable;
 
 use crate::config::{BoardConfig, ProbeSelector};
 use crate::console::OpenAgain;
 use crate::error::BoardError;
 use crate::flash::{ChipInfo, Flashed, Progress};
-use crate::image::Part;
+use crate::flash_plan::Part;
 use crate::line::Lines;
 use crate::ports::Port;
 

@@ -1,6 +1,6 @@
-//! The serial ports of this machine: which there are, what is on them, and why one cannot be used.
+//! The serial ports of this machine: a list, the devices on them, and the reason if one cannot be used.
 //!
-//! Nothing here opens a port: on many boards that alone resets the chip.
+//! No function here opens a port, because on many boards that alone resets the chip.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,27 +11,27 @@ use crate::config::{After, BoardConfig, ProbeSelector};
 use crate::error::{BoardError, PortUser};
 use crate::mac::Mac;
 
-/// USB vendor and product of the Serial/JTAG controller inside Espressif's chips (ESP32-C3 TRM, chapter "USB
+/// USB vendor and product id of the Serial/JTAG controller in Espressif's chips (ESP32-C3 TRM, chapter "USB
 /// Serial/JTAG Controller").
 const USB_SERIAL_JTAG: (u16, u16) = (0x303a, 0x1001);
 
-/// What kind of port it is.
+/// Kind of a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PortKind {
     /// The chip's own USB Serial/JTAG controller; its serial number is the chip's MAC address.
     UsbSerialJtag,
     /// A USB bridge (CP210x, CH340, FTDI, …) to the chip's UART0.
     UsbBridge,
-    /// A pseudo terminal: no modem lines.
+    /// A pseudo-terminal: no modem lines.
     Pty,
-    /// A debug probe, and no port at all.
+    /// A debug probe without a serial port.
     Probe,
-    /// Anything else.
+    /// Any other serial port.
     Other,
 }
 
 impl PortKind {
-    /// A word for listings.
+    /// Name of the kind in listings.
     pub const fn name(self) -> &'static str {
         match self {
             PortKind::UsbSerialJtag => "usb-serial-jtag",
@@ -42,26 +42,26 @@ impl PortKind {
         }
     }
 
-    /// Whether DTR and RTS exist.
+    /// True if the port has DTR and RTS.
     pub const fn has_modem_lines(self) -> bool {
         !matches!(self, PortKind::Pty | PortKind::Probe)
     }
 }
 
-/// A port that is there.
+/// A port that exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Port {
-    /// The name to open: what the user wrote, or the system's name.
+    /// Name for opening it: as the user wrote it, or the system's name.
     pub name: String,
-    /// The device itself, links resolved.
+    /// Path of the device, with links resolved.
     pub device: PathBuf,
-    /// What kind it is.
+    /// Kind of the port.
     pub kind: PortKind,
-    /// The chip's MAC address, where the port tells it without a reset.
+    /// MAC address of the chip, if the port gives it without a reset.
     pub mac: Option<Mac>,
-    /// USB vendor and product.
+    /// USB vendor and product id.
     pub usb: Option<(u16, u16)>,
-    /// What the USB device calls itself.
+    /// Product name of the USB device.
     pub product: Option<String>,
     /// Serial number of the USB device.
     pub serial: Option<String>,
@@ -93,7 +93,7 @@ impl Port {
         port
     }
 
-    /// A board that only a debug probe is connected to.
+    /// A board that is connected only by a debug probe.
     fn of_probe(probe: &ProbeSelector) -> Port {
         Port {
             name: format!("probe {probe}"),
@@ -106,7 +106,7 @@ impl Port {
         }
     }
 
-    /// Whether the chip can be reset through it.
+    /// True if the chip can be reset by this port.
     pub(crate) fn can_reset(&self, after: After) -> bool {
         match self.kind {
             PortKind::Probe => true,
@@ -114,7 +114,7 @@ impl Port {
         }
     }
 
-    /// Names under which the board on this port is locked.
+    /// Keys of the lock of the board on this port: device and MAC address.
     pub fn lock_keys(&self, mac: Option<Mac>) -> Vec<String> {
         let mut keys = vec![self.device.display().to_string()];
         keys.extend(mac.or(self.mac).map(|mac| format!("mac-{mac}")));
@@ -130,7 +130,7 @@ fn kind_of(device: &Path) -> PortKind {
     }
 }
 
-/// The serial ports that are connected, by name. Pseudo terminals are not among them.
+/// The connected serial ports, sorted by name, without pseudo-terminals.
 pub fn connected() -> Vec<Port> {
     // serialport panics on a Linux without this directory, as in some containers.
     if cfg!(target_os = "linux") && !Path::new("/sys/class/tty").is_dir() {
@@ -146,10 +146,10 @@ pub fn connected() -> Vec<Port> {
     ports
 }
 
-/// The port of a declared board.
+/// Finds the port of a declared board.
 ///
 /// # Errors
-/// [`BoardError::NotConnected`].
+/// [`BoardError::NotConnected`] if it does not exist.
 pub fn find(config: &BoardConfig) -> Result<Port, BoardError> {
     find_among(config, connected())
 }
@@ -161,7 +161,7 @@ fn find_among(config: &BoardConfig, connected: Vec<Port>) -> Result<Port, BoardE
     };
     if let Some(name) = &config.port {
         let Ok(device) = fs::canonicalize(name) else {
-            // Windows has names that are no paths.
+            // On Windows port names are not paths.
             return match connected.iter().position(|p| p.name == *name) {
                 Some(at) => Ok(connected.into_iter().nth(at).expect("it was just found")),
                 None => Err(not_connected(name.clone(), connected)),
@@ -202,13 +202,13 @@ fn find_among(config: &BoardConfig, connected: Vec<Port>) -> Result<Port, BoardE
     }
 }
 
-/// Why the port cannot be opened by this user, as far as that shows without opening it.
+/// Checks, without opening the port, that this user can open it.
 ///
 /// # Errors
 /// [`BoardError::NoPermission`], [`BoardError::PortInUse`], [`BoardError::PortVanished`].
 pub fn check(port: &Port) -> Result<(), BoardError> {
     if port.kind == PortKind::Probe {
-        // Only opening tells.
+        // Only an attempt to open a probe shows if it can be used.
         return Ok(());
     }
     #[cfg(unix)]
@@ -229,7 +229,7 @@ pub fn check(port: &Port) -> Result<(), BoardError> {
     }
 }
 
-/// What a failure to open the port means.
+/// Turns the error of an attempt to open the port into a [`BoardError`].
 pub(crate) fn open_failed(port: &Port, kind: std::io::ErrorKind, why: &str) -> BoardError {
     let name = port.name.clone();
     match kind {
@@ -253,12 +253,12 @@ pub(crate) fn open_failed(port: &Port, kind: std::io::ErrorKind, why: &str) -> B
     }
 }
 
-/// The same for serialport's own kinds of error.
+/// Like [`open_failed`], for the error type of serialport.
 pub(crate) fn open_failed_by(port: &Port, error: &serialport::Error) -> BoardError {
     use std::io::ErrorKind as Io;
     let kind = match error.kind() {
         serialport::ErrorKind::Io(kind) => kind,
-        // EBUSY comes as this kind, too, and so does a device that went away.
+        // serialport uses this kind for EBUSY too, not only for a device that has gone.
         serialport::ErrorKind::NoDevice if port.device.exists() => Io::ResourceBusy,
         serialport::ErrorKind::NoDevice => Io::NotFound,
         _ => Io::Other,
@@ -266,7 +266,7 @@ pub(crate) fn open_failed_by(port: &Port, error: &serialport::Error) -> BoardErr
     open_failed(port, kind, &error.to_string())
 }
 
-/// The group that the device belongs to; root's own helps nobody.
+/// Name of the group of the device; `None` for root's group, which users do not join.
 #[cfg(unix)]
 fn group_of(device: &Path) -> Option<String> {
     use std::os::unix::fs::MetadataExt as _;
@@ -280,7 +280,7 @@ fn group_of(_: &Path) -> Option<String> {
     None
 }
 
-/// The name of group `gid` in the text of `/etc/group` (group(5)).
+/// Name of group `gid` in the text of `/etc/group` (group(5)).
 #[cfg(unix)]
 fn group_named(groups: &str, gid: u32) -> Option<String> {
     if gid == 0 {
@@ -293,8 +293,8 @@ fn group_named(groups: &str, gid: u32) -> Option<String> {
     })
 }
 
-/// Other processes that have the device open, as far as this user may see them (proc(5)). The process at the other
-/// end of a pseudo terminal is its hardware, not its user.
+/// Other processes that have the device open, as far as this user may see them (proc(5)). For a
+/// pseudo-terminal the process with the master is not a user of the port, so it is left out.
 pub fn users(device: &Path) -> Vec<PortUser> {
     let mut users = Vec::new();
     let tty_index = device
@@ -334,7 +334,7 @@ pub fn users(device: &Path) -> Vec<PortUser> {
     users
 }
 
-/// Which pseudo terminal a descriptor of the multiplexer is the master of.
+/// Number of the pseudo-terminal whose master this descriptor of the multiplexer is.
 fn master_of(process: &Path, fd: &std::ffi::OsStr) -> Option<u32> {
     let info = fs::read_to_string(process.join("fdinfo").join(fd)).ok()?;
     info.lines()

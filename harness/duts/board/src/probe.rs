@@ -1,13 +1,13 @@
-//! Flashing, reset and logs over JTAG, through probe-rs.
+//! Flashing, reset and logs over JTAG, by probe-rs.
 //!
-//! The log comes by RTT: the firmware writes to a ring in its memory (`_SEGGER_RTT`), and the probe reads it while the
-//! chip runs.
+//! The log uses RTT: the firmware writes to a ring buffer in its memory (`_SEGGER_RTT`), and the probe reads
+//! it while the chip runs.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 use std::time::Duration;
 
-use esp32c3::symbols::SymbolTable;
+use image::SymbolTable;
 use probe_rs::flashing::{
     DownloadOptions, FlashError, FlashLoader, FlashProgress, ProgressEvent, ProgressOperation,
 };
@@ -21,20 +21,20 @@ use crate::config::{BoardConfig, ProbeSelector};
 use crate::console::OpenAgain;
 use crate::error::{BoardError, with_causes};
 use crate::flash::{ChipInfo, FlashStep, Flashed, Progress};
+use crate::flash_plan::Part;
 use crate::guard::{Cancel, guarded};
-use crate::image::Part;
 use crate::line::{Line, Lines, PATIENCE};
 use crate::mac::Mac;
 use crate::ports::Port;
 
-/// How often an empty ring is looked at.
+/// Interval of polls of an empty ring buffer.
 const LOOK: Duration = Duration::from_millis(10);
-/// How long the core may take to stop.
+/// Timeout for halting the core.
 const HALT: Duration = Duration::from_secs(1);
 /// eFuses of the ESP32-C3 with the MAC address (TRM, chapter "eFuse Controller", EFUSE_RD_MAC_SPI_SYS_0).
 const ESP32C3_MAC: u64 = 0x6000_8844;
 
-/// Makes Espressif's chips and their built-in probe known to probe-rs, once.
+/// Registers the descriptions of Espressif's chips and of their built-in probe in probe-rs, once.
 fn know_the_chips() {
     static ONCE: Once = Once::new();
     ONCE.call_once(probe_rs_espressif::register_plugin);
@@ -70,7 +70,7 @@ fn not_opened(error: &DebugProbeError, name: &str) -> BoardError {
         error,
         DebugProbeError::ProbeCouldNotBeCreated(ProbeCreationError::NotFound)
     );
-    // A machine without USB has no such directory.
+    // A machine without USB does not have this directory.
     if not_found || says("/sys/bus/usb/devices/ not found") {
         let all = Lister::new().list_all();
         let ids = all
@@ -96,7 +96,7 @@ fn not_opened(error: &DebugProbeError, name: &str) -> BoardError {
     }
 }
 
-/// Asks the chip for its MAC address; it runs on.
+/// Reads the MAC address of the chip while it runs.
 pub(crate) fn identify(config: &BoardConfig, selector: &ProbeSelector) -> Result<ChipInfo, BoardError> {
     let mut session = attach(config, selector)?;
     let info = info(config, &mut session);
@@ -126,7 +126,7 @@ fn info(config: &BoardConfig, session: &mut Session) -> ChipInfo {
     }
 }
 
-/// The MAC address in the order of the eFuses.
+/// The MAC address from the two words of the eFuses.
 fn mac([low, high]: [u32; 2]) -> Mac {
     let [.., a, b] = high.to_be_bytes();
     let [c, d, e, f] = low.to_be_bytes();
@@ -192,7 +192,7 @@ fn told(name: &str, part: String, done: u64, total: u64, error: &FlashError) -> 
     }
 }
 
-/// Compares, and writes what differs; returns the names of those parts, or the part that failed.
+/// Compares and writes the parts that differ; returns their names, or the name of the part that failed.
 fn write(
     session: &mut Session,
     parts: &[Part],
@@ -252,7 +252,7 @@ fn check(progress: &dyn Progress) {
     }
 }
 
-/// A loader with `parts`; the flash of these chips starts at address 0 for probe-rs.
+/// A flash loader with `parts`; probe-rs maps the flash of these chips at address 0.
 fn loader(session: &Session, parts: &[&Part]) -> Result<FlashLoader, FlashError> {
     let mut loader = session.target().flash_loader();
     for part in parts {
@@ -274,7 +274,7 @@ pub(crate) fn lines(
             why: "boards.toml names no `probe`".to_owned(),
         });
     };
-    // A search through all of the memory takes seconds.
+    // Without a symbol the whole memory would have to be searched, which takes seconds.
     let place = symbols
         .and_then(|s| s.find("_SEGGER_RTT"))
         .map_or(ScanRegion::Ram, |s| ScanRegion::Exact(u64::from(s.addr)));
@@ -290,11 +290,11 @@ pub(crate) fn lines(
     ))
 }
 
-/// What both handles share.
+/// State that both handles of the line share.
 struct Attached {
     session: Session,
     place: ScanRegion,
-    /// `None` until the firmware has set it up.
+    /// `None` until the firmware has initialised its ring buffer.
     rtt: Option<Rtt>,
 }
 
@@ -319,7 +319,7 @@ impl ProbeLine {
 }
 
 impl Attached {
-    /// What the firmware has written since; nothing as long as it has no ring.
+    /// Reads the bytes that the firmware has written; none while there is no ring buffer.
     fn poll(&mut self, buffer: &mut [u8]) -> Result<usize, RttError> {
         let mut core = self.session.core(0)?;
         if self.rtt.is_none() {
@@ -347,7 +347,7 @@ impl Attached {
         self.rtt = None;
         let mut core = self.session.core(0)?;
         core.halt(HALT)?;
-        // The ring of the last run is still in memory.
+        // The control block of the previous run is still in memory.
         forget_ring(&mut core, &self.place)?;
         core.reset()?;
         Ok(())
@@ -361,7 +361,7 @@ fn forget_ring(core: &mut Core<'_>, place: &ScanRegion) -> Result<(), RttError> 
     }
 }
 
-/// Whether the firmware has not come that far.
+/// True if the firmware has not initialised its control block yet.
 fn is_not_yet(error: &RttError) -> bool {
     matches!(
         error,
@@ -436,7 +436,7 @@ mod tests {
     fn every_chip_that_can_be_declared_is_known_or_refused_by_name() {
         know_the_chips();
         let registry = Registry::from_builtin_families();
-        let known: Vec<&str> = crate::image::chips()
+        let known: Vec<&str> = crate::flash_plan::chips()
             .into_iter()
             .filter(|chip| registry.get_target_by_name(chip).is_ok())
             .collect();

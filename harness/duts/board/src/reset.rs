@@ -1,4 +1,4 @@
-//! Starting the chip by the modem lines of its port.
+//! Reset of the chip by the modem lines of its port.
 
 use std::time::Duration;
 
@@ -7,15 +7,15 @@ use serialport::SerialPort;
 use crate::clock::pause;
 use crate::ports::PortKind;
 
-/// How long EN is held; the reset circuit of Espressif's boards (10 kΩ, 1 µF) needs about 10 ms.
+/// Duration of the pulse on EN; the reset circuit of Espressif's boards (10 kΩ, 1 µF) needs about 10 ms.
 const HOLD: Duration = Duration::from_millis(100);
 
-/// Resets the chip so that it starts its firmware: EN low and high again, BOOT left alone.
+/// Resets the chip so that it starts its firmware: EN goes low and high again, BOOT is not driven.
 ///
-/// On boards with a USB bridge RTS pulls EN low and DTR pulls BOOT low, through two transistors that do nothing when
-/// both are set. The Serial/JTAG controller in the chip behaves as if it had the same (ESP32-C3 TRM, chapter "USB
-/// Serial/JTAG Controller", "Reset and download mode"); it looks at both lines whenever RTS changes, so DTR is set
-/// before.
+/// On boards with a USB bridge RTS pulls EN low and DTR pulls BOOT low, through two transistors that have no
+/// effect when both are set. The Serial/JTAG controller in the chip behaves in the same way (ESP32-C3 TRM,
+/// chapter "USB Serial/JTAG Controller", "Reset and download mode"); it samples both lines whenever RTS
+/// changes, so DTR is set first.
 pub(crate) fn run(port: &mut dyn SerialPort, kind: PortKind) -> serialport::Result<()> {
     port.write_data_terminal_ready(false)?;
     if kind == PortKind::UsbSerialJtag {

@@ -1,10 +1,9 @@
-//! The board as a device under test.
+//! A board on a serial port as the device under test.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use dut::{Dut, DutError, Observation};
-use esp32c3::symbols::SymbolTable;
+use image::panics::Names;
 use sim::Instant;
 use sim::air::FromAir;
 use vocabulary::SerialPort as ChipConsole;
@@ -18,17 +17,17 @@ use crate::line::Lines;
 use crate::ports::{Port, PortKind};
 use crate::watch::{Heard, Watch};
 
-/// How long [`Dut::run_until`] sleeps at most before it looks whether a printed panic is complete.
+/// Longest sleep of [`Dut::run_until`] before it checks whether a printed panic is complete.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// How long a board may be silent after its start.
+/// Greatest time without output after the start of a board.
 const BOOT_PATIENCE: Duration = Duration::from_secs(10);
-/// How long a boot into the firmware may look like one into something else.
+/// Time for which the banner of download mode or a missing application is not yet an error.
 const ROM_PATIENCE: Duration = Duration::from_secs(2);
-/// Garbage among so many first bytes is a wrong baud rate; later it is the firmware's own affair.
+/// Number of first bytes in which garbage means a wrong baud rate; later it may be output of the firmware.
 const FIRST_BYTES: u64 = 4096;
 
-/// A board that runs, in wall time. Dropping it ends its thread and closes the port.
+/// A running board, in wall time. Dropping it ends its thread and closes the port.
 pub struct SerialBoard {
     name: String,
     config: BoardConfig,
@@ -40,21 +39,21 @@ pub struct SerialBoard {
     seen: Vec<(Instant, Observation)>,
     gone: bool,
     away: bool,
-    /// The port was away for so long, for no reset's sake: what the device said meanwhile is lost.
+    /// Duration of a disconnection that no reset explains: the device's output in that time is lost.
     hole: Option<Duration>,
-    /// The supply was switched, and the board has said nothing since: its port may go with it.
+    /// The supply was switched, and no byte was received since: the port may be disconnected because of it.
     switched: bool,
 }
 
 impl SerialBoard {
-    /// Listens to an open line without touching the chip.
+    /// Reads an open line without resetting the chip.
     pub(crate) fn listen(
         config: BoardConfig,
         port: Port,
         lines: Lines,
         open_again: OpenAgain,
         clock: HostClock,
-        symbols: Option<Arc<SymbolTable>>,
+        names: Names,
     ) -> SerialBoard {
         let listener = Listener {
             open_again,
@@ -68,7 +67,7 @@ impl SerialBoard {
         };
         SerialBoard {
             name: format!("board:{}", config.name),
-            watch: Watch::new(config.baud, symbols),
+            watch: Watch::new(config.baud, names),
             config,
             port,
             console: Console::listen(lines, listener),
@@ -82,13 +81,13 @@ impl SerialBoard {
         }
     }
 
-    /// Calls `waker` from another thread whenever there is something to observe; afterwards
-    /// [`Dut::take_observations`] has it. For event loops that cannot wait in [`Dut::run_until`].
+    /// Calls `waker` from another thread after each message of the port; then [`Dut::take_observations`]
+    /// returns the observations. For event loops that cannot wait in [`Dut::run_until`].
     pub fn set_waker(&self, waker: Waker) {
         self.console.set_waker(waker);
     }
 
-    /// What was heard so far, for the verdict on a board that does not start.
+    /// Summary of the output so far, for the verdict on a board that does not start.
     pub fn heard(&mut self) -> Heard {
         self.absorb();
         self.watch.heard()
@@ -102,12 +101,12 @@ impl SerialBoard {
         }
     }
 
-    /// Whether the port is away at the moment.
+    /// True while the port is disconnected.
     pub fn is_away(&self) -> bool {
         self.away
     }
 
-    /// The error, once the port has been away for too long, or came back with a hole in the log.
+    /// The error, if the port was disconnected for too long, or if output was lost in a disconnection.
     pub fn lost(&self) -> Option<BoardError> {
         let during = match self.hole {
             Some(gap) => format!(
@@ -124,7 +123,7 @@ impl SerialBoard {
         Some(self.vanished(&during))
     }
 
-    /// Resets the chip; what the console shows of the time before is forgotten.
+    /// Resets the chip; the next banner counts as caused by this reset.
     pub(crate) fn start_over(&mut self) -> Result<(), BoardError> {
         self.watch.expect_reset();
         match &self.config.commands.reset {
@@ -165,7 +164,7 @@ impl SerialBoard {
         }
     }
 
-    /// Reads all signs that are there.
+    /// Processes all waiting messages of the port.
     fn absorb(&mut self) {
         while let Some((at, sign)) = self.console.try_next() {
             self.sign(at, sign);
@@ -178,7 +177,7 @@ impl SerialBoard {
             Sign::Bytes(bytes) => {
                 self.switched = false;
                 let port = self.which;
-                // What a line means comes right after it, and not in the middle of the next one.
+                // Observations from a line follow right after its bytes, before those of the next line.
                 for line in bytes.split_inclusive(|byte| *byte == b'\n') {
                     let mut meant = Vec::new();
                     self.watch.read(at, line, &mut meant);
@@ -193,7 +192,7 @@ impl SerialBoard {
             }
             Sign::Back(gap) => {
                 self.away = false;
-                // The chip's own USB controller leaves the bus at every reset; a bridge does not.
+                // The chip's own USB controller is disconnected at every reset; a bridge is not.
                 if self.port.kind != PortKind::UsbSerialJtag && !self.switched {
                     self.hole = Some(gap);
                 }
@@ -225,10 +224,11 @@ impl Dut for SerialBoard {
         self.clock.now()
     }
 
-    /// Waits until `until`, or until there is something to observe. With a moment that is past it does not wait.
+    /// Waits until `until`, or until there are observations. Does not wait if `until` is past.
     ///
     /// # Errors
-    /// [`BoardError::PortVanished`] once the port has been away for too long and all that was seen was taken.
+    /// [`BoardError::PortVanished`] after the port was disconnected for too long and all observations were
+    /// taken.
     fn run_until(&mut self, until: Instant) -> Result<(), DutError> {
         loop {
             self.absorb();
@@ -294,7 +294,7 @@ impl Dut for SerialBoard {
             );
         };
         self.switched = true;
-        // Until the supply is back for certain the port is not waited for.
+        // Until the supply is switched on again, the port may stay disconnected.
         self.console.set_power(false);
         let done = self.command(name, &argv).map_err(failed);
         self.console.set_power(on || done.is_err());

@@ -17,10 +17,10 @@ use crate::clock::HostClock;
 use crate::config::{BoardConfig, Boards, ConfigError, FILE_NAME};
 use crate::error::{BoardError, with_causes};
 use crate::flash::{FlashStep, Progress};
-use crate::image::FlashPlan;
+use crate::flash_plan::FlashPlan;
 use crate::mac::Mac;
 
-/// Opens `board:NAME`.
+/// Factory of boards for `--dut board:NAME`.
 #[derive(Clone, Copy, Debug)]
 pub struct BoardFactory;
 
@@ -195,7 +195,7 @@ impl DutSource for BoardSource {
         let flashed = board.flash(&plan, &mut watched)?;
         Ok(Box::new(Flashed {
             claimed,
-            // A chip that does not tell its address has the declared one.
+            // If the chip's address was not read, the declared one is used.
             mac: flashed.info.mac.or(self.config.mac),
         }))
     }
@@ -251,7 +251,7 @@ impl dut::AccessPoint for Controlled {
     }
 }
 
-/// Tells how flashing comes along.
+/// Passes the progress of flashing to the watcher.
 struct Flashing<'a> {
     watch: &'a mut dyn Watch,
     part: String,

@@ -1,53 +1,52 @@
-//! Makes sense of what the console shows: resets, panics, a boot loop, garbage.
+//! Interpretation of the console's output: resets, panics, a boot loop, garbage.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use dut::Observation;
-use esp32c3::symbols::SymbolTable;
+use image::panics::Names;
 use sim::Instant;
 use vocabulary::ResetCause;
 
-use crate::panics::{Panic, PanicReader};
+use image::panics::{Panic, PanicReader};
 
-/// Bytes that are judged together.
+/// Number of bytes that are checked for garbage together.
 const WINDOW: usize = 256;
-/// With fewer nothing can be said.
+/// Least number of bytes for such a check.
 const FEWEST: usize = 32;
-/// A line that is longer is none.
+/// Greatest length of a line, bytes; a longer one is split.
 const LONGEST_LINE: usize = 4096;
-/// A boot that ends sooner than this is short.
+/// Duration below which a boot counts as short.
 const SHORT_BOOT: Duration = Duration::from_secs(5);
-/// So many short boots in a row are a loop.
+/// Number of short boots in a row that are a boot loop.
 const LOOP: u32 = 4;
-/// After so long without a further line a panic has been printed.
+/// Time without a further line after which a panic is complete.
 const PANIC_QUIET: Duration = Duration::from_millis(500);
 
-/// What was heard of a board so far.
+/// Summary of a board's console output so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Heard {
-    /// Bytes on the console.
+    /// Number of bytes received.
     pub bytes: u64,
-    /// When the last came.
+    /// The moment at which the last byte was received.
     pub last: Option<Instant>,
-    /// How often the boot ROM greeted.
+    /// Number of banners of the boot ROM.
     pub boots: u32,
-    /// How often the firmware panicked.
+    /// Number of panics of the firmware.
     pub panics: u32,
-    /// The console shows mostly what is no text.
+    /// True if most of the output is not text.
     pub garbage: bool,
-    /// It restarts again and again.
+    /// True if the chip restarts again and again.
     pub boot_loop: bool,
-    /// It waits in download mode.
+    /// True if the chip waits in download mode.
     pub in_download_mode: bool,
-    /// The bootloader found no application.
+    /// True if the bootloader found no application.
     pub no_application: bool,
-    /// The last whole line.
+    /// The last complete line.
     pub last_line: String,
 }
 
 impl Heard {
-    /// What that means, half a sentence.
+    /// The meaning of the summary, as half a sentence.
     pub fn story(&self) -> String {
         if self.bytes == 0 {
             "the console is silent".to_owned()
@@ -64,7 +63,7 @@ impl Heard {
         }
     }
 
-    /// The next step for the person.
+    /// The action that the user should take.
     pub fn help(&self) -> &'static str {
         if self.bytes == 0 {
             "check that this port is the firmware's console (UART0 or USB Serial/JTAG), and that RESET reaches the chip"
@@ -82,30 +81,30 @@ impl Heard {
     }
 }
 
-/// Reads the console.
+/// Interprets the console's output.
 pub(crate) struct Watch {
     baud: u32,
     heard: Heard,
     line: Vec<u8>,
     window: Vec<u8>,
     panics: PanicReader,
-    /// When the last line came.
+    /// The moment at which the last line ended.
     line_at: Instant,
-    /// When the last boot was.
+    /// The moment of the last boot.
     boot_at: Option<Instant>,
     short_boots: u32,
-    /// We reset the chip ourselves and wait for its banner.
+    /// True if oceanrig has reset the chip and waits for its banner.
     reset_asked: bool,
 }
 
 impl Watch {
-    pub(crate) fn new(baud: u32, symbols: Option<Arc<SymbolTable>>) -> Watch {
+    pub(crate) fn new(baud: u32, names: Names) -> Watch {
         Watch {
             baud,
             heard: Heard::default(),
             line: Vec::new(),
             window: Vec::new(),
-            panics: PanicReader::new(symbols),
+            panics: PanicReader::new(names),
             line_at: Instant::ZERO,
             boot_at: None,
             short_boots: 0,
@@ -113,19 +112,19 @@ impl Watch {
         }
     }
 
-    /// The next boot is of our making.
+    /// Marks the next boot as caused by oceanrig.
     pub(crate) fn expect_reset(&mut self) {
         self.reset_asked = true;
     }
 
-    /// What was heard so far.
+    /// The summary so far.
     pub(crate) fn heard(&self) -> Heard {
         let mut heard = self.heard.clone();
         heard.garbage |= self.window.len() >= FEWEST && is_garbage(&self.window);
         heard
     }
 
-    /// Reads `bytes` that came at `at`; what they mean is added to `out`.
+    /// Interprets `bytes` received at `at`; the observations are appended to `out`.
     pub(crate) fn read(&mut self, at: Instant, bytes: &[u8], out: &mut Vec<(Instant, Observation)>) {
         self.heard.bytes += bytes.len() as u64;
         self.heard.last = Some(at);
@@ -144,7 +143,7 @@ impl Watch {
         }
     }
 
-    /// Nothing has come until `now`: a panic may be complete.
+    /// Called when no bytes were received until `now`: a panic may be complete.
     pub(crate) fn quiet(&mut self, now: Instant, out: &mut Vec<(Instant, Observation)>) {
         if self.panics.is_open() && now.since(self.line_at) >= PANIC_QUIET {
             let panic = self.panics.finish();
@@ -183,7 +182,7 @@ impl Watch {
         self.heard.no_application = false;
         let asked = std::mem::take(&mut self.reset_asked);
         let cause = match cause(code) {
-            // The chip cannot tell its reset pin from a supply that comes up.
+            // The chip reports the same cause for its reset pin and for power-on.
             Some(ResetCause::PowerOn) if asked => Some(ResetCause::Pin),
             cause => cause,
         };
@@ -227,7 +226,7 @@ impl Watch {
     }
 }
 
-/// Whether more than a third of the bytes is neither text nor what terminals understand.
+/// True if more than a third of the bytes are neither text nor control characters of terminals.
 fn is_garbage(bytes: &[u8]) -> bool {
     let mut bad = 0;
     for chunk in bytes.utf8_chunks() {
@@ -241,7 +240,7 @@ fn is_garbage(bytes: &[u8]) -> bool {
     bad * 3 > bytes.len()
 }
 
-/// The reset code of the boot ROM's greeting: `rst:0x1 (POWERON),boot:0xd (SPI_FAST_FLASH_BOOT)`.
+/// Reset code in the boot ROM's banner: `rst:0x1 (POWERON),boot:0xd (SPI_FAST_FLASH_BOOT)`.
 fn banner(line: &str) -> Option<u32> {
     let (before, rest) = line.split_once("rst:0x")?;
     if before.ends_with(|c: char| c.is_alphanumeric()) {
@@ -251,7 +250,7 @@ fn banner(line: &str) -> Option<u32> {
     u32::from_str_radix(&rest[..digits], 16).ok()
 }
 
-/// ESP32-C3 TRM, chapter "Reset and Clock", table of reset sources.
+/// Cause of a reset by its code (ESP32-C3 TRM, chapter "Reset and Clock", table of reset sources).
 fn cause(code: u32) -> Option<ResetCause> {
     Some(match code {
         0x01 => ResetCause::PowerOn,
@@ -284,7 +283,7 @@ mod tests {
 
     #[test]
     fn the_banner_tells_the_cause_of_a_reset() {
-        let mut watch = Watch::new(115_200, None);
+        let mut watch = Watch::new(115_200, Names::default());
         let banner =
             "ESP-ROM:esp32c3-api1-20210207\r\nrst:0xc (RTC_SW_CPU_RST),boot:0xd (SPI_FAST_FLASH_BOOT)\r\n";
         assert_eq!(
@@ -308,7 +307,7 @@ mod tests {
 
     #[test]
     fn a_boot_loop_is_noticed_once_and_long_boots_are_none() {
-        let mut watch = Watch::new(115_200, None);
+        let mut watch = Watch::new(115_200, Names::default());
         let banner = "rst:0x7 (TG0WDT_SYS_RST),boot:0xd (SPI_FAST_FLASH_BOOT)\n";
         let mut remarks = 0;
         for boot in 0..8 {
@@ -325,7 +324,7 @@ mod tests {
             "it restarts again and again (8 times so far)"
         );
 
-        let mut watch = Watch::new(115_200, None);
+        let mut watch = Watch::new(115_200, Names::default());
         for boot in 0..8 {
             read(&mut watch, boot * 6_000, banner);
         }
@@ -334,7 +333,7 @@ mod tests {
 
     #[test]
     fn garbage_is_told_from_text() {
-        let mut watch = Watch::new(115_200, None);
+        let mut watch = Watch::new(115_200, Names::default());
         let mut out = Vec::new();
         let noise: Vec<u8> = (0..300_u32)
             .map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8 | 0x80)
@@ -347,7 +346,7 @@ mod tests {
         );
         assert!(watch.heard().garbage);
 
-        let mut watch = Watch::new(115_200, None);
+        let mut watch = Watch::new(115_200, Names::default());
         let text = "\u{1b}[32mI (1234) wifi: verbunden mit Küche, Kanal 6\u{1b}[0m\r\n".repeat(20);
         assert_eq!(read(&mut watch, 0, &text), []);
         assert!(!watch.heard().garbage);
@@ -355,9 +354,9 @@ mod tests {
 
     #[test]
     fn what_was_heard_has_a_story_and_a_next_step() {
-        let watch = Watch::new(115_200, None);
+        let watch = Watch::new(115_200, Names::default());
         assert_eq!(watch.heard().story(), "the console is silent");
-        let mut watch = Watch::new(115_200, None);
+        let mut watch = Watch::new(115_200, Names::default());
         read(
             &mut watch,
             0,
@@ -378,7 +377,7 @@ mod tests {
 
     #[test]
     fn a_panic_at_the_end_of_the_log_is_taken_after_a_pause() {
-        let mut watch = Watch::new(115_200, None);
+        let mut watch = Watch::new(115_200, Names::default());
         let log = "====================== PANIC ======================\npanicked at a.rs:1:1:\nx\n\nBacktrace:\n\n0x42000000\n";
         assert_eq!(read(&mut watch, 1_000, log), []);
         let mut out = Vec::new();
@@ -390,6 +389,12 @@ mod tests {
         };
         assert_eq!(*at, Instant::from_millis(1_000));
         assert_eq!(message, "panicked at a.rs:1:1: x");
-        assert_eq!(backtrace, &["#0 0x42000000 ?"]);
+        assert_eq!(
+            backtrace,
+            &[
+                "#0 0x42000000 ?",
+                "(without names: the firmware's ELF file is not known)"
+            ]
+        );
     }
 }

@@ -193,6 +193,12 @@ pub trait Dut {
         None
     }
 
+    /// A sentence about the loop without progress that the guest is in: traps, resets or calls without end. `None` where
+    /// there is none, and from a backend that cannot see it.
+    fn endless(&self) -> Option<String> {
+        None
+    }
+
     /// Instructions executed so far; 0 where the backend cannot count.
     fn instructions(&self) -> u64;
 

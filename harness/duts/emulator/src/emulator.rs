@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use esp32c3::services::ServiceEvent;
 use esp32c3::{
-    Chip, ChipConfig, ElfError, Exception, Firmware, Output, Port, ResetCause as ChipReset, Unmodelled,
-    UnmodelledKind,
+    Chip, ChipConfig, Exception, Output, Port, ResetCause as ChipReset, Unmodelled, UnmodelledKind,
+    cause_name,
 };
+use image::backtrace::Backtrace;
+use image::{ElfError, Firmware};
 use sim::Instant;
 use sim::air::FromAir;
 use vocabulary::{Access, AccessKind, ResetCause, SerialPort};
@@ -189,6 +191,10 @@ impl Emulator {
             },
             // Every run sets the rate of its console once.
             Output::Baud { .. } => return,
+            Output::Endless(endless) => Observation::GuestFault {
+                message: endless.to_string(),
+                backtrace: Vec::new(),
+            },
             Output::Radio(event) => match self.service_event(event) {
                 Some(seen) => seen,
                 None => return,
@@ -230,23 +236,12 @@ impl Emulator {
     }
 }
 
-fn lines(backtrace: &esp32c3::backtrace::Backtrace) -> Vec<String> {
+fn lines(backtrace: &Backtrace) -> Vec<String> {
     backtrace.to_string().lines().map(str::to_owned).collect()
 }
 
 fn exception_of(e: Exception) -> Observation {
-    let what = match e.cause {
-        0 => "instruction address misaligned",
-        1 => "instruction access fault",
-        2 => "illegal instruction",
-        3 => "breakpoint",
-        4 => "load address misaligned",
-        5 => "load access fault",
-        6 => "store address misaligned",
-        7 => "store access fault",
-        8 | 11 => "environment call",
-        _ => "exception",
-    };
+    let what = cause_name(e.cause);
     Observation::GuestFault {
         message: format!(
             "{what} (mcause {}) at {:#010x}, mtval {:#010x}",
@@ -398,11 +393,15 @@ impl Dut for Emulator {
         Ok(())
     }
 
+    fn endless(&self) -> Option<String> {
+        self.chip.endless().map(|endless| endless.to_string())
+    }
+
     fn instructions(&self) -> u64 {
         self.chip.instructions()
     }
 
     fn unmodelled(&self) -> u64 {
-        self.chip.unmodelled().map(|(.., count)| count).sum()
+        self.chip.unmodelled_count()
     }
 }

@@ -9,7 +9,7 @@ use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::time::Duration;
 
-use crate::device::{monotonic, pause};
+use crate::clock::{monotonic, pause};
 
 /// How long a program may take to end after SIGTERM.
 const GRACE: Duration = Duration::from_millis(500);

@@ -9,6 +9,7 @@ use sim::air::FromAir;
 use vocabulary::{SerialPort, Trouble};
 
 use crate::child::Running;
+use crate::clock::monotonic;
 
 /// A program that fails within this time of its first start was not started as it should be.
 const AT_ONCE: Duration = Duration::from_secs(1);
@@ -201,17 +202,4 @@ fn unsupported(what: &'static str, why: &'static str) -> DutError {
         what,
         why,
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "a driver: a program runs in wall time")]
-pub(crate) fn monotonic() -> std::time::Instant {
-    std::time::Instant::now()
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a driver: a program that ends is waited for"
-)]
-pub(crate) fn pause(time: Duration) {
-    std::thread::sleep(time);
 }

@@ -11,10 +11,12 @@
 //! | `command` | a command line, split into words |
 //! | `environment` | what the program is told |
 //! | `child` | a running program in a process group of its own |
+//! | `clock` | the host's clock |
 //! | `device` | the program as a [`dut::Dut`] |
 //! | `source` | the factory and the source |
 
 mod child;
+mod clock;
 mod command;
 mod device;
 mod environment;

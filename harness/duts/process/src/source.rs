@@ -119,7 +119,7 @@ impl Prepared for Program<'_> {
     }
 
     fn start(self: Box<Self>, zero: Option<std::time::Instant>) -> Result<Box<dyn Dut>, DutError> {
-        let zero = zero.unwrap_or_else(crate::device::monotonic);
+        let zero = zero.unwrap_or_else(crate::clock::monotonic);
         let device = ProcessDut::start(&self.source.name, &self.source.words, self.variables, zero)?;
         Ok(Box::new(device))
     }

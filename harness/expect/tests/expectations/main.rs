@@ -1,4 +1,4 @@
-//! Every expectation with a run that satisfies it and runs that miss it by a hair.
+//! Tests of every expectation with a run that just meets it and runs that just miss it.
 
 mod cloud;
 mod run;

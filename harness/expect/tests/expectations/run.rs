@@ -1,4 +1,4 @@
-//! Runs made of events, and the judging of one expectation.
+//! Runs made of events, and evaluation of one expectation.
 
 use expect::Checker;
 use scenario::Scenario;
@@ -39,6 +39,7 @@ pub(crate) fn request_with(ns: u64, endpoint: Endpoint, status: u16, token: &str
         connection: 1,
         started: Instant::from_nanos(ns.saturating_sub(1000)),
         endpoint: Some(endpoint),
+        named_late: false,
         method: "POST".to_owned(),
         target: "/api/device/x/".to_owned(),
         status: Some(status),
@@ -47,6 +48,7 @@ pub(crate) fn request_with(ns: u64, endpoint: Endpoint, status: u16, token: &str
         reply_headers: Vec::new(),
         reply_body: reply.to_owned(),
         effect: String::new(),
+        is_idle: false,
     };
     at(
         ns,
@@ -90,7 +92,7 @@ pub(crate) fn lost(ns: u64, reason: u8) -> Event {
     )
 }
 
-/// Judges one expectation, written in YAML flow style, over a run of three hours.
+/// Evaluates one expectation, written in YAML flow style, over a run of three hours.
 pub(crate) fn judge(expectation: &str, events: &[Event]) -> ExpectationResult {
     let text = format!(
         "name: t\nversion: 1\nbench: {{duration: 3h}}\nfaults:\n  - {{name: drop, when: 1m, do: access-point-gone}}\n\

@@ -1,4 +1,4 @@
-//! Texts of the console.
+//! Tests of expectations on console text.
 
 use crate::run::{MIN, SEC, at, fails, holds, judge, lost, request_with, serial};
 use vocabulary::{Endpoint, Kind, ResetCause, SessionChange};
@@ -8,7 +8,7 @@ fn serial_text_is_found_in_any_pieces() {
     let pieces = [serial(1, "[UPDATE] Sess"), serial(2, "ion renewed\r\n")];
     holds("serial: '[UPDATE] Session renewed'", &pieces);
     holds(r"serial: {regex: '^\[UPDATE\] Session \w+$'}", &pieces);
-    // A prompt has no line end.
+    // A prompt without a line end.
     holds("serial: {regex: 'login: '}", &[serial(1, "login: ")]);
     let nearest = fails(
         "serial: '[UPDATE] Session renewed'",
@@ -41,7 +41,7 @@ fn serial_counts_are_exact() {
         "awaited serial \"renewed\" at most 2 times; it came 3 times, at 0:45:00.000, 1:30:00.000, 2:15:00.000",
     );
     assert_eq!(nearest.unwrap(), "0:45:00.000 renewed");
-    // A line counts once.
+    // A line counts at most once.
     holds("serial: {text: ab, count: 1}", &[serial(1, "ab ab ab\n")]);
 }
 
@@ -75,12 +75,12 @@ fn a_window_may_hang_on_events() {
     fails(
         e,
         &[serial(1, "back\n")],
-        "awaited serial \"back\" at least 1 times after WiFi lost, before WiFi lost; WiFi lost, after which it was \
+        "awaited serial \"back\" at least 1 times after WiFi lost, before WiFi lost with reason 8; WiFi lost, after which it was \
          awaited, never came",
     );
     let judged = judge(e, &[lost(MIN, 200), lost(2 * MIN, 8), serial(3 * MIN, "back\n")]);
     assert!(!judged.held);
-    // What comes in the same piece of bytes counts by the order of the bytes.
+    // Bytes in the same piece count in their order.
     let e = "serial: {text: b, after: {serial: a}}";
     holds(e, &[serial(1, "a b\n")]);
     assert!(!judge(e, &[serial(1, "b a\n")]).held);
@@ -96,7 +96,7 @@ fn forbidden_text_fails_at_once_and_shows_its_line() {
         "awaited serial /panicked|Guru/ exactly 0 times; it came 1 times, at 0:00:05.000",
     );
     assert_eq!(nearest.unwrap(), "0:00:05.000 thread panicked at src/main.rs");
-    // Text that a reset cuts off and text after it are not one line.
+    // Text before a reset and text after it are not one line.
     let reset = at(
         2,
         Kind::Reset {
@@ -104,7 +104,7 @@ fn forbidden_text_fails_at_once_and_shows_its_line() {
         },
     );
     holds("no-serial: abcd", &[serial(1, "ab"), reset, serial(3, "cd\n")]);
-    // After its window nothing is forbidden.
+    // After its window the text is allowed.
     holds("no-serial: {text: x, before: 1m}", &[serial(MIN, "x\n")]);
     assert!(!judge("no-serial: {text: x, before: 1m}", &[serial(MIN - 1, "x\n")]).held);
 }
@@ -130,7 +130,7 @@ fn order_is_order() {
 #[test]
 fn secrets_stay_off_the_console() {
     let reply = r#"{"permanent_token":"oc_perm_feed","session":"a1b2c3d4e5f6"}"#;
-    let registered = request_with(SEC, Endpoint::Register, 200, "", reply);
+    let registered = request_with(SEC, Endpoint::named("register"), 200, "", reply);
     let session = serial(2 * SEC, "[UPDATE] Using session: a1b2c3d4e5f6\n");
     holds("no-secrets: {}", &[registered.clone(), session.clone()]);
     assert!(!judge("no-secrets: {of: [session]}", &[registered.clone(), session]).held);

@@ -1,4 +1,4 @@
-//! Pins, the status, and other events.
+//! Tests of expectations on pins, the status, and other events.
 
 use crate::run::{MIN, SEC, at, fails, fault, holds, judge, pin, status};
 use vocabulary::{DeviceStatus, FaultState, Kind, ResetCause, SessionChange};

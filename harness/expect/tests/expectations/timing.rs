@@ -1,4 +1,4 @@
-//! Times between events.
+//! Tests of expectations on the time between events.
 
 use crate::run::{MIN, SEC, fails, holds, judge, lost, request, serial};
 use expect::Checker;
@@ -9,7 +9,7 @@ use vocabulary::Endpoint;
 
 #[test]
 fn an_interval_is_exact_to_the_nanosecond() {
-    let renew = |ns| request(ns, Endpoint::RenewSession, 200);
+    let renew = |ns| request(ns, Endpoint::named("renew-session"), 200);
     let e = "interval: {from: {request: {endpoint: renew-session, nth: 1}}, to: {request: {endpoint: renew-session, \
              nth: 2}}, min: 44m, max: 46m}";
     for gap in [44 * MIN, 45 * MIN, 46 * MIN] {
@@ -32,11 +32,12 @@ fn an_interval_is_exact_to_the_nanosecond() {
         e,
         &[renew(45 * MIN)],
         &format!(
-            "{awaited}; #1 request renew-session came at 0:45:00.000, #2 request renew-session never came"
+            "{awaited}; #1 request renew-session came at 0:45:00.000, #2 request renew-session never came (it came \
+             once, at 0:45:00.000)"
         ),
     );
     fails(e, &[], &format!("{awaited}; #1 request renew-session never came"));
-    // Without `nth` the second moment is the first one after the first.
+    // Without `nth` the second moment is the first such event after the first moment.
     let e = "interval: {from: {wifi: lost}, to: {serial: back}, max: 5s}";
     holds(
         e,
@@ -86,7 +87,7 @@ fn a_rate_looks_at_every_stretch() {
     let run = |times: &[u64]| {
         times
             .iter()
-            .map(|ns| request(*ns, Endpoint::Register, 401))
+            .map(|ns| request(*ns, Endpoint::named("register"), 401))
             .collect::<Vec<_>>()
     };
     holds(e, &run(&[0, 9 * SEC, 10 * SEC, 19 * SEC]));
@@ -103,10 +104,10 @@ fn backoff_grows_up_to_its_limit() {
     let e = "backoff: {of: {request: {endpoint: renew-session}}, factor: 1.5, up-to: 5m}";
     let run = |gaps: &[u64]| {
         let mut ns = MIN;
-        let mut run = vec![request(ns, Endpoint::RenewSession, 500)];
+        let mut run = vec![request(ns, Endpoint::named("renew-session"), 500)];
         for gap in gaps {
             ns += gap;
-            run.push(request(ns, Endpoint::RenewSession, 500));
+            run.push(request(ns, Endpoint::named("renew-session"), 500));
         }
         run
     };

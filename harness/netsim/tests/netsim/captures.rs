@@ -1,4 +1,4 @@
-//! Captures as tshark reads them.
+//! Tests of captures with tshark.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -8,7 +8,7 @@ use netsim::{Impairment, NetConfig, pcapng};
 
 use crate::station::{Bench, SERVER, config};
 
-/// What tshark prints for a capture on its standard input; none if there is no tshark here.
+/// Output of tshark for a capture on its standard input; `None` if tshark is not installed.
 fn tshark(capture: &[u8], arguments: &[&str]) -> Option<String> {
     let mut command = Command::new("tshark");
     command.args(["-r", "-"]).args(arguments);
@@ -65,7 +65,7 @@ fn tshark_reads_a_capture_and_finds_nothing_wrong() {
         "_ws.expert.severity",
     ];
     let mut arguments = vec!["-T", "fields", "-E", "separator=|"];
-    // Every checksum is looked at.
+    // Make tshark verify every checksum.
     for check in ["ip", "udp", "tcp"].map(|p| format!("{p}.check_checksum:TRUE")) {
         arguments.extend(["-o", check.leak()]);
     }
@@ -79,7 +79,7 @@ fn tshark_reads_a_capture_and_finds_nothing_wrong() {
     for protocol in ["DHCP", "ARP", "DNS", "NTP", "ICMP", "TCP"] {
         assert!(rows.iter().any(|r| r[0] == protocol), "no {protocol} in\n{text}");
     }
-    // The first DHCP discover leaves when the station joined.
+    // The first DHCP discover is sent when the station has joined.
     let first_ns = 1_767_225_600_000_000_000 + u128::from(frames[0].at.as_nanos());
     assert_eq!(
         rows[0][1],

@@ -1,4 +1,4 @@
-//! Servers outside: connections that wait for an answer, datagrams that somebody else answers.
+//! Tests of servers outside the simulation: connections that wait for an answer, and hosted datagrams.
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -24,7 +24,7 @@ fn hosted(udp_ports: &[u16]) -> Bench {
 fn a_connection_waits_for_the_answer_of_the_host() {
     let mut bench = hosted(&[]);
     let socket = bench.dial((GATEWAY, 8080));
-    // Long enough for the station to send its SYN again.
+    // Long enough for the station to repeat its SYN.
     bench.run(Duration::from_secs(4));
     assert_eq!(bench.tcp(socket).state(), State::SynSent);
     let (from, to) = ((STATION, 50_000), (GATEWAY, 8080));
@@ -55,7 +55,7 @@ fn a_connection_that_the_host_refuses_is_reset() {
         1
     );
     assert_eq!(bench.events, []);
-    // Answered once and for all.
+    // A second answer has no effect.
     bench.net.answer_connect(asked, true);
     assert_eq!(bench.net.stream_count(), 0);
 }
@@ -89,7 +89,7 @@ fn datagrams_for_the_gateway_go_to_the_host_and_back() {
     };
     assert_eq!(came, [expected]);
     assert_eq!(answer.as_deref(), Some(&b"told"[..]));
-    // What is not the gateway's stays unheard, and what no frame holds is dropped.
+    // A datagram to another address gets no answer, and one that does not fit into a frame is dropped.
     assert_eq!(exchange(&mut bench, (SERVER, 5683), b"").0, []);
     let long = Datagram {
         from: (GATEWAY, 1),

@@ -1,4 +1,4 @@
-//! Addresses over hours: renewal, refusal, silence.
+//! Tests of leases over hours: renewal, refusal, silence.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -19,7 +19,7 @@ fn a_lease_is_renewed_for_hours() {
     let ack = |n: &NetNote| *n == NetNote::DhcpAck { ip: IP };
     assert_eq!(bench.noted(ack), 1);
     bench.run(Duration::from_secs(3 * 3_600));
-    // At T1, every 300 s and the round trip: the 36th is just over the end.
+    // Renewals are at T1, every 300 s plus the round trip: the 36th is just after the end.
     assert_eq!(bench.noted(ack), 1 + 35);
     assert_eq!(
         bench.noted(|n| matches!(n, NetNote::DhcpDiscover { .. } | NetNote::DhcpExpired { .. })),
@@ -71,7 +71,8 @@ fn a_lease_time_set_in_flight_holds_for_the_next_lease() {
     );
 }
 
-/// An ARP request from the station for `ip`, as it announces its own address (RFC 5227) or asks for another.
+/// An ARP request of the station for `target`, as an announcement of its own address (RFC 5227) or for
+/// another.
 fn arp(sender: Ipv4Addr, target: Ipv4Addr) -> ToAir {
     let mac = crate::station::MAC;
     let mut frame = [[0xff; 6], mac].concat();

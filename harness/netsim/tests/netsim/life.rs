@@ -1,4 +1,4 @@
-//! A station's ordinary life: joining, leasing, resolving, asking the time, talking.
+//! Tests of a station's normal operation: association, lease, DNS, SNTP, TCP.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -57,7 +57,7 @@ fn a_station_joins_leases_and_resolves() {
 #[test]
 fn a_request_takes_its_round_trips_and_both_sides_say_goodbye() {
     let mut bench = Bench::online(config());
-    // The neighbour is known after the first ping.
+    // The ping resolves the MAC address of the gateway first.
     assert!(bench.ping(Ipv4Addr::new(192, 168, 4, 1)).is_some());
     let start = bench.now;
     let socket = bench.dial((SERVER, 80));
@@ -108,7 +108,7 @@ fn sntp_tells_civil_time() {
     let true_time = bench.net.civil_time(asked + Duration::from_millis(22));
     let seconds = u32::from_be_bytes(reply[40..44].try_into().unwrap());
     assert_eq!(u64::from(seconds), true_time.as_secs() as u64 + 2_208_988_800 + 3);
-    // Four times 11 ms, and what the server takes to answer.
+    // Four times 11 ms, and the delay of the server's answer.
     assert_eq!(bench.now.since(asked), Duration::from_micros(44_010));
     assert_eq!(
         bench.noted(|n| matches!(

@@ -1,4 +1,4 @@
-//! Bad links: what a station gets done over them, and that a seed repeats it.
+//! Tests of bad links: transfers over them, and repetition with the same seed.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -16,7 +16,7 @@ fn seeded(seed: u64) -> NetConfig {
     }
 }
 
-/// Joins over a bad link and echoes 20,000 bytes; the capture file and the time of the echo.
+/// Joins over a bad link and echoes 20,000 bytes; returns the capture file and the time of the echo.
 fn lossy(seed: u64) -> (Vec<u8>, Option<Duration>) {
     let config = seeded(seed);
     let epoch = config.epoch;
@@ -53,7 +53,7 @@ fn an_access_point_gone_for_half_a_minute_holds_data_up_and_loses_none() {
     let socket = bench.dial((SERVER, 80));
     assert!(bench.until(Duration::from_secs(1), |b| b.tcp(socket).may_send()));
     bench.tcp(socket).send_slice(b"renew").unwrap();
-    // The request has arrived, the answer is under way.
+    // The request has arrived, the answer is on its way.
     bench.run(Duration::from_millis(30));
     bench.net.set_access_point(bench.now, false);
     bench.run(Duration::from_secs(30));

@@ -1,4 +1,4 @@
-//! The network against a TCP/IP stack that knows nothing of it: smoltcp as the station.
+//! Tests of the network with an independent TCP/IP stack, smoltcp, as the station.
 
 mod captures;
 mod hosting;

@@ -1,4 +1,4 @@
-//! Whatever a station sends, the network stands.
+//! Tests that invalid frames of a station do not stop the network.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Who answers where: a service at its address and port, and nobody elsewhere.
+//! Tests that a service listens at its address and port only.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::station::{Bench, SERVER, config};
 const GATEWAY: Ipv4Addr = Ipv4Addr::new(192, 168, 4, 1);
 const TIME: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 123);
 
-/// A connection to `to`: whether it stands, and how often the network told that nobody listens there.
+/// Opens a connection to `to`. Returns if it is established, and the number of notes that no server listens.
 fn dial(bench: &mut Bench, to: (Ipv4Addr, u16)) -> (bool, usize) {
     let socket = bench.dial(to);
     bench.run(Duration::from_millis(300));
@@ -42,7 +42,7 @@ fn a_service_listens_at_its_address_and_port_and_nowhere_else() {
     for to in nowhere {
         assert_eq!(dial(&mut bench, to), (false, 1), "{to:?}");
     }
-    // Nobody has another address of the subnet, so nobody can refuse.
+    // No host has another address of the subnet, so there is no refusal.
     assert_eq!(dial(&mut bench, (Ipv4Addr::new(192, 168, 4, 50), 80)), (false, 0));
 }
 

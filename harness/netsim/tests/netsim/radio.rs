@@ -1,4 +1,4 @@
-//! Finding networks, losing them and coming back.
+//! Tests of scans, associations and their loss.
 
 use std::time::Duration;
 
@@ -203,7 +203,8 @@ fn a_station_that_vanishes_leaves_what_it_had_sent() {
         .any(|(_, e)| matches!(e, StreamEvent::Data { bytes, .. } if bytes == b"last words"));
     assert!(heard, "{:?}", bench.events);
     assert_eq!(bench.disconnects(), []);
-    // The echo was never acknowledged: the server gives the connection up. The access point forgets the station.
+    // The echo was not acknowledged, so the server gives the connection up. The access point removes the
+    // station.
     bench.run(Duration::from_secs(301));
     assert!(matches!(
         bench.events.last(),

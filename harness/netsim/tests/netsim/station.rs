@@ -1,4 +1,4 @@
-//! A station: a network stack on the frame port, and a bench that moves time for both sides.
+//! A station with a network stack, and a bench that advances time for the station and the network.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -68,12 +68,12 @@ impl Device for Wire {
     }
 }
 
-/// What the servers of the bench do with what they hear.
+/// Behaviour of the servers with received bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Server {
     /// Sends everything back, and closes when the station does.
     Echo,
-    /// Keeps it.
+    /// Stores the bytes.
     Sink,
 }
 
@@ -92,9 +92,9 @@ pub(crate) struct Bench {
     dhcp: SocketHandle,
     dns: SocketHandle,
     next_port: u16,
-    /// The driver drops what the stack sends while there is no link.
+    /// While there is no association, the driver drops frames of the stack.
     associated: bool,
-    /// It keeps its address, and with it its connections, over a lost association.
+    /// The station keeps its address, and so its connections, when the association is lost.
     pub(crate) keeps_address: bool,
 }
 
@@ -130,7 +130,7 @@ impl Bench {
         }
     }
 
-    /// Associated and with an address.
+    /// A station that is associated and has an address.
     pub(crate) fn online(config: NetConfig) -> Bench {
         let mut bench = Bench::new(config);
         bench.connect("oceanrig", "salt-water");
@@ -155,7 +155,7 @@ impl Bench {
         self.net.from_station(self.now, msg);
     }
 
-    /// Runs until `done`, or for `limit`. Says whether it was done.
+    /// Runs until `done` returns true, or for `limit`. Returns true if it did.
     pub(crate) fn until(&mut self, limit: Duration, mut done: impl FnMut(&mut Bench) -> bool) -> bool {
         let end = self.now + limit;
         loop {
@@ -163,7 +163,7 @@ impl Bench {
             if done(self) {
                 return true;
             }
-            // What `done` wrote leaves now.
+            // Sends what `done` has written.
             self.settle();
             let stack = self.iface.poll_at(stack_time(self.now), &self.sockets);
             let stack = stack.map(|t| Instant::from_nanos(t.total_micros().max(0) as u64 * 1_000));
@@ -186,7 +186,7 @@ impl Bench {
         self.until(time, |_| false);
     }
 
-    /// Everything that happens at this moment.
+    /// Processes all events of the present moment.
     fn settle(&mut self) {
         loop {
             self.net.poll(self.now);
@@ -269,7 +269,7 @@ impl Bench {
         }
     }
 
-    /// Looks a name up; none if it does not exist or nobody answers.
+    /// Resolves a name; `None` if it does not exist or there is no answer.
     pub(crate) fn resolve(&mut self, name: &str) -> Option<IpAddress> {
         let dns = self.dns;
         let socket = self.sockets.get_mut::<dns::Socket<'_>>(dns);
@@ -290,7 +290,7 @@ impl Bench {
         answer
     }
 
-    /// Starts a connection.
+    /// Starts a TCP connection.
     pub(crate) fn dial(&mut self, to: (Ipv4Addr, u16)) -> SocketHandle {
         let buffer = || tcp::SocketBuffer::new(vec![0; 8192]);
         let mut socket = tcp::Socket::new(buffer(), buffer());
@@ -306,7 +306,7 @@ impl Bench {
         self.sockets.get_mut(handle)
     }
 
-    /// Sends `bytes` and waits until as many have come back; gives the time that took.
+    /// Sends `bytes` and waits until as many have been received; returns the time of that.
     pub(crate) fn echo(&mut self, handle: SocketHandle, bytes: &[u8], limit: Duration) -> Option<Duration> {
         let (start, mut sent, mut back) = (self.now, 0, vec![]);
         let done = self.until(limit, |b| {
@@ -344,7 +344,7 @@ impl Bench {
         answer
     }
 
-    /// Pings an address; gives the round trip.
+    /// Pings an address; returns the round-trip time.
     pub(crate) fn ping(&mut self, to: Ipv4Addr) -> Option<Duration> {
         let buffer = || icmp::PacketBuffer::new(vec![icmp::PacketMetadata::EMPTY; 4], vec![0; 512]);
         let mut socket = icmp::Socket::new(buffer(), buffer());

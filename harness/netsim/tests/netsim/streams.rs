@@ -1,4 +1,4 @@
-//! TCP connections as streams: how they open, carry, end, and that nothing leaks.
+//! Tests of TCP connections as streams: open, transfer, end, and release of all resources.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ fn a_megabyte_arrives_whole() {
     let time = bench
         .echo(socket, &bytes, Duration::from_secs(60))
         .expect("not echoed");
-    // A window of 8 KiB every 44 ms.
+    // One window of 8 KiB every 44 ms.
     assert!(time > Duration::from_secs(4), "{time:?}");
     bench.run(Duration::from_millis(50));
     assert_eq!(bench.net.stream_backlog(StreamId(1)), 0);
@@ -48,7 +48,7 @@ fn a_server_can_close_first() {
         bench.events.last().map(|(_, e)| e.clone()),
         Some(StreamEvent::Closed { id })
     );
-    // TIME-WAIT ends by itself.
+    // TIME-WAIT ends after its time.
     assert_eq!(bench.net.stream_count(), 1);
     bench.run(Duration::from_secs(11));
     assert_eq!(bench.net.stream_count(), 0);
@@ -191,7 +191,7 @@ fn an_idle_connection_costs_nothing() {
     let socket = opened(&mut bench);
     assert!(bench.echo(socket, b"hello", Duration::from_secs(1)).is_some());
     bench.run(Duration::from_secs(1));
-    // Nothing is due before the end of the lease.
+    // The next deadline is the end of the lease.
     let granted = bench
         .notes
         .iter()

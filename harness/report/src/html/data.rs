@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use vocabulary::{
-    Access, AccessKind, DeviceStatus, Direction, Endpoint, Event, Exchange, FaultState, Kind, LinkEvent,
-    Phase, SerialPort, SessionChange, StepState, TcpChange, WifiEvent,
+    Access, AccessKind, DeviceStatus, Direction, Event, Exchange, FaultState, Kind, LinkEvent, Phase,
+    SerialPort, SessionChange, StepState, TcpChange, WifiEvent,
 };
 
 use crate::{Outcome, Run, junit};
@@ -44,7 +44,7 @@ pub(super) struct Data<'a> {
     end_us: u64,
     instructions: u64,
     unmodelled: u64,
-    endpoints: Vec<&'static str>,
+    endpoints: Vec<&'a str>,
     strings: Vec<String>,
     /// Lists of head fields: name, value, name, value, … as indices of strings.
     heads: Vec<Vec<usize>>,
@@ -145,7 +145,7 @@ pub(super) fn of(run: &Run) -> Data<'_> {
         end_us,
         instructions,
         unmodelled,
-        endpoints: Endpoint::ALL.iter().map(|e| e.name()).collect(),
+        endpoints: endpoints(run.events.iter()),
         strings: Vec::new(),
         heads: Vec::new(),
         serial: Vec::new(),
@@ -180,7 +180,8 @@ pub(super) fn of(run: &Run) -> Data<'_> {
                 if *port == SerialPort::UsbSerialJtag {
                     data.usb.push(data.serial.len() / 2);
                 }
-                data.serial.extend([at - last_line, strings.put(text) as u64]);
+                data.serial
+                    .extend([at.saturating_sub(last_line), strings.put(text) as u64]);
                 last_line = at;
             }
             Kind::Frame { direction, .. } => {
@@ -202,7 +203,7 @@ pub(super) fn of(run: &Run) -> Data<'_> {
             }
             _ => {
                 if let Some((lane, a, b, text)) = mark(event, &mut data, &mut strings) {
-                    data.marks.push((at - last_mark, lane, a, b, text));
+                    data.marks.push((at.saturating_sub(last_mark), lane, a, b, text));
                     last_mark = at;
                 }
             }
@@ -220,6 +221,7 @@ pub(super) fn of(run: &Run) -> Data<'_> {
     for request in &rows {
         data.requests.push(request_row(
             request,
+            &data.endpoints,
             last,
             &mut strings,
             &mut heads,
@@ -239,15 +241,30 @@ fn bin_width(end_us: u64) -> u64 {
         if end_us / width < MAX_BINS {
             break;
         }
-        width = width * up / down;
+        width = width.saturating_mul(up) / down;
     }
     width
+}
+
+/// The names of the endpoints that the run has seen, in the order of their first request.
+fn endpoints<'a>(events: impl Iterator<Item = &'a Event>) -> Vec<&'a str> {
+    let mut names = Vec::new();
+    for event in events {
+        if let Kind::Request { exchange, .. } = &event.kind
+            && let Some(endpoint) = &exchange.endpoint
+            && !names.contains(&endpoint.name())
+        {
+            names.push(endpoint.name());
+        }
+    }
+    names
 }
 
 /// Start as a difference, number, connection, endpoint or -1, status or 0, method, target, head and body of
 /// the request, head and body of the reply, effect, and the times from the start to effect and reply or -1.
 fn request_row(
     request: &Request<'_>,
+    endpoints: &[&str],
     last: u64,
     strings: &mut Strings,
     known: &mut BTreeMap<Vec<usize>, usize>,
@@ -268,9 +285,10 @@ fn request_row(
     let since = |at: Option<u64>| at.map_or(-1, |at| at.saturating_sub(started) as i64);
     let endpoint = x
         .endpoint
-        .and_then(|e| Endpoint::ALL.iter().position(|x| *x == e));
+        .as_ref()
+        .and_then(|e| endpoints.iter().position(|x| *x == e.name()));
     vec![
-        (started - last) as i64,
+        started.saturating_sub(last) as i64,
         x.id as i64,
         x.connection as i64,
         endpoint.map_or(-1, |i| i as i64),
@@ -334,7 +352,7 @@ fn mark<'a>(event: &'a Event, data: &mut Data<'a>, strings: &mut Strings) -> Opt
             let kind = match state {
                 FaultState::Fired => 0,
                 FaultState::Ended => 1,
-                FaultState::NeverFired => 2,
+                FaultState::WithoutEffect | FaultState::NeverFired => 2,
             };
             ('f', kind, 0, text(name))
         }
@@ -365,6 +383,7 @@ fn mark<'a>(event: &'a Event, data: &mut Data<'a>, strings: &mut Strings) -> Opt
         Kind::Unmodelled(access) => ('u', 0, 0, text(&access_text(access))),
         Kind::Exited { code, signal } => ('n', 0, 0, text(&crate::around::exit_text(*code, *signal))),
         Kind::Note { text: note } => ('n', 0, 0, text(note)),
+        Kind::Fact(fact) => ('n', 0, 0, text(&fact.to_string())),
         Kind::SerialInput { text: typed } => ('i', 0, 0, text(typed)),
         Kind::Step { index, state } => {
             let (kind, message) = match state {

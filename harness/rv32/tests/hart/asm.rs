@@ -1,4 +1,4 @@
-//! A tiny assembler: encoders for what the tests need, and labels.
+//! A small assembler: encoders for the instructions of the tests, and labels.
 #![allow(
     dead_code,
     clippy::allow_attributes,
@@ -131,7 +131,7 @@ enum Fixup {
     Jal(u32),
 }
 
-/// Code under construction.
+/// Machine code under construction.
 #[derive(Default)]
 pub(crate) struct Asm {
     halves: Vec<u16>,
@@ -144,7 +144,7 @@ impl Asm {
         Asm::default()
     }
 
-    /// A 32-bit instruction.
+    /// Appends a 32-bit instruction.
     pub(crate) fn op(&mut self, word: u32) -> &mut Self {
         self.halves.extend([word as u16, (word >> 16) as u16]);
         self
@@ -157,7 +157,7 @@ impl Asm {
         self
     }
 
-    /// A 16-bit instruction.
+    /// Appends a 16-bit instruction.
     pub(crate) fn c(&mut self, half: u16) -> &mut Self {
         self.halves.push(half);
         self

@@ -1,4 +1,4 @@
-//! Limits, waiting, hooks, pauses and changed code.
+//! Tests of limits, waiting, hooks, pauses and changed code.
 
 use rv32::{Exit, Hart, HartConfig};
 
@@ -53,7 +53,7 @@ fn wfi_waits_unless_an_interrupt_is_pending() {
     assert_eq!(hart.run(&mut bus, 100), Exit::Wfi);
     assert_eq!((hart.pc, hart.cycle), (4, 1));
     hart.skip_to(50);
-    // Pending but not enabled by mstatus: the hart goes on without a trap.
+    // Pending but not enabled by mstatus: the hart continues without a trap.
     hart.set_interrupt(Some(9));
     assert_eq!(hart.run(&mut bus, 52), Exit::Limit);
     assert_eq!(
@@ -84,7 +84,7 @@ fn a_hook_stops_before_its_instruction() {
     );
     assert_eq!(hart.cycle, 2);
 
-    // Either the owner answers in the guest's place, or it lets the instruction happen.
+    // The owner either carries out the function itself, or has the instruction executed.
     let mut answered = hart.clone();
     answered.pc = answered.regs[RA as usize];
     assert_eq!(answered.run(&mut bus, 100), Exit::Wfi);
@@ -134,7 +134,7 @@ fn a_write_can_pause_the_hart_behind_itself() {
 
 #[test]
 fn changed_code_runs_once_it_was_forgotten() {
-    // The guest writes `addi a0, a0, 16` over its own next instruction, twice with the owner's help.
+    // The guest writes `addi a0, a0, 16` over its own next instruction. The test drops old code in two ways.
     let mut asm = Asm::new();
     asm.li(T0, addi(A0, A0, 16))
         .label("loop")
@@ -151,7 +151,7 @@ fn changed_code_runs_once_it_was_forgotten() {
         assert_eq!(hart.run(&mut bus, 100), Exit::Wfi);
         assert_eq!(hart.regs[A0 as usize], 16);
     }
-    // A range that the code does not touch keeps what was decoded: the old instruction is still there.
+    // A range outside the code drops nothing: the old instruction is executed.
     let (mut hart, mut bus) = machine(&asm);
     bus.watch_code = false;
     hart.forget_code_at(0x18, 100);

@@ -1,11 +1,11 @@
-//! Each instruction on literal values.
+//! Tests of each instruction on literal values.
 
 use rv32::{Exit, Hart, HartConfig, Misaligned};
 
 use crate::asm::*;
 use crate::ram::Ram;
 
-/// Runs `code` to the `wfi` behind it, with A1 and A2 set.
+/// Runs `code` up to the `wfi` after it, with A1 and A2 set.
 fn run(code: &[u32], a1: u32, a2: u32) -> Hart {
     let mut asm = Asm::new();
     asm.ops(code).op(WFI);

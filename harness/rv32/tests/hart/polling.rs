@@ -1,4 +1,4 @@
-//! Jumping over polling loops changes nothing but the time it takes.
+//! Tests that skipping of polling loops does not change the result of a run.
 
 use proptest::prelude::*;
 use rv32::{Exit, Hart, HartConfig};
@@ -41,7 +41,7 @@ impl Run {
     }
 }
 
-/// Runs `bus` with and without skipping to each of `limits`. Returns how many iterations were skipped.
+/// Runs `bus` with and without skipping to each of `limits`. Returns the number of skipped iterations.
 fn compare(bus: &TimerBus, limits: &[u64]) -> u64 {
     let (mut plain, mut skipping) = (Run::new(bus, false), Run::new(bus, true));
     for &limit in limits {
@@ -132,7 +132,7 @@ fn loops_that_do_something_are_not_skipped() {
         sb(A0, ZERO, 0x701),
         jal(ZERO, -12),
     ];
-    // The time of the iteration before is used in the next one.
+    // A value read from the clock in one iteration is used in the next one.
     let remembers = vec![
         lui(A5, 0xf0001),
         lw(A1, A5, 0xc),
@@ -163,13 +163,13 @@ fn a_loop_that_reads_before_it_latches_is_turned_round() {
     asm.li(A5, OP).li(A1, 0x4000_0000);
     asm.ops(&[lw(A0, A5, 4), sw(A1, A5, 0), jal(ZERO, -8)]);
     let skipped = compare(&TimerBus::new(&asm.bytes(), 0), &[100_000, 1_000_000, 1_000_001]);
-    // Begun at its write, nothing that was read from the clock is handed to the next iteration.
+    // If the iteration begins at its write, no value read from the clock reaches the next one.
     assert!(skipped > 300_000, "{skipped}");
 }
 
 #[test]
 fn a_loop_whose_code_changed_is_looked_at_anew() {
-    // Waits for a flag; the owner then makes it count.
+    // Waits for a flag; then the code is changed so that the loop counts.
     let mut asm = Asm::new();
     asm.ops(&[lw(A0, ZERO, 0x700), addi(ZERO, ZERO, 0), b(BEQ, A0, ZERO, -8)]);
     let mut run = Run::new(&TimerBus::new(&asm.bytes(), 0), true);

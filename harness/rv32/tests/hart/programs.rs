@@ -1,4 +1,4 @@
-//! Guest programs for the benchmark and the comparisons. All loop for ever.
+//! Guest programs for the benchmark and the comparisons. All of them are endless loops.
 
 use crate::asm::*;
 use crate::timer::{HI, LO, OP};
@@ -108,9 +108,9 @@ pub(crate) fn matrix() -> Vec<u8> {
     a.bytes()
 }
 
-/// `delay(A0 microseconds)` as a compiler makes it of esp-hal's: the count is latched, waited for, read with a
-/// second look at its low half, shifted to microseconds over two words, and the difference from the start
-/// compared with the duration. `outlined`: the reading is a function that keeps its results on the stack.
+/// `delay(A0 microseconds)` as a compiler makes it for esp-hal: it latches the count, waits for it, reads it
+/// (the low half twice), shifts it to microseconds over two words, and compares the time since the start with
+/// the duration. `outlined`: the reading is a function that stores its results on the stack.
 fn delay(asm: &mut Asm, outlined: bool) {
     asm.label("delay")
         .ops(&[addi(SP, SP, -32), sw(RA, SP, 28), addi(S4, A0, 0)]);
@@ -142,7 +142,7 @@ fn delay(asm: &mut Asm, outlined: bool) {
     asm.ops(&[lw(S5, SP, 8), lw(RA, SP, 12), addi(SP, SP, 16), jalr(ZERO, RA, 0)]);
 }
 
-/// The time in microseconds to A0 and A1.
+/// Reads the time in microseconds into A0 and A1.
 fn inline_now(asm: &mut Asm, valid: &'static str, again: &'static str) {
     asm.li(A5, OP).ops(&[lui(A4, 0x40000), sw(A4, A5, 0)]);
     asm.label(valid)
@@ -158,7 +158,7 @@ fn inline_now(asm: &mut Asm, valid: &'static str, again: &'static str) {
     asm.ops(&[slli(A2, A1, 28), srli(A0, A0, 4), or(A0, A0, A2), srli(A1, A1, 4)]);
 }
 
-/// Endless: delay, then count in memory.
+/// An endless loop: delay, then increment a counter in memory.
 pub(crate) fn blinker(micros: u32, outlined: bool) -> Vec<u8> {
     let mut asm = Asm::new();
     asm.li(SP, 0x1000).label("blink").li(A0, micros).jal(RA, "delay");

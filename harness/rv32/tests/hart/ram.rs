@@ -1,4 +1,4 @@
-//! A bus with flat memory from address 0, and whatever a test wants to watch.
+//! A bus with flat memory from address 0, and a few registers for tests.
 #![allow(
     dead_code,
     clippy::allow_attributes,
@@ -9,11 +9,11 @@ use std::collections::BTreeSet;
 
 use rv32::{AccessFault, Bus, Counts, Flow};
 
-/// A write to this word asks for a pause.
+/// A write to this word makes the bus request a pause.
 pub(crate) const DOORBELL: u32 = 0xf000_0000;
-/// A read of this word gives the low half of the cycle count.
+/// A read of this word returns the low half of the cycle count.
 pub(crate) const CLOCK: u32 = 0xf000_0004;
-/// A CSR that only the bus has: a read gives the low half of `instret`, less what was written.
+/// A CSR of the bus: a read returns the low half of `instret`, minus the value written.
 pub(crate) const VENDOR_CSR: u16 = 0x7e2;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,9 +21,9 @@ pub(crate) struct Ram {
     pub(crate) bytes: Vec<u8>,
     pub(crate) hooks: BTreeSet<u32>,
     pub(crate) vendor: u32,
-    /// Addresses below this are code that was handed out.
+    /// End of the code that was fetched; stores below it may change code.
     pub(crate) fetched: u32,
-    /// Whether stores into handed-out code ask for a pause.
+    /// True if stores to fetched code request a pause.
     pub(crate) watch_code: bool,
 }
 

@@ -1,16 +1,16 @@
-//! Flat memory and a timer of the kind that is latched before it is read: a 52-bit count, ten cycles a tick.
+//! Flat memory and a timer whose count is latched before it is read: 52 bits, ten cycles a tick.
 
 use rv32::{AccessFault, Bus, Flow, PollRead, PollWrite};
 
 use crate::ram::Ram;
 
-/// Write bit 30: latch the count. Reads bit 29: the latch is valid.
+/// Control register. A write of bit 30 latches the count; bit 29 reads as 1 when the latch is valid.
 pub(crate) const OP: u32 = 0xf000_1000;
-/// The low half of the latched count.
+/// Register with the low half of the latched count.
 pub(crate) const LO: u32 = 0xf000_1004;
-/// The high half of the latched count.
+/// Register with the high half of the latched count.
 pub(crate) const HI: u32 = 0xf000_1008;
-/// The low half of the count, as it runs.
+/// Register with the low half of the running count.
 pub(crate) const LIVE: u32 = 0xf000_100c;
 
 const VALID: u32 = 1 << 29;
@@ -19,7 +19,7 @@ const UPDATE: u32 = 1 << 30;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TimerBus {
     pub(crate) ram: Ram,
-    /// The count at cycle 0.
+    /// Value of the count at cycle 0.
     pub(crate) start: u64,
     pub(crate) latch: u64,
 }
@@ -70,7 +70,7 @@ impl Bus for TimerBus {
 
     fn poll_read(&self, addr: u32, size: u32, from: u64, to: u64) -> Option<PollRead> {
         let range = |a: u64, b: u64, latched| {
-            // Halves of counts that do not share the other half can be anything.
+            // If the other halves of both counts differ, this half can have any value.
             let (low, high) = if a >> 32 == b >> 32 {
                 (a as u32, b as u32)
             } else {

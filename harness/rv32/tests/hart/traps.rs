@@ -1,4 +1,4 @@
-//! Exceptions, interrupts, privilege and CSRs.
+//! Tests of exceptions, interrupts, privilege and CSRs.
 
 use rv32::{
     AccessFault, Bus, Exception, Exit, Flow, Hart, HartConfig, OnException, Privilege, TrapVector, UnknownCsr,
@@ -110,12 +110,12 @@ fn a_handler_that_faults_still_meets_the_limit() {
     assert!(hart.take_exceptions().is_empty());
 }
 
-/// A bus that decides what becomes of exceptions.
+/// A bus whose decision about exceptions the test sets.
 struct Deciding {
     ram: Ram,
     then: OnException,
     asked: Vec<(u32, u32, u32)>,
-    /// What 0xffff_fffc reads as, once it is there.
+    /// Value of the word at 0xffff_fffc, once it exists.
     late: Option<u32>,
 }
 
@@ -231,7 +231,7 @@ fn a_csr_write_that_enables_interrupts_lets_one_in_at_once() {
     hart.set_interrupt(Some(3));
     assert_eq!(hart.run(&mut bus, 1), Exit::Limit);
     assert_eq!(hart.pc, 4);
-    // Two cycles on, the handler's wfi has retired; a pending interrupt lets it through.
+    // Two cycles later, the handler's wfi has retired; a pending interrupt ends its wait.
     bus.load(0x100, &addi(A1, ZERO, 2).to_le_bytes());
     assert_eq!(hart.run(&mut bus, 2), Exit::Limit);
     assert_eq!(

@@ -40,7 +40,7 @@ pub(crate) fn options() -> Options {
             limits: Limits::OFF,
             ..CloudConfig::default()
         },
-        served: bench::Served {
+        served: faults::Served {
             device: DEVICE.to_owned(),
             host: "cloud.oceanremote.test".to_owned(),
             port: 80,

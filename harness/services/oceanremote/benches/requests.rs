@@ -4,8 +4,8 @@ use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use oceanremote::http::Connection;
-use oceanremote::{Cloud, CloudConfig, DeviceConfig, Limits, NoFaults, Origin, Request};
+use http_service::{Connection, NoFaults, Origin, Request};
+use oceanremote::{Cloud, CloudConfig, DeviceConfig, Limits};
 use sim::Instant;
 
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 168, 4, 2));
@@ -62,7 +62,7 @@ fn benchmarks(c: &mut Criterion) {
             conn.poll(Instant::from_nanos(ns));
             let reply = conn.take_output();
             assert!(reply.starts_with(b"HTTP/1.1 200"));
-            (reply, origin.borrow_mut().cloud.take_journal())
+            (reply, origin.borrow_mut().get_mut::<Cloud>().take_journal())
         });
     });
 }

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use http_service::{Reply, Request};
 use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
@@ -11,8 +12,8 @@ use crate::cloud::{Token, TokenState, after};
 use crate::config::{REGISTRATION_LIFETIME, Registration};
 use crate::device::{Command, Device, DeviceStatus, Telemetry, TokenKind, parse_mac};
 use crate::endpoint::is_device_id;
-use crate::journal::{Effect, Event, SessionOrigin};
-use crate::{Cloud, Endpoint, Refusal, Reply, Request};
+use crate::facts::{Effect, Fact, SessionOrigin};
+use crate::{Cloud, Endpoint, Refusal};
 
 /// Devices that an open registration may create.
 const MAX_DEVICES: usize = 10_000;
@@ -96,7 +97,9 @@ pub(crate) fn sent_token(request: &Request, endpoint: Endpoint) -> Option<String
             .ok()
             .map(|b| b.token),
         Endpoint::State => request.query_value("token"),
-        _ => request.header("x-device-token").map(str::to_owned),
+        Endpoint::RenewSession | Endpoint::Update | Endpoint::Commands | Endpoint::Other => {
+            request.header("x-device-token").map(str::to_owned)
+        }
     }
 }
 
@@ -132,7 +135,11 @@ impl Cloud {
             (Endpoint::RenewSession, Some(id)) => self.renew(now, request, &id),
             (Endpoint::Update, Some(id)) => self.update(now, request, &id),
             (Endpoint::Commands, Some(id)) => self.commands(now, request, &id),
-            _ => self.register(now, request, device),
+            (Endpoint::Register, _) => self.register(now, request, device),
+            // `Endpoint::of_path` gives these a device, and the rest was refused above.
+            (Endpoint::RenewSession | Endpoint::Update | Endpoint::Commands | Endpoint::Other, _) => {
+                Err(Refusal::NotFound)
+            }
         }
     }
 
@@ -162,13 +169,20 @@ impl Cloud {
                 state,
             },
         );
+        self.note(
+            now,
+            Fact::RegistrationSpent {
+                device: id.clone(),
+                token: body.token.clone(),
+            },
+        );
         let record = self.devices.entry(id.clone()).or_default();
         record.registration = Some(body.token);
         record.mac = Some(mac);
         record.telemetry.ip = Some(body.ip);
         let claimed_now = !std::mem::replace(&mut record.claimed, true);
         if claimed_now {
-            self.note(now, Event::DeviceClaimed { device: id.clone() });
+            self.note(now, Fact::DeviceClaimed { device: id.clone() });
         }
         let permanent_token = self.issue_permanent(now, &id);
         let session = self.issue_session(now, &id, SessionOrigin::Registration);
@@ -296,7 +310,7 @@ impl Cloud {
         for Command { id: command, .. } in gone {
             self.note(
                 now,
-                Event::CommandAcknowledged {
+                Fact::CommandAcknowledged {
                     device: id.to_owned(),
                     id: command,
                 },
@@ -306,7 +320,7 @@ impl Cloud {
             for command in waiting.iter().filter(|c| c.id > carried) {
                 self.note(
                     now,
-                    Event::CommandDelivered {
+                    Fact::CommandDelivered {
                         device: id.to_owned(),
                         id: command.id,
                     },
@@ -350,7 +364,7 @@ impl Cloud {
     fn session_only(&mut self, now: Instant, request: &Request, id: &str) -> Result<(), Refusal> {
         match self.authenticate(now, request, id)? {
             TokenKind::Session => Ok(()),
-            _ => Err(Refusal::InvalidToken),
+            TokenKind::Registration | TokenKind::Permanent => Err(Refusal::InvalidToken),
         }
     }
 
@@ -410,7 +424,7 @@ impl Cloud {
 
     /// A device authenticated: it is ONLINE, and its address is forgiven.
     fn seen(&mut self, now: Instant, id: &str, request: &Request) {
-        self.gate.succeeded(now, request.peer);
+        self.admission.succeeded(now, request.peer);
         let device = self.devices.get_mut(id).expect("it has just authenticated");
         device.last_seen = Some(now);
         let from = device.told.replace(DeviceStatus::Online);
@@ -418,7 +432,7 @@ impl Cloud {
             let to = DeviceStatus::Online;
             self.note(
                 now,
-                Event::DeviceStatusChanged {
+                Fact::DeviceStatusChanged {
                     device: id.to_owned(),
                     from,
                     to,

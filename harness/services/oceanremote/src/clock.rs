@@ -67,6 +67,11 @@ impl ServerClock {
         self.read(now).as_nanos() - self.truth(now).as_nanos()
     }
 
+    /// How much the clock gains, parts per million.
+    pub fn drift_ppm(&self) -> i32 {
+        self.drift_ppm
+    }
+
     /// Sets the clock `offset_ns` ahead of true time.
     pub fn set_offset(&mut self, now: Instant, offset_ns: i64) {
         self.shown = self.truth(now).offset_nanos(offset_ns.into());

@@ -2,19 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
+use http_service::{ConnId, Reply, Request, http_date};
 use sim::{Instant, Rng, UnixTime};
 
+use crate::admission::Admission;
 use crate::config::{CloudConfig, DeviceConfig, PermanentPrefix, PlainHttp, REGISTRATION_LIFETIME};
 use crate::device::{Device, DeviceStatus, DeviceView};
 use crate::endpoint::is_device_id;
-use crate::gate::Gate;
-use crate::journal::{Effect, Entry, Event, Journal, SessionEnd, SessionOrigin};
-use crate::{CloudError, ConnId, Endpoint, Refusal, Reply, Request, ServerClock, Switches};
-
-/// The last second that `Date` can tell: 9999-12-31T23:59:59Z.
-const LAST_DATE_S: i64 = 253_402_300_799;
+use crate::facts::{Effect, Entry, Fact, Journal, SessionEnd, SessionOrigin};
+use crate::{CloudError, Endpoint, Refusal, ServerClock, Switches};
 
 /// What became of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,8 +58,14 @@ pub struct Cloud {
     rng: Rng,
     pub(crate) devices: BTreeMap<String, Device>,
     pub(crate) tokens: BTreeMap<String, Token>,
-    pub(crate) gate: Gate,
+    pub(crate) admission: Admission,
     journal: Journal,
+    /// Sessions that were replaced and are still good, with their devices.
+    fading: Vec<(String, String)>,
+    /// How long a replaced session stays good at present.
+    pub(crate) renewal_grace: Duration,
+    /// The idle timeout of connections at present.
+    pub(crate) idle_timeout: Duration,
     /// Nothing happens by itself before this moment.
     next_due: Instant,
 }
@@ -78,8 +82,11 @@ impl Cloud {
             rng: Rng::stream(config.seed, "cloud"),
             devices: BTreeMap::new(),
             tokens: BTreeMap::new(),
-            gate: Gate::new(config.limits),
+            admission: Admission::new(config.limits),
             journal: Journal::default(),
+            fading: Vec::new(),
+            renewal_grace: config.renewal_grace,
+            idle_timeout: config.connections.idle_timeout,
             next_due: Instant::FAR_FUTURE,
             config,
         };
@@ -145,11 +152,11 @@ impl Cloud {
 
     /// Answers a request.
     pub fn handle(&mut self, now: Instant, request: &Request) -> Reply {
-        self.serve(now, request).reply
+        self.answer(now, request).reply
     }
 
     /// Answers a request and says what it did.
-    pub fn serve(&mut self, now: Instant, request: &Request) -> Outcome {
+    pub fn answer(&mut self, now: Instant, request: &Request) -> Outcome {
         self.advance(now);
         let (endpoint, path_device) = Endpoint::of_path(&request.path);
         let mut device = path_device.map(str::to_owned);
@@ -175,12 +182,12 @@ impl Cloud {
 
     fn admit(&mut self, now: Instant, request: &Request, endpoint: Endpoint) -> Result<(), Refusal> {
         let registers = endpoint == Endpoint::Register && request.method == "POST";
-        let admitted = self.gate.admit(now, request.conn, request.peer, registers);
+        let admitted = self.admission.admit(now, request.conn, request.peer, registers);
         if let Err(Refusal::TooManyRequests(retry_after_s)) = &admitted {
             let (peer, retry_after_s) = (request.peer, *retry_after_s);
             self.note(
                 now,
-                Event::RateLimited {
+                Fact::RateLimited {
                     peer,
                     endpoint,
                     retry_after_s,
@@ -212,8 +219,8 @@ impl Cloud {
         if !refusal.is_failed_attempt() {
             return;
         }
-        let (failures, banned_until) = self.gate.failed(now, request.peer);
-        let event = Event::AuthFailed {
+        let (failures, banned_until) = self.admission.failed(now, request.peer);
+        let event = Fact::AuthFailed {
             endpoint,
             peer: request.peer,
             device: device.map(str::to_owned),
@@ -225,7 +232,7 @@ impl Cloud {
         if let Some(until) = banned_until {
             self.note(
                 now,
-                Event::Banned {
+                Fact::Banned {
                     peer: request.peer,
                     until,
                 },
@@ -233,17 +240,14 @@ impl Cloud {
         }
     }
 
-    /// A connection opens: counted per address. Requests on one too many are answered 429.
-    pub fn open_connection(&mut self, now: Instant, conn: ConnId, peer: IpAddr) {
-        let admitted = self.gate.open(now, conn, peer);
-        self.note(now, Event::ConnectionOpened { conn, peer, admitted });
+    /// A connection opens: counted per address. Requests on one too many are answered 429; false for such a one.
+    pub fn open_connection(&mut self, now: Instant, conn: ConnId, peer: IpAddr) -> bool {
+        self.admission.open(now, conn, peer)
     }
 
     /// A connection has ended. Does nothing the second time.
-    pub fn close_connection(&mut self, now: Instant, conn: ConnId) {
-        if self.gate.close(conn) {
-            self.note(now, Event::ConnectionClosed { conn });
-        }
+    pub fn close_connection(&mut self, conn: ConnId) {
+        self.admission.close(conn);
     }
 
     /// Lets time pass: sessions that expired and statuses that turned by `now` enter the journal, each with
@@ -252,7 +256,7 @@ impl Cloud {
         if now < self.next_due {
             return;
         }
-        let mut happened: Vec<(Instant, Event)> = Vec::new();
+        let mut happened: Vec<(Instant, Fact)> = Vec::new();
         let server_now = self.clock.read(now);
         for (id, device) in &mut self.devices {
             if let Some(session) = &device.session
@@ -267,7 +271,7 @@ impl Cloud {
                 let expired = server_now >= *expires;
                 if expired && !*expiry_told {
                     let at = self.clock.reached(*expires);
-                    let event = Event::SessionExpired {
+                    let event = Fact::SessionExpired {
                         device: id.clone(),
                         session: session.clone(),
                     };
@@ -287,7 +291,7 @@ impl Cloud {
                 };
                 let to = device.status(at);
                 device.told = Some(to);
-                let event = Event::DeviceStatusChanged {
+                let event = Fact::DeviceStatusChanged {
                     device: id.clone(),
                     from: Some(told),
                     to,
@@ -295,6 +299,7 @@ impl Cloud {
                 happened.push((at, event));
             }
         }
+        self.expire_fading(server_now, &mut happened);
         happened.sort_by_key(|(at, _)| *at);
         for (at, event) in happened {
             self.journal.note(at, event);
@@ -324,9 +329,22 @@ impl Cloud {
                         ended: false,
                         expiry_told: false,
                     } => Some(self.clock.moment_of(now, expires)),
-                    _ => None,
+                    TokenState::Session { .. }
+                    | TokenState::Registration { .. }
+                    | TokenState::Permanent { .. } => None,
                 });
-        statuses.chain(expiries).min().unwrap_or(Instant::FAR_FUTURE)
+        let fading = self
+            .fading
+            .iter()
+            .filter_map(|(_, session)| match self.tokens.get(session)?.state {
+                TokenState::Session { expires, .. } => Some(self.clock.moment_of(now, expires)),
+                TokenState::Registration { .. } | TokenState::Permanent { .. } => None,
+            });
+        statuses
+            .chain(expiries)
+            .chain(fading)
+            .min()
+            .unwrap_or(Instant::FAR_FUTURE)
     }
 
     /// The status that the dashboard shows for a device; `None` if there is no such device.
@@ -347,7 +365,7 @@ impl Cloud {
             .as_ref()
             .and_then(|s| match self.tokens.get(s)?.state {
                 TokenState::Session { expires, .. } => Some(expires),
-                _ => None,
+                TokenState::Registration { .. } | TokenState::Permanent { .. } => None,
             });
         Some(DeviceView {
             claimed: device.claimed,
@@ -387,16 +405,9 @@ impl Cloud {
         &self.clock
     }
 
-    /// The server's time at `now` as an IMF-fixdate (RFC 9110, section 5.6.7); outside 1970 to 9999 the
-    /// nearest that the format can tell.
+    /// The server's time at `now` as an IMF-fixdate (RFC 9110, section 5.6.7).
     pub fn date(&self, now: Instant) -> String {
-        let seconds = self
-            .clock
-            .read(now)
-            .as_secs()
-            .clamp(0, LAST_DATE_S)
-            .unsigned_abs();
-        httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+        http_date(self.clock.read(now).as_secs())
     }
 
     /// Takes what happened since the last time, in order. Entries of one moment are in the order of cause.
@@ -405,9 +416,9 @@ impl Cloud {
     }
 
     /// Adds an entry, after whatever happened by itself before `now`.
-    pub(crate) fn note(&mut self, now: Instant, event: Event) {
+    pub(crate) fn note(&mut self, now: Instant, fact: Fact) {
         self.advance(now);
-        self.journal.note(now, event);
+        self.journal.note(now, fact);
     }
 
     /// Something was changed that happens by itself later: it must not be slept through.
@@ -438,7 +449,7 @@ impl Cloud {
             .session = Some(session.clone());
         self.note(
             now,
-            Event::SessionIssued {
+            Fact::SessionIssued {
                 device: id.to_owned(),
                 session: session.clone(),
                 origin,
@@ -449,8 +460,13 @@ impl Cloud {
     }
 
     /// Ends the latest session of a device, so that it answers `Session expired` from now on.
+    ///
+    /// One that is replaced stays good for [`CloudConfig::renewal_grace`] and then expires.
     pub(crate) fn end_session(&mut self, now: Instant, id: &str, reason: SessionEnd) {
         self.advance(now);
+        if reason != SessionEnd::Replaced || self.renewal_grace.is_zero() {
+            self.end_fading(id, reason);
+        }
         let Some(session) = self.devices.get(id).and_then(|d| d.session.clone()) else {
             return;
         };
@@ -458,17 +474,25 @@ impl Cloud {
         if let Some(forgotten) = device.retire_session() {
             self.tokens.remove(&forgotten);
         }
-        let expired = self.clock.read(now);
+        let (expired, grace) = (self.clock.read(now), self.renewal_grace);
         if let Some(Token {
             state: TokenState::Session { ended, expires, .. },
             ..
         }) = self.tokens.get_mut(&session)
         {
+            if reason == SessionEnd::Replaced && !grace.is_zero() {
+                *expires = (*expires).min(after(expired, grace));
+                if expired < *expires {
+                    self.fading.push((id.to_owned(), session));
+                    self.reschedule(now);
+                }
+                return;
+            }
             *ended = true;
             if expired < *expires {
                 self.note(
                     now,
-                    Event::SessionInvalidated {
+                    Fact::SessionInvalidated {
                         device: id.to_owned(),
                         session,
                         reason,
@@ -476,6 +500,42 @@ impl Cloud {
                 );
             }
         }
+    }
+
+    /// Ends the sessions of a device that were replaced and are still good.
+    pub(crate) fn end_fading(&mut self, id: &str, reason: SessionEnd) {
+        // What the server forgets, it forgets by removing the token.
+        let forgotten = reason == SessionEnd::Forgotten;
+        for (_, session) in self.fading.extract_if(.., |(device, _)| device == id) {
+            if forgotten {
+                self.tokens.remove(&session);
+            } else if let Some(Token {
+                state: TokenState::Session { ended, .. },
+                ..
+            }) = self.tokens.get_mut(&session)
+            {
+                *ended = true;
+            }
+        }
+    }
+
+    /// The sessions that were replaced, are still good and expire by themselves: which expired by `server_now`.
+    fn expire_fading(&mut self, server_now: UnixTime, happened: &mut Vec<(Instant, Fact)>) {
+        let (tokens, clock) = (&self.tokens, &self.clock);
+        self.fading.retain(|(device, session)| {
+            let Some(TokenState::Session { expires, .. }) = tokens.get(session).map(|t| &t.state) else {
+                return false;
+            };
+            if server_now < *expires {
+                return true;
+            }
+            let fact = Fact::SessionExpired {
+                device: device.clone(),
+                session: session.clone(),
+            };
+            happened.push((clock.reached(*expires), fact));
+            false
+        });
     }
 
     /// A new permanent token for a device; the one before it, if any, is revoked.
@@ -502,7 +562,7 @@ impl Cloud {
         device.permanent = Some(token.clone());
         self.note(
             now,
-            Event::PermanentIssued {
+            Fact::PermanentIssued {
                 device: id.to_owned(),
                 token: token.clone(),
             },
@@ -523,7 +583,7 @@ impl Cloud {
         {
             self.note(
                 now,
-                Event::PermanentRevoked {
+                Fact::PermanentRevoked {
                     device: id.to_owned(),
                     token,
                 },

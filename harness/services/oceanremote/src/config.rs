@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use http_service::ConnectionLimits;
 use serde::{Deserialize, Serialize};
 use sim::UnixTime;
 use sim::air::Mac;
@@ -24,6 +25,8 @@ pub struct CloudConfig {
     pub clock_drift_ppm: i32,
     /// How long a session lives: 60 minutes, "fixed by the server" (guide).
     pub session_lifetime: Duration,
+    /// How long the session that a renewal replaces stays good, at most until its own end: not at all (guide).
+    pub renewal_grace: Duration,
     /// How far `X-Device-Time` may be off, either way: 300 s (guide).
     pub max_skew: Duration,
     /// How long a permanent token lives; `None`, the default, is until it is revoked.
@@ -48,6 +51,7 @@ impl Default for CloudConfig {
             clock_offset_ns: 0,
             clock_drift_ppm: 0,
             session_lifetime: Duration::from_secs(3600),
+            renewal_grace: Duration::ZERO,
             max_skew: Duration::from_secs(300),
             permanent_lifetime: None,
             devices: Vec::new(),
@@ -135,7 +139,7 @@ impl Default for Limits {
             }),
             connections: Some(10),
             ban_after_failures: Some(20),
-            ban_s: 24 * 3600,
+            ban_s: crate::spec::BAN_S,
         }
     }
 }
@@ -147,29 +151,8 @@ impl Limits {
         registration: None,
         connections: None,
         ban_after_failures: None,
-        ban_s: 24 * 3600,
+        ban_s: crate::spec::BAN_S,
     };
-}
-
-/// Limits of one connection (ours).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ConnectionLimits {
-    /// How long a request may take from its first byte to its last before it is answered 408.
-    pub request_timeout: Duration,
-    /// How long a connection may idle between two requests before it is closed.
-    pub idle_timeout: Duration,
-    /// The longest request body, bytes; a longer one is answered 413.
-    pub max_body: usize,
-}
-
-impl Default for ConnectionLimits {
-    fn default() -> ConnectionLimits {
-        ConnectionLimits {
-            request_timeout: Duration::from_secs(30),
-            idle_timeout: Duration::from_secs(75),
-            max_body: 64 * 1024,
-        }
-    }
 }
 
 /// What the public pages contradict each other about, or do not say. Each has a default.

@@ -27,6 +27,17 @@ pub enum DeviceStatus {
     Offline,
 }
 
+impl DeviceStatus {
+    /// Its name in scenario files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            DeviceStatus::Online => "online",
+            DeviceStatus::Away => "away",
+            DeviceStatus::Offline => "offline",
+        }
+    }
+}
+
 impl fmt::Display for DeviceStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {

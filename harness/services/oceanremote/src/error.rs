@@ -38,12 +38,4 @@ pub enum CloudError {
     /// A text that is no endpoint name.
     #[error("no endpoint `{0}`: register, renew-session, update, commands, state or other")]
     UnknownEndpoint(String),
-    /// The server's address cannot be listened on.
-    #[error("cannot listen on {addr}: {reason}")]
-    Listen {
-        /// The address asked for.
-        addr: String,
-        /// The system's reason, with a hint where one is known.
-        reason: String,
-    },
 }

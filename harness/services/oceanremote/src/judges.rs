@@ -36,12 +36,14 @@ pub(crate) fn token_reuse(args: &Args, window: &WindowText) -> Box<dyn Judge> {
 
 /// The exchange of an event that tells that a request has taken effect.
 fn done(event: &Event) -> Option<&Exchange> {
-    match &event.kind {
-        Kind::Request {
-            phase: Phase::AfterEffect,
-            exchange,
-        } => Some(exchange),
-        _ => None,
+    if let Kind::Request {
+        phase: Phase::AfterEffect,
+        exchange,
+    } = &event.kind
+    {
+        Some(exchange)
+    } else {
+        None
     }
 }
 
@@ -91,6 +93,7 @@ impl Judge for Liveness {
             exchange.status == Some(200)
                 && exchange
                     .endpoint
+                    .as_ref()
                     .is_some_and(|endpoint| matches!(endpoint.name(), "update" | "commands"))
         });
         if alive && self.opened.is_some() && self.alive.is_none() {

@@ -1,15 +1,17 @@
-//! The mock OceanRemote cloud: what `docs/oceanremote-contract.md` says, as a pure state machine, and HTTP
-//! on top of it.
+//! The mock OceanRemote cloud: what `docs/oceanremote-contract.md` says, as a pure state machine.
 //!
-//! | layer | file | knows |
+//! | part | file | contents |
 //! |---|---|---|
-//! | [`Cloud`] | `cloud.rs`, `api.rs`, `operator.rs` | devices, tokens, commands, limits; a request in, a reply out |
-//! | [`Interposer`] | `fault.rs` | where a fault may strike one exchange |
-//! | [`http::Connection`] | `http.rs`, `exchange.rs`, `framing.rs`, `wire.rs` | hyper over a byte stream, without sockets, threads or clocks |
-//! | [`server`] | `server.rs` | the same connections on TCP |
+//! | [`SPEC`] | `spec.rs` | the names that scenario files may use: endpoints, operations, facts, expectations |
+//! | [`Cloud`] | `cloud.rs`, `api.rs`, `operator.rs` | devices, tokens, commands; a request in, a reply out |
+//! | admission | `admission.rs` | rate limits, connection limits and bans per address |
+//! | [`Fact`] | `facts.rs` | what happened, typed, and as the facts of the events |
+//! | service | `service.rs` | the cloud as a [`Service`](http_service::Service): operations by name |
+//! | expectations | `judges.rs` | `liveness`, `token-reuse` |
 //!
-//! Time is an argument everywhere; randomness comes from the seed in [`CloudConfig`].
+//! HTTP is [`http_service`]'s. Time is an argument everywhere; randomness comes from the seed in [`CloudConfig`].
 
+mod admission;
 mod api;
 mod clock;
 mod cloud;
@@ -17,32 +19,23 @@ mod config;
 mod device;
 mod endpoint;
 mod error;
-mod exchange;
-mod fault;
-mod framing;
-mod gate;
-pub mod http;
-mod journal;
+mod facts;
 mod judges;
-mod message;
 mod operator;
 mod refusal;
-#[cfg(feature = "tcp")]
-pub mod server;
+mod service;
 mod spec;
-mod wire;
 
 pub use clock::ServerClock;
 pub use cloud::{Cloud, Outcome};
 pub use config::{
-    CloudConfig, ConnectionLimits, DashboardRenewal, DeviceConfig, Limits, PermanentPrefix, PlainHttp,
-    RateLimit, Registration, Revocation, RevokedStatus, SpentStatus, Switches,
+    CloudConfig, DashboardRenewal, DeviceConfig, Limits, PermanentPrefix, PlainHttp, RateLimit, Registration,
+    Revocation, RevokedStatus, SpentStatus, Switches,
 };
 pub use device::{Command, DeviceStatus, DeviceView, Telemetry, TokenKind};
 pub use endpoint::Endpoint;
 pub use error::CloudError;
-pub use fault::{Cut, Directive, Exchange, Interposer, NoFaults, Origin, Pace, Phase, Shared};
-pub use journal::{Effect, Entry, Event, SessionEnd, SessionOrigin};
-pub use message::{ConnId, Ending, Reply, Request};
-pub use refusal::Refusal;
+pub use facts::{Effect, Entry, Fact, SessionEnd, SessionOrigin};
+pub use http_service::ConnectionLimits;
+pub use refusal::{Refusal, error_reply};
 pub use spec::{BAN, SPEC};

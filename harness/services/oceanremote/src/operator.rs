@@ -8,7 +8,7 @@ use sim::Instant;
 use crate::cloud::{Token, TokenState, after};
 use crate::config::{DashboardRenewal, REGISTRATION_LIFETIME, Revocation};
 use crate::device::{Command, Device};
-use crate::journal::{Event, SessionEnd, SessionOrigin};
+use crate::facts::{Fact, SessionEnd, SessionOrigin};
 use crate::{Cloud, CloudError};
 
 /// Commands that may wait for one device.
@@ -42,7 +42,7 @@ impl Cloud {
         device.commands.push_back(command);
         self.note(
             now,
-            Event::CommandQueued {
+            Fact::CommandQueued {
                 device: id.to_owned(),
                 id: command.id,
                 relay,
@@ -92,9 +92,10 @@ impl Cloud {
             .ok_or_else(|| CloudError::NoSession(id.to_owned()))?;
         self.tokens.remove(&session);
         let reason = SessionEnd::Forgotten;
+        self.end_fading(id, reason);
         self.note(
             now,
-            Event::SessionInvalidated {
+            Fact::SessionInvalidated {
                 device: id.to_owned(),
                 session,
                 reason,
@@ -115,7 +116,7 @@ impl Cloud {
             .retain(|_, t| t.device != id || matches!(t.state, TokenState::Registration { .. }));
         self.note(
             now,
-            Event::DeviceDeleted {
+            Fact::DeviceDeleted {
                 device: id.to_owned(),
             },
         );
@@ -155,7 +156,7 @@ impl Cloud {
         );
         self.note(
             now,
-            Event::SessionExtended {
+            Fact::SessionExtended {
                 device: id.to_owned(),
                 session,
             },
@@ -190,6 +191,13 @@ impl Cloud {
         {
             self.tokens.remove(&old);
         }
+        self.note(
+            now,
+            Fact::RegistrationRegenerated {
+                device: id.to_owned(),
+                token: token.clone(),
+            },
+        );
         Ok(token)
     }
 
@@ -197,15 +205,22 @@ impl Cloud {
     ///
     /// # Errors
     /// For an unknown device.
-    pub fn spend_registration(&mut self, id: &str) -> Result<(), CloudError> {
+    pub fn spend_registration(&mut self, now: Instant, id: &str) -> Result<(), CloudError> {
         let registration = self.named(id)?.registration.clone();
         if let Some(token) = registration
             && let Some(Token {
                 state: TokenState::Registration { used, .. },
                 ..
             }) = self.tokens.get_mut(&token)
+            && !std::mem::replace(used, true)
         {
-            *used = true;
+            self.note(
+                now,
+                Fact::RegistrationSpent {
+                    device: id.to_owned(),
+                    token,
+                },
+            );
         }
         Ok(())
     }
@@ -221,12 +236,12 @@ impl Cloud {
 
     /// The addresses that have spoken to the cloud.
     pub fn peers(&self) -> Vec<IpAddr> {
-        self.gate.peers().collect()
+        self.admission.peers().collect()
     }
 
     /// Puts other limits in force from now on; those of the configuration are not forgotten.
     pub fn set_limits(&mut self, limits: crate::Limits) {
-        self.gate.set_limits(limits);
+        self.admission.set_limits(limits);
     }
 
     /// Moves the server's clock by `by_ns`, either way. Sessions live by that clock.
@@ -257,26 +272,26 @@ impl Cloud {
     fn clock_changed(&mut self, now: Instant) {
         let offset_ns = self.clock.offset_ns(now).clamp(i64::MIN.into(), i64::MAX.into());
         let offset_ns = i64::try_from(offset_ns).expect("it was clamped");
-        self.note(now, Event::ClockChanged { offset_ns });
+        self.note(now, Fact::ClockChanged { offset_ns });
         self.advance_by_new_clock(now);
     }
 
     /// Bans an address for `lasting`.
     pub fn ban(&mut self, now: Instant, peer: IpAddr, lasting: Duration) {
         let until = now + lasting;
-        self.gate.ban(now, peer, until);
-        self.note(now, Event::Banned { peer, until });
+        self.admission.ban(now, peer, until);
+        self.note(now, Fact::Banned { peer, until });
     }
 
     /// Bans every address that comes for the first time from now on, for `lasting`; `None` lifts that again, for those
     /// that have not come yet.
-    pub fn ban_strangers(&mut self, now: Instant, lasting: Option<Duration>) {
-        self.gate.ban_strangers(lasting.map(|lasting| now + lasting));
+    pub fn ban_unseen(&mut self, now: Instant, lasting: Option<Duration>) {
+        self.admission.ban_unseen(lasting.map(|lasting| now + lasting));
     }
 
     /// Lifts a ban and forgets the failures that led to it.
     pub fn unban(&mut self, now: Instant, peer: IpAddr) {
-        self.gate.unban(now, peer);
-        self.note(now, Event::Unbanned { peer });
+        self.admission.unban(now, peer);
+        self.note(now, Fact::Unbanned { peer });
     }
 }

@@ -1,9 +1,10 @@
 //! The rows of the contract's table of errors.
 
+use http_service::Reply;
 use serde::Serialize;
 
+use crate::Endpoint;
 use crate::config::{RevokedStatus, SpentStatus, Switches};
-use crate::{Endpoint, Reply};
 
 /// Why a request was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -31,10 +32,6 @@ pub enum Refusal {
     NotFound,
     /// 405: the path takes other methods.
     MethodNotAllowed(Endpoint),
-    /// 408: the request did not arrive in time.
-    Timeout,
-    /// 413: the body is too long.
-    BodyTooLarge,
     /// 429: over a limit; seconds until it makes sense to try again.
     TooManyRequests(u64),
     /// 429: the address is banned; seconds that the ban still lasts.
@@ -63,8 +60,6 @@ impl Refusal {
             },
             Refusal::DeviceNotFound | Refusal::NotFound => 404,
             Refusal::MethodNotAllowed(_) => 405,
-            Refusal::Timeout => 408,
-            Refusal::BodyTooLarge => 413,
             Refusal::TooManyRequests(_) | Refusal::Banned(_) => 429,
             Refusal::TooManyDevices => 503,
         }
@@ -86,8 +81,6 @@ impl Refusal {
             Refusal::DeviceNotFound => "Device not found",
             Refusal::NotFound => "Not found",
             Refusal::MethodNotAllowed(_) => "Method not allowed",
-            Refusal::Timeout => "Request timeout",
-            Refusal::BodyTooLarge => "Body too large",
             Refusal::TooManyRequests(_) => "Too many requests",
             Refusal::Banned(_) => "Too many failed attempts",
             Refusal::TooManyDevices => "Too many devices",
@@ -112,18 +105,62 @@ impl Refusal {
     /// 15.5.2), `Allow` with 405 (15.5.6); `Retry-After` with 429 and 503.
     pub fn reply(&self, switches: &Switches) -> Reply {
         let status = self.status(switches);
-        let reply = Reply::error(status, self.text(switches));
+        let reply = error_reply(status, self.text(switches));
         match self {
             Refusal::MethodNotAllowed(endpoint) => reply.with_header("allow", endpoint.allow()),
             Refusal::TooManyRequests(s) | Refusal::Banned(s) => {
                 reply.with_header("retry-after", &s.to_string())
             }
             Refusal::TooManyDevices => reply.with_header("retry-after", "3600"),
-            Refusal::Timeout | Refusal::BodyTooLarge => reply.with_header("connection", "close"),
-            _ if status == 401 => {
+            Refusal::SessionExpired
+            | Refusal::InvalidToken
+            | Refusal::ClockSkew
+            | Refusal::MacMismatch
+            | Refusal::RegistrationSpent
+            | Refusal::RegistrationExpired
+            | Refusal::Revoked
+                if status == 401 =>
+            {
                 reply.with_header("www-authenticate", "X-Device-Token realm=\"oceanremote\"")
             }
-            _ => reply,
+            Refusal::SessionExpired
+            | Refusal::InvalidToken
+            | Refusal::ClockSkew
+            | Refusal::MacMismatch
+            | Refusal::RegistrationSpent
+            | Refusal::RegistrationExpired
+            | Refusal::Revoked
+            | Refusal::Malformed(_)
+            | Refusal::DeviceNotFound
+            | Refusal::NotFound => reply,
         }
+    }
+}
+
+/// `{"success":false,"error":"<text>"}`, the contract's form of an error.
+pub fn error_reply(status: u16, text: &str) -> Reply {
+    #[derive(Serialize)]
+    struct Body<'a> {
+        success: bool,
+        error: &'a str,
+    }
+    Reply::json(
+        status,
+        &Body {
+            success: false,
+            error: text,
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_has_the_contract_s_form() {
+        let reply = error_reply(401, "Session expired");
+        assert_eq!(reply.body, br#"{"success":false,"error":"Session expired"}"#);
+        assert_eq!(reply.header("Content-Type"), Some("application/json"));
     }
 }

@@ -11,7 +11,10 @@ use crate::judges;
 
 /// The length of a ban that a scenario or the configuration does not give (`docs/oceanremote-contract.md`,
 /// "Limits").
-pub const BAN: Duration = Duration::from_secs(24 * 3600);
+pub const BAN: Duration = Duration::from_secs(BAN_S as u64);
+
+/// The same in seconds.
+pub(crate) const BAN_S: u32 = 24 * 3600;
 
 /// Relays of a device that an operator can switch in a scenario.
 const RELAYS: i64 = 8;
@@ -156,6 +159,26 @@ const OPERATIONS: &[OperationSpec] = &[
         ..once(
             "limits",
             "The limits per address are these; what is left out stays.",
+        )
+    },
+    OperationSpec {
+        example: "5s",
+        nature: Nature::Lasting,
+        sets: &[("", "the idle timeout")],
+        params: Params::One(ParamType::Duration),
+        ..once(
+            "idle-timeout",
+            "The server closes a connection that has been idle for this long; 75 s otherwise.",
+        )
+    },
+    OperationSpec {
+        example: "60s",
+        nature: Nature::Lasting,
+        sets: &[("", "the grace time of a renewal")],
+        params: Params::One(ParamType::Duration),
+        ..once(
+            "renewal-grace",
+            "The session that a renewal replaces stays good for this long; otherwise it ends at once.",
         )
     },
     OperationSpec {

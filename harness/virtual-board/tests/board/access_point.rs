@@ -1,4 +1,4 @@
-//! The access point under somebody's hand: the control socket's, and hostapd's interface.
+//! Tests of the access point's commands: by the control socket and by hostapd's interface.
 
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;

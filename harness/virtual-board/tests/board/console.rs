@@ -1,4 +1,4 @@
-//! Reset, boot, baud rate, cable, power.
+//! Tests of reset, boot, baud rate, cable and power.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -30,14 +30,14 @@ fn a_reset_prints_the_boot_and_download_mode_waits() {
     rig.tell("download");
     terminal.until("waiting for download\r\n");
     assert_eq!(rig.status()["mode"], "download");
-    // Read chip identification: SYNC, as esptool begins.
+    // Read chip identification: SYNC, the first command of esptool.
     let mut sync = b"\xc0\x00\x08\x24\x00\x00\x00\x00\x00\x07\x07\x12\x20".to_vec();
     sync.extend([0x55; 32]);
     sync.push(0xc0);
     terminal.file.write_all(&sync).unwrap();
     let answer = terminal.until("\u{1}\u{8}");
     assert!(answer.starts_with('\u{fffd}'), "a SLIP frame: {answer:?}");
-    // The button that a person holds stays held.
+    // A level set by a command outlasts a reset.
     rig.tell("pin 9 low");
     rig.tell("reset");
     terminal.until("Waiting for provisioning");

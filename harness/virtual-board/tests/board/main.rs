@@ -1,4 +1,4 @@
-//! The board from outside: a serial port, a control socket, an access point, servers of this host.
+//! Tests of a board through its interfaces: serial port, control socket, access point, servers of this host.
 #![cfg(unix)]
 
 mod access_point;

@@ -1,4 +1,4 @@
-//! The device meets servers of this host.
+//! Connections between the device and servers of this host.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream, UdpSocket};
@@ -26,7 +26,7 @@ fn accept(listener: &TcpListener) -> TcpStream {
     stream
 }
 
-/// Reads up to the end of a request's head.
+/// Reads up to the end of a request's header.
 fn head(stream: &mut TcpStream) -> String {
     let (mut head, mut byte) = (Vec::new(), [0]);
     while !head.ends_with(b"\r\n\r\n") {
@@ -57,7 +57,7 @@ fn the_firmware_reaches_a_server_on_loopback_and_sees_it_go() {
         "{request}"
     );
     stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Le").unwrap();
-    // No goodbye but a reset.
+    // The close sends a reset, not a FIN.
     rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).unwrap();
     drop(stream);
     terminal.until("[REG] Request failed: connection ");
@@ -66,7 +66,7 @@ fn the_firmware_reaches_a_server_on_loopback_and_sees_it_go() {
 
 #[test]
 fn a_closed_port_refuses_and_a_forward_leads_elsewhere() {
-    // A port that nobody listens at.
+    // A port without a listener.
     let closed = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()

@@ -1,4 +1,4 @@
-//! A board in a thread, and a program at its port.
+//! A board in a thread, and a client of its port.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Write as _};
@@ -13,12 +13,12 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tempfile::TempDir;
 use virtual_board::{Board, BoardError, Options, control};
 
-/// The firmware under test.
+/// The compressed ELF of the firmware under test.
 pub(crate) const FIRMWARE: &[u8] = include_bytes!("../../../../fixtures/oceanremote-device.elf.gz");
-/// Longer than anything here takes on a machine that is busy.
+/// Timeout of every wait; longer than anything takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A board that runs.
+/// A board that runs in a thread.
 pub(crate) struct Rig {
     pub(crate) dir: TempDir,
     stop: UnixStream,
@@ -26,7 +26,7 @@ pub(crate) struct Rig {
 }
 
 impl Rig {
-    /// A board with the firmware in its flash and these settings for it.
+    /// A board with the firmware and these settings in its flash.
     pub(crate) fn with_firmware(settings: &[(&str, &str)], change: impl FnOnce(&mut Options)) -> Rig {
         let mut flash = dut::FlashImage::new().unwrap();
         let mut provisioning = dut::Provisioning::new();
@@ -94,7 +94,7 @@ impl Rig {
         serde_json::from_str(&self.ask("status").unwrap()).unwrap()
     }
 
-    /// Opens the port.
+    /// Opens the serial port as a client.
     pub(crate) fn open(&self) -> Terminal {
         let file = OpenOptions::new()
             .read(true)
@@ -108,7 +108,8 @@ impl Rig {
         }
     }
 
-    /// Opens the port of a chip that then comes up, so that its first boot is heard whole, however busy the machine is.
+    /// Opens the port before the chip is switched on, so that the whole first boot is received on a busy
+    /// machine too.
     pub(crate) fn open_at_boot(&self) -> Terminal {
         self.tell("power off");
         let terminal = self.open();
@@ -116,7 +117,7 @@ impl Rig {
         terminal
     }
 
-    /// Ends the board as a signal does; one that ends by itself already is waited for.
+    /// Ends the board as a signal does; a board that has ended already is only waited for.
     pub(crate) fn end(mut self) -> Result<(), BoardError> {
         let _ = self.stop.write_all(b"x");
         let thread = self.thread.take().unwrap();
@@ -133,15 +134,15 @@ impl Drop for Rig {
     }
 }
 
-/// A program at the port.
+/// A client of the serial port.
 pub(crate) struct Terminal {
     pub(crate) file: File,
-    /// All that was heard.
+    /// All text that was received.
     pub(crate) heard: String,
 }
 
 impl Terminal {
-    /// Reads until `text` was heard after the last call, and gives what came up to there.
+    /// Reads until the new output contains `text`, and returns that output.
     pub(crate) fn until(&mut self, text: &str) -> String {
         let until = deadline();
         let mut seen = String::new();
@@ -158,7 +159,7 @@ impl Terminal {
         seen
     }
 
-    /// Reads until at least `len` bytes have come.
+    /// Reads until at least `len` bytes have been received.
     pub(crate) fn some(&mut self, len: usize) -> String {
         let until = deadline();
         let mut seen = String::new();
@@ -170,7 +171,7 @@ impl Terminal {
         seen
     }
 
-    /// What comes next; `None` when the port has gone.
+    /// Reads the next bytes; `None` when the terminal has hung up.
     fn read(&mut self, until: Instant) -> Option<String> {
         let left = until.saturating_duration_since(now());
         let timeout = Timespec {
@@ -188,7 +189,7 @@ impl Terminal {
         }
     }
 
-    /// Waits until the port has gone.
+    /// Waits until the terminal has hung up; false after the timeout.
     pub(crate) fn hangs_up(&mut self) -> bool {
         let until = deadline();
         loop {
@@ -210,7 +211,7 @@ pub(crate) fn deadline() -> Instant {
     now() + PATIENCE
 }
 
-/// Waits until something is so.
+/// Waits until a condition holds.
 #[expect(clippy::disallowed_methods, reason = "a test waits in real time")]
 pub(crate) fn eventually(what: &str, mut so: impl FnMut() -> bool) {
     let until = deadline();

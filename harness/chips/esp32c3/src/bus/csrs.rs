@@ -1,4 +1,5 @@
-//! CSRs of this CPU beyond the specification (TRM chapter 1.4.1): the performance counter and the dedicated GPIO.
+//! CSRs of this CPU beyond the RISC-V specification (TRM chapter 1.4.1): the performance counter and the
+//! dedicated GPIO.
 
 use rv32::Counts;
 
@@ -21,14 +22,14 @@ const COUNT_EN: u32 = 1 << 0;
 pub(super) struct VendorCsrs {
     mpcer: u32,
     mpcmr: u32,
-    /// The count, and the hart's count when it was that.
+    /// Count of the performance counter, and the hart's count at the same moment.
     mpccr: (u32, u64),
     gpio_oen: u32,
     gpio_out: u32,
 }
 
 impl VendorCsrs {
-    /// As the boot chain leaves them: counting cycles from zero, which esp-hal relies on.
+    /// The CSRs as the boot chain leaves them: counting cycles from zero, which esp-hal relies on.
     pub(super) fn after_boot(cycle: u64) -> VendorCsrs {
         VendorCsrs {
             mpcer: EVENT_CYCLE,

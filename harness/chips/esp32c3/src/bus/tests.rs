@@ -1,4 +1,4 @@
-//! The address space, access by access.
+//! Tests of the address space, access by access.
 
 use super::*;
 use crate::peripherals::efuse::Revision;
@@ -113,28 +113,31 @@ fn unknown_registers_are_noted_with_their_place_and_holes_fault() {
     assert_eq!(bus.read_u16(0x6001_9008), Ok(0));
     let kind = UnmodelledKind::Register;
     assert_eq!(
-        bus.misses,
+        bus.misses.take(),
         [
             Miss {
                 kind,
                 addr: 0x6001_9000,
                 size: 4,
                 write: None,
-                pc: 0x4200_0100
+                pc: 0x4200_0100,
+                times: 1
             },
             Miss {
                 kind,
                 addr: 0x6001_9004,
                 size: 4,
                 write: Some(5),
-                pc: 0x4200_0104
+                pc: 0x4200_0104,
+                times: 1
             },
             Miss {
                 kind,
                 addr: 0x6001_9008,
                 size: 2,
                 write: None,
-                pc: 0x4200_0200
+                pc: 0x4200_0200,
+                times: 1
             },
         ]
     );

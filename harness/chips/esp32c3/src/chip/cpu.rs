@@ -1,4 +1,4 @@
-//! The hart as the services see it.
+//! The hart's registers, for the services.
 
 use rv32::Hart;
 
@@ -9,15 +9,11 @@ pub(super) mod csr {
     pub(in crate::chip) const MSTATUS: u16 = 0x300;
     pub(in crate::chip) const MTVEC: u16 = 0x305;
     pub(in crate::chip) const MEPC: u16 = 0x341;
-    pub(in crate::chip) const MCAUSE: u16 = 0x342;
-    pub(in crate::chip) const MTVAL: u16 = 0x343;
-    /// `mstatus.MPIE`.
-    pub(in crate::chip) const MPIE: u32 = 1 << 7;
     /// `mstatus.MPP`, machine mode.
     pub(in crate::chip) const MPP_MACHINE: u32 = 3 << 11;
 }
 
-/// The hart as calling conventions see it.
+/// The hart's registers as calling conventions use them.
 pub(super) struct HartCpu<'a>(pub(super) &'a mut Hart);
 
 impl GuestCpu for HartCpu<'_> {
@@ -48,7 +44,7 @@ impl GuestCpu for HartCpu<'_> {
     }
 }
 
-/// The hart at an exception: registers as they are, pc at the instruction.
+/// The hart at an exception: registers unchanged, pc at the instruction that caused it.
 pub(super) struct FaultingCpu<'a> {
     pub(super) hart: &'a mut Hart,
     pub(super) pc: u32,

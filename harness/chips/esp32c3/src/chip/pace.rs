@@ -1,4 +1,5 @@
-//! What a driver in wall time asks: when the chip does something by itself, and how fast its serial line is.
+//! Values for drivers that run the chip in wall time: when it next acts by itself, and the baud rate of its
+//! serial ports.
 
 use sim::Instant;
 
@@ -7,8 +8,8 @@ use crate::clock::{cycle_at, instant_at};
 use crate::output::Port;
 
 impl Chip {
-    /// When the chip does something next unless something comes from outside: [`Instant::FAR_FUTURE`] without power,
-    /// now while it executes instructions, else the next deadline of what it waits for.
+    /// The moment at which the chip next acts unless there is input from outside: [`Instant::FAR_FUTURE`]
+    /// without power, now while it executes instructions, else the next deadline that it waits for.
     pub fn next_due(&self) -> Instant {
         if self.state == State::Off {
             return Instant::FAR_FUTURE;
@@ -23,11 +24,14 @@ impl Chip {
             let idle =
                 self.waiting && self.bus.peripherals.intc.line().is_none() && !self.services.wants_delivery();
             if now < self.busy_until {
-                // A ROM function, or the ROM's own program, which has nothing to do before.
+                // A ROM function is busy, or the ROM's own program waits.
                 due = due.min(self.busy_until);
-            } else if !idle {
+            } else if !idle && self.trap_loop().is_none() {
                 due = now;
             }
+        }
+        if now < self.held_until {
+            due = due.max(self.held_until.min(self.power_cut_at));
         }
         instant_at(due.max(now))
     }

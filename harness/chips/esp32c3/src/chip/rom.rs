@@ -1,9 +1,7 @@
-//! The boot ROM's own program in the chip: reset, strapping pins, serial loader, programs that it starts.
+//! The boot ROM's own program in the chip: reset, strapping pins, serial loader, and programs that it starts.
 
 use super::cpu::{HartCpu, csr};
 use super::{Chip, State};
-use crate::backtrace::Backtrace;
-use crate::elf::Firmware;
 use crate::guest::{GuestCpu, GuestMemory, MSTATUS_MIE, RETURN_PADS};
 use crate::output::{Exception, Output, Port};
 use crate::peripherals::interrupt_core0::source;
@@ -12,12 +10,14 @@ use crate::rom::console::UART_DEVICE;
 use crate::rom::flash;
 use crate::rom::startup::{LOOP_PC, Next, Startup, straps};
 use crate::services::Services;
+use image::Firmware;
+use image::backtrace::Backtrace;
 
 /// The ROM's vector table: one instruction for each interrupt line (chip revision 0.3).
 const VECTORS: u32 = 0x4000_1D00;
-/// `mtvec`: vectored.
+/// Reset value of `mtvec`: the ROM's table, vectored mode.
 const MTVEC: u32 = VECTORS | 1;
-/// Where a program that the ROM has called comes back to.
+/// Return address of a program that the ROM calls.
 const PROGRAM_RETURN: u32 = 0x4004_815C;
 /// Top of the ROM's stack in that call.
 const PROGRAM_SP: u32 = 0x3FCD_E5F0;
@@ -25,24 +25,24 @@ const PROGRAM_SP: u32 = 0x3FCD_E5F0;
 const UART_LINE: u32 = 5;
 
 impl Chip {
-    /// Gives the chip other symbols, from the next reset on; see [`Chip::from_flash`].
+    /// Sets other symbols, used from the next reset on; see [`Chip::from_flash`].
     pub fn set_symbols(&mut self, symbols: Option<&Firmware>) {
         self.next_firmware = Some(symbols.cloned().unwrap_or_else(Firmware::unknown));
     }
 
-    /// Whether symbols are known for what runs.
+    /// True if symbols are known for the firmware that runs.
     pub fn has_symbols(&self) -> bool {
         !self.firmware.symbols.is_empty()
     }
 
-    /// Whether the boot ROM's serial loader waits for a host or serves one. A stub program that it has started is not
-    /// the loader.
+    /// True while the boot ROM's serial loader waits for a host or serves one. A stub program that it has
+    /// started is not the loader.
     pub fn is_downloading(&self) -> bool {
         self.startup.as_ref().is_some_and(Startup::is_download)
     }
 
-    /// Tells the chip at which rate the host at UART0 sends. Only the loader's detection of the rate takes it, which
-    /// ends with the first SYNC; true if it did.
+    /// Gives the baud rate at which the host sends to UART0. Only the loader uses it, while it detects the
+    /// rate, until the first SYNC. Returns true if it was used.
     pub fn offer_baud(&mut self, baud: u32) -> bool {
         const UART_CLKDIV: u32 = 0x6000_0014;
         let detects = self.startup.as_ref().is_some_and(Startup::detects_rate);
@@ -58,10 +58,10 @@ impl Chip {
         known
     }
 
-    /// Takes symbols that were set since the last reset.
+    /// Applies the symbols that were set since the last reset.
     pub(super) fn take_symbols(&mut self) {
         if let Some(firmware) = self.next_firmware.take() {
-            // What the old services have to say must not be lost.
+            // Events of the old services must not be lost.
             self.collect();
             self.services = Services::new(&firmware);
             self.firmware = firmware;
@@ -74,7 +74,8 @@ impl Chip {
         self.straps = straps(gpio.outside(8), gpio.outside(9));
     }
 
-    /// Begins the ROM's program after a reset of this cause at this place, or after power has come.
+    /// Starts the ROM's program after a reset with this cause and program counter, or after power-on
+    /// (`None`).
     pub(super) fn enter_rom(&mut self, reset: Option<(ResetCause, u32)>) {
         let cycle = self.hart.cycle;
         let cause = reset.map_or(ResetCause::PowerOn, |(cause, _)| cause);
@@ -101,7 +102,7 @@ impl Chip {
         self.state = State::Rom;
     }
 
-    /// One act of the ROM's program, then waits until the next, `limit` at the latest.
+    /// Carries out one step of the ROM's program, then waits until the next, at most until `limit`.
     pub(super) fn step_rom(&mut self, limit: u64) {
         let now = self.hart.cycle;
         let Some(startup) = &mut self.startup else {
@@ -110,7 +111,7 @@ impl Chip {
         };
         match startup.step(&mut self.bus, now) {
             Next::Wait(until) => {
-                // Bytes that the act has sent or wants to receive have deadlines of their own.
+                // Bytes that the step sends or waits for have deadlines of their own.
                 self.busy_until = until;
                 let until = until.min(self.bus.peripherals.deadline()).min(limit);
                 self.hart.skip_to(until.max(now + 1));
@@ -166,7 +167,7 @@ impl Chip {
             (INTERRUPT_PRIORITY + 4 * UART_LINE, 1),
             (INTERRUPT_THRESHOLD, 1),
         ] {
-            // Memory and registers of the chip itself: they are there.
+            // The addresses are memory and registers of the chip, so the write cannot fault.
             let _ = self.bus.write_u32(addr, value);
         }
         for (addr, value) in (flash::CHIP..).step_by(4).zip(flash::CHIP_AT_RESET) {
@@ -184,8 +185,9 @@ impl Chip {
         self.program = true;
     }
 
-    /// Lets an interrupt into a ROM function that is at work for an uploaded program: the ROM waits for the flash with
-    /// interrupts enabled. (Firmware calls these functions with interrupts disabled, its handlers being in flash.)
+    /// Lets the CPU take an interrupt while a ROM function is busy for an uploaded program: the ROM waits for
+    /// the flash with interrupts enabled. (Firmware disables interrupts around these functions, because its
+    /// handlers are in flash.)
     pub(super) fn interrupt_rom(&mut self) -> bool {
         let enabled = self.hart.csr(csr::MSTATUS).unwrap_or(0) & MSTATUS_MIE != 0;
         let taken = self.program && enabled && self.bus.peripherals.intc.line().is_some();
@@ -196,13 +198,14 @@ impl Chip {
         taken
     }
 
-    /// Serves the places of the ROM that are no functions: its vectors, and the end of a program. False elsewhere.
+    /// Handles hooked addresses of the ROM that are no functions: its vectors, and the return of a program.
+    /// False for other addresses.
     pub(super) fn serve_rom_entry(&mut self) -> bool {
         let pc = self.hart.pc;
         if RETURN_PADS.contains(&pc)
             && let Some(until) = self.interrupted.take()
         {
-            // The handler has ended; the function's caller waits on.
+            // The handler has returned; the function that it interrupted stays busy.
             self.busy_until = until.max(self.hart.cycle);
             return false;
         }
@@ -218,7 +221,7 @@ impl Chip {
         let line = (pc - VECTORS) / 4;
         let epc = self.hart.csr(csr::MEPC).unwrap_or(0);
         if line == 0 {
-            // An exception: the ROM prints registers and stands still. It has been reported.
+            // An exception, already reported: the ROM prints registers and stops.
             self.state = State::Stuck;
             return true;
         }
@@ -232,7 +235,7 @@ impl Chip {
         true
     }
 
-    /// Reports the rate of UART0 if it has changed.
+    /// Reports the baud rate of UART0 if it has changed.
     pub(super) fn report_baud(&mut self) {
         if !self.config.boot_rom {
             return;

@@ -4,11 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
-use crate::elf::Segment;
-use crate::symbols::{Symbol, SymbolTable};
+use image::Segment;
+use image::{Symbol, SymbolTable};
+
+#[path = "hostile.rs"]
+mod hostile;
 
 const CODE: u32 = 0x4038_0000;
 const VECTORS: u32 = 0x4038_4000;
+/// A function of the radio's driver.
+const DRIVER: u32 = 0x4038_F000;
 
 const ZERO: u32 = 0;
 const RA: u32 = 1;
@@ -108,6 +113,7 @@ fn firmware_with(segments: Vec<(u32, Vec<u8>)>) -> Firmware {
         symbols: Arc::new(SymbolTable::new(vec![
             symbol("main", CODE),
             symbol("trap", VECTORS),
+            symbol("esp_wifi_set_storage", DRIVER),
         ])),
         app: None,
     }

@@ -5,22 +5,23 @@ use std::time::Duration;
 use super::packed::{Packed, Unpacked, WINDOW};
 use super::slip::{Deframer, frame};
 use super::transfer::{DATA, Transfer, checksum, length};
-use crate::boot::word;
+use image::app_image::word;
+use md5::{Digest as _, Md5};
+
 use crate::guest::GuestMemory;
-use crate::rom::hash::Md5;
 use crate::rom::nor::{Done, NorError, SECTOR};
 
-/// The ROM's buffer for a request.
+/// Size of the ROM's buffer for a request, bytes.
 const BUFFER: usize = 0x2000;
-/// The longest answer: header, 64 bytes of flash, status.
+/// Size of the longest answer, bytes: header, 64 bytes of flash, status.
 const ANSWER: usize = 76;
 /// `ets_efuse` words of the ROM: identity and version (`_rom_chip_id`, `_rom_eco_version`).
 const ROM_CHIP_ID: u32 = 0x4000_0010;
 const ROM_ECO_VERSION: u32 = 0x4000_0014;
-/// 40 MHz, in sixteenths of a period.
+/// Rate of the 40 MHz crystal in sixteenths of a period, per second.
 const XTAL_SIXTEENTHS: u32 = 640_000_000;
 
-/// Commands.
+/// Numbers of the loader's commands.
 mod op {
     pub(super) const FLASH_BEGIN: u8 = 0x02;
     pub(super) const FLASH_DATA: u8 = 0x03;
@@ -53,7 +54,7 @@ pub(super) mod error {
     pub(in crate::download) const INVALID: u8 = 0x64;
 }
 
-/// What the ROM does after an answer has left.
+/// Next step of the ROM after an answer has been sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Then {
     /// Waits for the next request.
@@ -62,63 +63,63 @@ pub(crate) enum Then {
     Divide(u32),
     /// Resets the system.
     Reset,
-    /// Leaves the loader for a program in RAM, or for nothing.
+    /// Leaves the loader and starts a program in RAM, or none.
     Leave {
-        /// Its first instruction, 0 for none.
+        /// Address of its first instruction, 0 for none.
         entry: u32,
     },
 }
 
-/// What came of a request.
+/// Result of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// These bytes go out after the time that the request took.
+    /// These bytes are sent after the time that the request took.
     Send {
         took: Duration,
         bytes: Vec<u8>,
         then: Then,
     },
-    /// The ROM accessed an address that nothing answers, and took the exception.
+    /// The ROM accessed an address without memory or device, and took the exception.
     Fault { addr: u32, store: bool },
-    /// The ROM is caught in a loop.
+    /// The ROM is in an endless loop.
     Hang,
     /// Power failed this long after the request.
     PowerCut(Duration),
 }
 
-/// Why a command has no status.
+/// Reason why a command has no status.
 enum Lost {
     Fault { addr: u32, store: bool },
     Hang,
     PowerCut(Duration),
 }
 
-/// How a command went: the length of its data in the answer, or an error code.
+/// Status of a command: the length of its data in the answer, or an error code.
 type Status = Result<usize, u8>;
 
-/// The loader. A clone is a checkpoint.
+/// State of the loader. A clone is a checkpoint.
 #[derive(Clone, Debug)]
 pub(crate) struct Loader {
     deframer: Deframer,
-    /// The last request, and behind its end what earlier ones left.
+    /// The last request, and after its end the bytes that longer requests before it have left.
     request: Box<[u8]>,
     /// The last answer; fields that a command does not set keep their value.
     answer: [u8; ANSWER],
-    /// A host has been heard.
+    /// A SYNC has been received from a host.
     connected: bool,
-    /// The code of the last error, until a command clears it.
+    /// Code of the last error, until a command clears it.
     error: u8,
     plain: Transfer,
     packed: Transfer,
     stream: Packed,
-    /// Size of the flash as far as the ROM knows.
+    /// Size of the flash that the ROM assumes, bytes.
     flash_size: u32,
     took: Duration,
     then: Then,
 }
 
 impl Loader {
-    /// Waits for a host; `flash_size` in bytes.
+    /// A loader that waits for a host; `flash_size` in bytes.
     pub(crate) fn new(flash_size: u32) -> Loader {
         let mut answer = [0; ANSWER];
         answer[0] = 1;
@@ -138,12 +139,12 @@ impl Loader {
         }
     }
 
-    /// Whether a host has been heard. Until then the ROM measures the rate of the line.
+    /// True after the first SYNC of a host. Until then the ROM measures the baud rate of the line.
     pub(crate) fn is_connected(&self) -> bool {
         self.connected
     }
 
-    /// Takes a byte from the line. `None` until it ends a request that is answered.
+    /// Takes a byte from the line. Returns an answer if the byte ends a request that is answered.
     pub(crate) fn push(&mut self, byte: u8, mem: &mut dyn GuestMemory) -> Option<Answer> {
         self.deframer.push(byte, &mut self.request)?;
         if !self.connected {
@@ -159,7 +160,7 @@ impl Loader {
         })
     }
 
-    /// Before a host is connected, only SYNC is heard; it is answered eight times.
+    /// Until a host is connected only SYNC is accepted; it is answered eight times.
     fn greet(&mut self) -> Option<Answer> {
         if self.request[..2] != [0, op::SYNC] {
             return None;
@@ -272,7 +273,7 @@ impl Loader {
         self.answer[4..8].copy_from_slice(&value.to_le_bytes());
     }
 
-    /// Of the commands that clear the last error.
+    /// Status of the commands that clear the last error.
     #[expect(clippy::unnecessary_wraps, reason = "stands where a status is expected")]
     fn succeed(&mut self, len: usize) -> Status {
         self.error = 0;
@@ -294,7 +295,7 @@ impl Loader {
             Ok(data) => data.to_vec(),
             Err(code) => return Ok(Err(code)),
         };
-        // Writing encrypted needs a key in the fuses; the model's have none.
+        // Writing encrypted needs a key in the fuses; the model's fuses have none.
         if self.plain.encrypted {
             return Ok(Err(error::INVALID));
         }
@@ -313,7 +314,8 @@ impl Loader {
         Ok(Ok(0))
     }
 
-    /// The loader is left whatever the status: to reset, or to a program in RAM that is not there.
+    /// The loader ends whatever the status is: with a reset, or with a jump to a program in RAM that does not
+    /// exist.
     fn flash_end(&mut self) -> Status {
         self.then = Then::Leave { entry: 0 };
         if self.plain.next != self.plain.blocks || self.plain.size != self.plain.done {
@@ -354,7 +356,7 @@ impl Loader {
         Ok(0)
     }
 
-    /// Groups of address, value, mask and delay in microseconds.
+    /// Executes groups of address, value, mask and delay in microseconds.
     fn write_registers(&mut self, mem: &mut dyn GuestMemory) -> Result<Status, Lost> {
         let count = usize::from(length(&self.request) / 16);
         for group in self.request[8..].chunks_exact(16).take(count) {
@@ -419,7 +421,7 @@ impl Loader {
         Ok(Ok(0))
     }
 
-    /// Programs what has been unpacked; whole words, as the ROM does.
+    /// Programs the unpacked bytes in whole words, as the ROM does.
     fn write_window(&mut self, mem: &mut dyn GuestMemory) -> Result<(), Lost> {
         let mut cells = self.stream.take().to_vec();
         cells.resize(cells.len().next_multiple_of(4), 0xFF);
@@ -437,7 +439,7 @@ impl Loader {
         Ok(0)
     }
 
-    /// 32 hexadecimal digits.
+    /// Answers with the MD5 as 32 hexadecimal digits.
     fn flash_md5(&mut self, mem: &mut dyn GuestMemory) -> Status {
         const CHUNK: u32 = 128;
         let (mut addr, mut left) = (self.word(8), self.word(12));
@@ -445,7 +447,7 @@ impl Loader {
             return Err(error::BAD_MESSAGE);
         }
         let mut digest = Md5::default();
-        // A length beyond 2^31 is negative for the ROM: nothing to read.
+        // The ROM takes a length beyond 2^31 as negative and reads nothing.
         while left > 0 && left <= i32::MAX as u32 {
             let chunk = left.min(CHUNK);
             let cells = self.read_cells(addr, chunk, mem).ok_or(error::FLASH_READ)?;
@@ -453,14 +455,14 @@ impl Loader {
             addr += chunk;
             left -= chunk;
         }
-        for (n, byte) in digest.finish().into_iter().enumerate() {
+        for (n, byte) in digest.finalize().into_iter().enumerate() {
             let digits = [byte >> 4, byte & 15].map(|d| if d < 10 { b'0' + d } else { b'a' + d - 10 });
             self.answer[8 + 2 * n..10 + 2 * n].copy_from_slice(&digits);
         }
         self.succeed(32)
     }
 
-    /// `SPIEraseArea`: whole sectors from a sector's start on.
+    /// `SPIEraseArea`: erases whole sectors from a sector's start on.
     fn erase_area(&mut self, addr: u32, len: u32, mem: &mut dyn GuestMemory) -> Result<Status, Lost> {
         let inside = addr.checked_add(len).is_some_and(|end| end <= self.flash_size);
         if !inside || !addr.is_multiple_of(SECTOR) {
@@ -473,7 +475,7 @@ impl Loader {
         })
     }
 
-    /// `esp_rom_spiflash_write`, whose result the ROM ignores.
+    /// Programs flash as `esp_rom_spiflash_write` does; the ROM ignores its result.
     fn program(&mut self, addr: u32, data: &[u8], mem: &mut dyn GuestMemory) -> Result<(), Lost> {
         let done = mem.flash().program(addr, data);
         self.finish(done).map(drop)

@@ -1,4 +1,4 @@
-//! `FLASH_DEFL_*`: data compressed by zlib, unpacked in a window of 32 KiB as they come.
+//! `FLASH_DEFL_*`: data compressed by zlib, unpacked block by block into a window of 32 KiB.
 
 use std::fmt;
 
@@ -6,28 +6,29 @@ use miniz_oxide::inflate::TINFLStatus;
 use miniz_oxide::inflate::core::inflate_flags::{TINFL_FLAG_HAS_MORE_INPUT, TINFL_FLAG_PARSE_ZLIB_HEADER};
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
 
-/// Deflate looks back this far; the ROM writes to flash whenever the window is full.
+/// Size of the window, bytes: deflate refers back this far. The ROM writes to flash whenever the window is
+/// full.
 pub(super) const WINDOW: usize = 0x8000;
 
-/// What came of some input.
+/// Result of a call of [`Packed::feed`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unpacked {
-    /// All of it has been used.
+    /// All of the input has been used.
     Input,
-    /// The window is full: take it, then go on with the rest, from this byte on.
+    /// The window is full: take it, then continue with the rest of the input, from this byte on.
     Window(usize),
-    /// The stream has ended before the input; the ROM asks it for more for ever.
+    /// The stream has ended before the input; the ROM loops forever on the rest.
     Overlong,
     /// The stream is damaged; miniz' status, negative.
     Damaged(i32),
 }
 
-/// A stream on its way.
+/// State of a stream that is being unpacked.
 #[derive(Clone)]
 pub(super) struct Packed {
     state: Box<DecompressorOxide>,
     window: Box<[u8]>,
-    /// Bytes in the window.
+    /// Number of bytes in the window.
     filled: usize,
 }
 
@@ -78,7 +79,7 @@ impl Packed {
         }
     }
 
-    /// What has been unpacked since the window was last taken; it is full again from its start.
+    /// Returns the bytes unpacked since the last call; the window is filled from its start again.
     pub(super) fn take(&mut self) -> &[u8] {
         let filled = std::mem::take(&mut self.filled);
         &self.window[..filled]

@@ -14,9 +14,9 @@ pub(super) struct Deframer {
 }
 
 impl Deframer {
-    /// Takes one byte; `buffer` collects the frame and keeps what it held behind its end. The length of a frame that
-    /// is complete. Bytes before a frame are skipped, those that do not fit are dropped, and an unknown escape stands
-    /// for its second byte, all as in the ROM.
+    /// Takes one byte; `buffer` collects the frame and keeps its old contents after the frame's end. Returns
+    /// the length of a frame that is complete. As in the ROM, bytes before a frame are skipped, bytes that do
+    /// not fit are dropped, and an unknown escape stands for its second byte.
     pub(super) fn push(&mut self, byte: u8, buffer: &mut [u8]) -> Option<usize> {
         if !self.inside {
             self.inside = byte == END;

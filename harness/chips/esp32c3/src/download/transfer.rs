@@ -1,33 +1,33 @@
-//! What `FLASH_BEGIN`, `MEM_BEGIN` and `FLASH_DEFL_BEGIN` announce, and how far their data have come.
+//! Parameters of `FLASH_BEGIN`, `MEM_BEGIN` and `FLASH_DEFL_BEGIN`, and progress of the transfer.
 
 use super::loader::error;
-use crate::boot::word;
+use image::app_image::word;
 
-/// Larger blocks do not fit into the ROM's buffer.
+/// Longest block, bytes; larger ones do not fit into the ROM's buffer.
 const LONGEST_BLOCK: u32 = 0x1800;
-/// Where the data of a packet begin, behind its header and four words.
+/// Offset of the data in a packet, after its header and four words, bytes.
 pub(super) const DATA: usize = 24;
-/// The checksum of nothing.
+/// Initial value of the checksum.
 const CHECKSUM_SEED: u8 = 0xEF;
 
-/// A transfer of numbered blocks.
+/// A transfer of numbered blocks, to flash or to RAM.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Transfer {
-    /// Bytes to erase; for RAM the bytes to come.
+    /// Bytes to erase; for RAM the bytes to be transferred.
     pub(super) size: u32,
     pub(super) blocks: u32,
     block_size: u32,
     /// Sequence number of the next block.
     pub(super) next: u32,
-    /// Bytes written.
+    /// Number of bytes written so far.
     pub(super) done: u32,
-    /// Where the next block goes.
+    /// Address of the next block.
     pub(super) addr: u32,
     pub(super) encrypted: bool,
 }
 
 impl Transfer {
-    /// From a request whose header says `len` bytes and that must have `expected`: size, blocks, block size, address.
+    /// Reads the parameters of a request whose length must be `expected`: size, blocks, block size, address.
     pub(super) fn begin(request: &[u8], expected: u16) -> Result<Transfer, u8> {
         let [size, blocks, block_size, addr, encrypted] = [8, 12, 16, 20, 24].map(|n| word(&request[n..]));
         if length(request) != expected || block_size > LONGEST_BLOCK {
@@ -44,8 +44,8 @@ impl Transfer {
         })
     }
 
-    /// The data of the next block. A block with a wrong checksum counts as seen, as in the ROM: when it is sent
-    /// again, its number is refused.
+    /// Returns the data of the next block. As in the ROM, a block with a wrong checksum counts as received:
+    /// its repetition is refused because of its number.
     pub(super) fn block<'a>(&mut self, request: &'a [u8], whole_words: bool) -> Result<&'a [u8], u8> {
         let (size, sequence) = (word(&request[8..]), word(&request[12..]));
         if u32::from(length(request)) > LONGEST_BLOCK + 16
@@ -75,7 +75,7 @@ pub(super) fn length(request: &[u8]) -> u16 {
     u16::from_le_bytes([request[2], request[3]])
 }
 
-/// All bytes, by exclusive or.
+/// Exclusive or of all bytes and the seed.
 pub(super) fn checksum(data: &[u8]) -> u8 {
     data.iter().fold(CHECKSUM_SEED, |sum, byte| sum ^ byte)
 }

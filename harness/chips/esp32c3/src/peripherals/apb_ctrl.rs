@@ -56,7 +56,7 @@ impl ApbCtrl {
         }
     }
 
-    /// Registers go back; the noise goes on.
+    /// Resets the registers; the random number generator continues its sequence.
     pub(crate) fn reset(&mut self) {
         self.file.reset();
     }

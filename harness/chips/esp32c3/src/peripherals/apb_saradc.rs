@@ -61,7 +61,7 @@ pub(crate) struct ApbSaradc {
 }
 
 impl ApbSaradc {
-    /// 22.4 degrees, all channels at 0 V.
+    /// Converters and sensor after power-on: 22.4 degrees Celsius, all channels at 0 V.
     pub(crate) fn new() -> ApbSaradc {
         ApbSaradc {
             file: RegisterFile::new(REGISTERS),
@@ -70,7 +70,7 @@ impl ApbSaradc {
         }
     }
 
-    /// Registers go back; the world stays as it is.
+    /// Resets the registers; the measured values stay as they are.
     pub(crate) fn reset(&mut self) {
         self.file.reset();
     }
@@ -123,7 +123,7 @@ impl ApbSaradc {
         self.temperature_mc = temperature_mc;
     }
 
-    /// Sets what the converter reads at `gpio` (0 to 5), 0 to 4095.
+    /// Sets the raw sample, 0 to 4095, that the converter reads at `gpio` (0 to 5).
     pub(crate) fn set_sample(&mut self, gpio: u8, raw: u16) {
         if let Some(sample) = self.samples.get_mut(usize::from(gpio)) {
             *sample = raw.min(0xFFF);

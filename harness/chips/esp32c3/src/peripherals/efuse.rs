@@ -43,7 +43,7 @@ pub struct Revision {
     pub minor: u8,
 }
 
-/// The fuses.
+/// The eFuse block: fuses as read-only registers.
 #[derive(Clone, Debug)]
 pub(crate) struct Efuse {
     file: RegisterFile,

@@ -88,7 +88,7 @@ pub(crate) const REGISTERS: &[Register] = &[
     tagged(0x100, "CLOCK_GATE", 0x1, 0x1),
 ];
 
-/// EXTMEM.
+/// Registers of external memory and cache control, without the MMU table.
 #[derive(Clone, Debug)]
 pub(crate) struct Extmem {
     file: RegisterFile,

@@ -1,8 +1,8 @@
 //! GPIO (TRM chapter 5, "IO MUX and GPIO Matrix"): 22 pins, their outputs, inputs and interrupts.
 //!
-//! The level of a pad is what the chip drives, else what the world outside drives, else what the pull gives,
-//! else low. Output signals of other peripherals (LEDC, RMT…) through the matrix are not modelled: such a pin
-//! counts as not driven.
+//! The level of a pad is the level that the chip drives, else the level driven from outside, else that of the
+//! pull resistor, else low. Output signals of other peripherals (LEDC, RMT…) through the matrix are not
+//! modelled: such a pin counts as not driven.
 
 use crate::output::{Outbox, Output};
 use crate::peripherals::Written;
@@ -10,7 +10,7 @@ use crate::peripherals::interrupt_core0::source;
 use crate::peripherals::io_mux::IoMux;
 use crate::registers::{Register, RegisterFile, array, modelled, tagged};
 
-/// Pins of the chip.
+/// Number of GPIO pins of the chip.
 pub(crate) const PINS: u32 = 22;
 
 const OUT: u32 = 0x04;
@@ -66,20 +66,20 @@ pub(crate) const REGISTERS: &[Register] = &[
     tagged(0x62C, "CLOCK_GATE", 1, 1),
 ];
 
-/// The GPIO block and the world at its pins.
+/// The GPIO block, and the levels that are driven from outside at its pins.
 #[derive(Clone, Debug)]
 pub(crate) struct Gpio {
     file: RegisterFile,
-    /// What the world drives, `None` where it lets go.
+    /// Level driven from outside at each pin, `None` if it is not driven.
     outside: [Option<bool>; PINS as usize],
-    /// What the chip drives.
+    /// Level that the chip drives at each pin, `None` if it does not drive it.
     driven: [Option<bool>; PINS as usize],
-    /// Input levels as the chip sees them.
+    /// Input levels that the chip samples, bit n is GPIO n.
     levels: u32,
 }
 
 impl Gpio {
-    /// After a reset; the world at the pins stays as it is.
+    /// The block after power-on; no pin is driven from outside.
     pub(crate) fn new(mux: &IoMux) -> Gpio {
         let mut gpio = Gpio {
             file: RegisterFile::new(REGISTERS),
@@ -91,14 +91,14 @@ impl Gpio {
         gpio
     }
 
-    /// A reset of the block: all pins are let go.
+    /// Resets the block: the chip stops driving all pins. Levels driven from outside stay.
     pub(crate) fn reset(&mut self, mux: &IoMux, cycle: u64, out: &mut Outbox) {
         self.file.reset();
         self.update(mux, cycle, out);
         self.file.set(STATUS, 0);
     }
 
-    /// What the outside drives at a pin.
+    /// The level driven from outside at a pin, `None` if it is not driven.
     pub(crate) fn outside(&self, gpio: u8) -> Option<bool> {
         self.outside.get(usize::from(gpio)).copied().flatten()
     }
@@ -108,7 +108,7 @@ impl Gpio {
         self.file.set(STRAP, straps);
     }
 
-    /// Stops driving all pins.
+    /// Stops driving all pins of the chip.
     pub(crate) fn release(&mut self, mux: &IoMux, cycle: u64, out: &mut Outbox) {
         self.file.set(ENABLE, 0);
         self.update(mux, cycle, out);
@@ -157,7 +157,8 @@ impl Gpio {
         Written::Sync
     }
 
-    /// The IO MUX or the world changed: levels follow, interrupts are latched, driven pins are reported.
+    /// Recomputes levels after a change of the IO MUX or of a level outside: interrupts are latched, changes
+    /// of driven pins are reported.
     pub(crate) fn update(&mut self, mux: &IoMux, cycle: u64, out: &mut Outbox) {
         for pin in 0..PINS {
             let drives = self.drives(pin, mux);
@@ -192,7 +193,7 @@ impl Gpio {
         self.file.set(STATUS, status);
     }
 
-    /// The world drives pin `gpio`, or lets go of it.
+    /// Drives pin `gpio` from outside with `level`; `None` stops driving it.
     pub(crate) fn set_outside(
         &mut self,
         gpio: u8,
@@ -212,7 +213,7 @@ impl Gpio {
         self.levels
     }
 
-    /// Whether a pin is at the level at which it wakes the chip from light sleep.
+    /// True if a pin has the level at which it wakes the chip from light sleep.
     pub(crate) fn wakes(&self) -> bool {
         (0..PINS).any(|pin| {
             let conf = self.file.get(PIN0 + 4 * pin);

@@ -11,15 +11,15 @@ use crate::registers::{Register, RegisterFile, array, modelled, tagged};
 pub mod source {
     /// The WiFi MAC.
     pub const WIFI_MAC: u32 = 0;
-    /// GPIO.
+    /// GPIO interrupt, maskable.
     pub const GPIO: u32 = 16;
-    /// GPIO, not maskable.
+    /// GPIO interrupt, not maskable.
     pub const GPIO_NMI: u32 = 17;
     /// SPI1, the flash controller.
     pub const SPI1: u32 = 18;
-    /// UART0.
+    /// Interrupt of UART0.
     pub const UART0: u32 = 21;
-    /// UART1.
+    /// Interrupt of UART1.
     pub const UART1: u32 = 22;
     /// The USB serial port.
     pub const USB_SERIAL_JTAG: u32 = 26;

@@ -1,4 +1,4 @@
-//! IO MUX (TRM chapter 5, "IO MUX and GPIO Matrix"): what each pad is connected to, its pulls and its input buffer.
+//! IO MUX (TRM chapter 5, "IO MUX and GPIO Matrix"): function of each pad, pull resistors and input buffer.
 
 use crate::registers::{Register, RegisterFile, array, modelled, tagged};
 
@@ -15,17 +15,17 @@ pub(crate) const REGISTERS: &[Register] = &[
 /// Pads whose function 0 is not their GPIO (TRM table 5-2): JTAG 4–7, SPI flash 12–17, UART0 20 and 21.
 const OTHER_AT_FUNCTION_0: u32 = 0b0000_0000_0011_0011_1111_0000_1111_0000;
 
-/// How a pad is set up.
+/// Configuration of a pad.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pad {
-    /// Whether the GPIO matrix drives it.
+    /// The pad's function is GPIO: the GPIO matrix drives it.
     pub(crate) is_gpio: bool,
     pub(crate) input: bool,
     pub(crate) pull_up: bool,
     pub(crate) pull_down: bool,
 }
 
-/// The IO MUX.
+/// The registers of the IO MUX.
 #[derive(Clone, Debug)]
 pub(crate) struct IoMux {
     file: RegisterFile,

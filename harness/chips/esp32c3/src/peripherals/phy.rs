@@ -1,8 +1,8 @@
 //! Blocks of the radio's front end that are touched outside of the WiFi driver: FE, FE2, NRX, BB (not in the manual;
 //! vendor's SVD).
 //!
-//! esp-hal sets bits in them before it configures sleep. Storage; what else lies in these blocks belongs to the
-//! driver, which is stood in for at its interface.
+//! esp-hal sets bits in them before it configures sleep. They are stored without effect. The other registers
+//! of these blocks are used by the WiFi driver only, whose functions the host carries out.
 
 use crate::registers::{Register, tagged};
 

@@ -1,8 +1,9 @@
-//! Answers for polling loops that are jumped over: what registers give while nothing but time changes them.
+//! Values of registers for polling loops that are skipped: the values read while time is the only thing that
+//! changes them.
 
 use rv32::PollRead;
 
-/// Which half of a counter of more than 32 bits.
+/// Selects the half of a counter of more than 32 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Half {
     Low,

@@ -1,9 +1,10 @@
 //! Low-power management, RTC_CNTL (TRM chapter 9), its watchdogs (chapter 12) and the reset causes (chapter 6).
 //!
-//! Modelled: reset on request, reset cause, RTC timer with its alarm, RTC watchdog, super watchdog, the store
-//! registers, which outlive every reset but power-on, and sleep. In light sleep the CPU stands still; deep sleep ends
-//! with a reset. Wake-up by the RTC timer and by pins is modelled; other sources alone are reported and do not let the
-//! chip sleep. Clocks that stop in light sleep on the chip (the system timer's) go on here.
+//! Modelled: reset on request, reset cause, RTC timer with its alarm, RTC watchdog, super watchdog, sleep,
+//! and the store registers, which keep their value through every reset but power-on. In light sleep the CPU
+//! stops; deep sleep ends with a reset. Wake-up by the RTC timer and by pins is modelled; a sleep that only
+//! other sources could end is reported and does not begin. Clocks that stop in light sleep on the chip (the
+//! system timer's) continue here.
 
 use rv32::{PollRead, PollWrite};
 
@@ -63,7 +64,7 @@ const SWD_FEED: u32 = 1 << 29;
 const SWD_DISABLE: u32 = 1 << 30;
 const SWD_AUTO_FEED_EN: u32 = 1 << 31;
 const SWD_KEY: u32 = 0x8F1D_312A;
-/// The super watchdog strikes a little under a second after its last feeding (TRM 12.3).
+/// The super watchdog resets the chip a little less than a second after it was last fed (TRM 12.3).
 const SWD_TIMEOUT_CYCLES: u64 = CPU_HZ;
 const MASK_48: u64 = (1 << 48) - 1;
 
@@ -135,16 +136,16 @@ pub(crate) const REGISTERS: &[Register] = &[
     tagged(0x124, "PG_CTRL", 0, 0xFC00_0000),
 ];
 
-/// How the chip sleeps.
+/// Kind of sleep of the chip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sleep {
-    /// The CPU stands still and goes on where it was.
+    /// The CPU stops and continues at the next instruction after waking.
     Light,
     /// Only the RTC has power; waking up is a reset.
     Deep,
 }
 
-/// RTC_CNTL.
+/// The RTC_CNTL block: RTC timer, its watchdogs, sleep and reset control.
 #[derive(Clone, Debug)]
 pub(crate) struct RtcCntl {
     file: RegisterFile,
@@ -155,13 +156,13 @@ pub(crate) struct RtcCntl {
     super_fed_at: u64,
     super_at: u64,
     deadline: u64,
-    /// A reset that software or waking up has asked for.
+    /// Cause of the reset that software or a wake-up has requested.
     requested: Option<ResetCause>,
     sleep: Option<Sleep>,
 }
 
 impl RtcCntl {
-    /// After power-on at `cycle`.
+    /// The block after power-on at `cycle`.
     pub(crate) fn new(cycle: u64) -> RtcCntl {
         let mut rtc = RtcCntl {
             file: RegisterFile::new(REGISTERS),
@@ -179,8 +180,8 @@ impl RtcCntl {
         rtc
     }
 
-    /// After a reset of the chip at `cycle`. Store registers and the RTC timer go on; the other registers go back
-    /// if the reset reaches the RTC.
+    /// Resets the block at `cycle`. Store registers and the RTC timer keep their value; the other registers
+    /// are reset if the reset reaches the RTC.
     pub(crate) fn reset(&mut self, cause: ResetCause, cycle: u64) {
         if cause.level() >= ResetLevel::System {
             let stored =
@@ -261,7 +262,8 @@ impl RtcCntl {
         Written::Sync
     }
 
-    /// What reads give between two cycles before the next deadline, see [`rv32::Bus::poll_read`].
+    /// The values that reads return between two cycles before the next deadline, see
+    /// [`rv32::Bus::poll_read`].
     pub(crate) fn poll_read(&self, offset: u32, from: u64, to: u64) -> Option<PollRead> {
         match offset {
             TIME_LOW0 | TIME_HIGH0 => {
@@ -278,12 +280,12 @@ impl RtcCntl {
         }
     }
 
-    /// What a write does, see [`rv32::Bus::poll_write`].
+    /// The effect of a write in a polling loop, see [`rv32::Bus::poll_write`].
     pub(crate) fn poll_write(&self, offset: u32) -> Option<PollWrite> {
         (offset == TIME_UPDATE).then_some(PollWrite::Register)
     }
 
-    /// Does what is due; a watchdog or software may ask for a reset.
+    /// Does what is due at `cycle`. Returns the cause if a watchdog or software asks for a reset.
     pub(crate) fn advance(&mut self, cycle: u64) -> Option<ResetCause> {
         if let Some(cause) = self.requested.take() {
             return Some(cause);
@@ -333,7 +335,7 @@ impl RtcCntl {
         u64::from(self.file.get(INT_RAW) & self.file.get(INT_ENA) != 0) << source::RTC_CORE
     }
 
-    /// Whether and how the chip sleeps.
+    /// The sleep that the chip is in, `None` while it is awake.
     #[inline]
     pub(crate) fn sleep(&self) -> Option<Sleep> {
         self.sleep
@@ -392,12 +394,12 @@ impl RtcCntl {
         self.reschedule(cycle);
     }
 
-    /// Whether software has asked that the next boot be a download (`FORCE_DOWNLOAD_BOOT`).
+    /// True if software has requested a download at the next boot (`FORCE_DOWNLOAD_BOOT`).
     pub(crate) fn forces_download(&self) -> bool {
         self.file.get(OPTION1) & 1 != 0
     }
 
-    /// Neither watchdog strikes while the boot ROM's own program runs.
+    /// Disables the RTC watchdog and makes the super watchdog feed itself, while the ROM's program runs.
     pub(crate) fn quiet_watchdogs(&mut self, cycle: u64) {
         self.file.set(
             SWD_CONF,

@@ -40,7 +40,7 @@ const SFDP_BASIC: [u8; 36] = [
     0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0x00, 0xFF, 0xFF, 0x40, 0xEB, 0x0C, 0x20, 0x0F, 0x52, 0x10, 0xD8,
     0x00, 0x00,
 ];
-/// The data registers hold this many bytes.
+/// Size of the data registers, bytes.
 const BUFFER: usize = 64;
 
 pub(crate) const REGISTERS: &[Register] = &[
@@ -73,7 +73,7 @@ pub(crate) const REGISTERS: &[Register] = &[
     tagged(0x0DC, "CLOCK_GATE", 0x1, 0x1),
 ];
 
-/// SPI1.
+/// The SPI1 controller with its data buffer.
 #[derive(Clone, Debug)]
 pub(crate) struct Spi1 {
     file: RegisterFile,
@@ -106,7 +106,7 @@ impl Spi1 {
         }
     }
 
-    /// False for a command that is not modelled.
+    /// Carries out a command of the controller. Returns false for a command that is not modelled.
     fn transfer(&mut self, command: u32, flash: &mut NorFlash) -> bool {
         let addr = self.file.get(ADDR);
         // In the controller's own commands the upper byte of ADDR is a length.
@@ -184,7 +184,7 @@ impl Spi1 {
 
     fn fetch(&mut self, flash: &NorFlash, addr: u32, length: usize) {
         let mut bytes = vec![0xFF; length.min(BUFFER)];
-        // Beyond its end the chip answers nothing: the line stays high.
+        // Beyond its end the flash does not answer: the line stays high and all bits read as 1.
         if flash.read(addr, &mut bytes).is_ok() {
             self.put(&bytes);
         } else {

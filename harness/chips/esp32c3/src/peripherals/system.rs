@@ -1,6 +1,6 @@
 //! System registers, SYSTEM (TRM chapter 16): interrupts from software, and resets of peripherals.
 //!
-//! Clock gates and clock selection are stored; they stop and slow nothing here.
+//! Clock gates and clock selection are stored and have no effect.
 
 use crate::peripherals::Written;
 use crate::peripherals::interrupt_core0::source;
@@ -44,7 +44,7 @@ pub(crate) const REGISTERS: &[Register] = &[
     tagged(0x06C, "COMB_PVT_ERR_LVT_SITE0", 0, 0),
 ];
 
-/// SYSTEM.
+/// The SYSTEM block: software interrupts and resets of peripherals.
 #[derive(Clone, Debug)]
 pub(crate) struct System {
     file: RegisterFile,
@@ -79,7 +79,7 @@ impl System {
         }
     }
 
-    /// Takes the blocks to be reset, as bits of [`rst`].
+    /// Returns the blocks to be reset, as bits of [`rst`], and clears the list.
     pub(crate) fn take_resets(&mut self) -> u32 {
         std::mem::take(&mut self.resets)
     }

@@ -49,9 +49,9 @@ pub(crate) const REGISTERS: &[Register] = &[
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Unit {
-    /// Value at `since`.
+    /// Counter value at `since`.
     value: u64,
-    /// Global tick (cycles / 10) from which it counts.
+    /// Global tick (cycles / 10) at which `value` was set; counting continues from it.
     since: u64,
     running: bool,
 }
@@ -74,7 +74,7 @@ struct Comparator {
     fires_at: u64,
 }
 
-/// The system timer.
+/// The system timer: two counters and three comparators.
 #[derive(Clone, Debug)]
 pub(crate) struct Systimer {
     file: RegisterFile,
@@ -88,7 +88,7 @@ fn tick_of(cycle: u64) -> u64 {
 }
 
 impl Systimer {
-    /// Reset at `cycle`.
+    /// The timer after a reset at `cycle`.
     pub(crate) fn new(cycle: u64) -> Systimer {
         let mut timer = Systimer {
             file: RegisterFile::new(REGISTERS),
@@ -144,7 +144,8 @@ impl Systimer {
         Written::Sync
     }
 
-    /// What reads give between two cycles before the next deadline, see [`rv32::Bus::poll_read`].
+    /// The values that reads return between two cycles before the next deadline, see
+    /// [`rv32::Bus::poll_read`].
     pub(crate) fn poll_read(&self, offset: u32, from: u64, to: u64) -> Option<PollRead> {
         match offset {
             UNIT0_OP | UNIT1_OP => Some(PollRead::Register {
@@ -167,12 +168,12 @@ impl Systimer {
         }
     }
 
-    /// What a write does, see [`rv32::Bus::poll_write`].
+    /// The effect of a write in a polling loop, see [`rv32::Bus::poll_write`].
     pub(crate) fn poll_write(&self, offset: u32) -> Option<PollWrite> {
         matches!(offset, UNIT0_OP | UNIT1_OP).then_some(PollWrite::Register)
     }
 
-    /// Fires what is due.
+    /// Fires the comparators whose target has been reached by `cycle`.
     pub(crate) fn advance(&mut self, cycle: u64) {
         if self.deadline > cycle {
             return;

@@ -71,10 +71,10 @@ pub(crate) const REGISTERS: &[Register] = &[
     tagged(0xFC, "REGCLK", 0x6000_0000, 0xE000_0000),
 ];
 
-/// A timer group.
+/// A timer group: timer, watchdog and calibration of the slow clocks.
 #[derive(Clone, Debug)]
 pub(crate) struct Timg {
-    /// 0 or 1.
+    /// Number of the group, 0 or 1.
     group: u32,
     file: RegisterFile,
     /// Timer value at `since`.
@@ -83,7 +83,7 @@ pub(crate) struct Timg {
     alarm_at: u64,
     watchdog: Stages,
     calibration_from: u64,
-    /// When the calibration that was asked for is ready.
+    /// The cycle at which the requested calibration is ready.
     calibrated_at: u64,
     deadline: u64,
 }
@@ -126,7 +126,7 @@ impl Timg {
             };
         }
         if offset == T0CONFIG {
-            // What has been counted so far was counted with the old configuration.
+            // The counts up to now are computed with the old configuration.
             self.settle(cycle);
         }
         if !self.file.write(offset, value) {
@@ -157,7 +157,8 @@ impl Timg {
         Written::Sync
     }
 
-    /// What reads give between two cycles before the next deadline, see [`rv32::Bus::poll_read`].
+    /// The values that reads return between two cycles before the next deadline, see
+    /// [`rv32::Bus::poll_read`].
     pub(crate) fn poll_read(&self, offset: u32, from: u64, to: u64) -> Option<PollRead> {
         match offset {
             T0LO | T0HI => {
@@ -170,12 +171,12 @@ impl Timg {
         }
     }
 
-    /// What a write does, see [`rv32::Bus::poll_write`].
+    /// The effect of a write in a polling loop, see [`rv32::Bus::poll_write`].
     pub(crate) fn poll_write(&self, offset: u32) -> Option<PollWrite> {
         (offset == T0UPDATE).then_some(PollWrite::Register)
     }
 
-    /// Does what is due; a watchdog stage may ask for a reset.
+    /// Does what is due at `cycle`. Returns the cause if a watchdog stage asks for a reset.
     pub(crate) fn advance(&mut self, cycle: u64) -> Option<ResetCause> {
         if self.deadline > cycle {
             return None;
@@ -298,8 +299,8 @@ impl Timg {
         self.deadline = self.alarm_at.min(self.watchdog.deadline());
     }
 
-    /// How long the clock to be calibrated takes for the periods asked for. Without a crystal of 32 kHz (few boards
-    /// have one) its measurement never ends.
+    /// CPU cycles that the clock to be calibrated takes for the requested number of periods. Without a
+    /// crystal of 32 kHz (few boards have one) its measurement never ends.
     fn calibration_cycles(&self) -> u64 {
         let conf = self.file.get(RTCCALICFG);
         let count = u64::from(conf >> 16 & 0x7FFF);
@@ -315,7 +316,7 @@ impl Timg {
         (self.calibration_cycles() / CYCLES_PER_XTAL) as u32 & 0x01FF_FFFF
     }
 
-    /// Whether a measurement, one-shot or cyclic, went on for more crystal periods than `RTCCALICFG2` allows.
+    /// True if a measurement, one-shot or cyclic, has taken more crystal periods than `RTCCALICFG2` allows.
     fn calibration_timed_out(&self, cycle: u64) -> bool {
         if self.file.get(RTCCALICFG) & (CALI_START | CALI_START_CYCLING) == 0 {
             return false;

@@ -1,8 +1,8 @@
 //! UART0 and UART1 (TRM chapter 26, "UART Controller").
 //!
-//! Bytes take their time on the line: a byte written to the FIFO leaves when those before it have left, at the
-//! configured rate, and is reported at the end of its stop bit. Hardware flow control, RS-485, IrDA, automatic
-//! baud rate detection and AT-command detection are not modelled.
+//! Bytes take time on the line: a byte written to the FIFO is sent when those before it have been sent, at
+//! the configured rate, and is reported at the end of its stop bit. Hardware flow control, RS-485, IrDA,
+//! automatic baud rate detection and AT-command detection are not modelled.
 
 use std::collections::VecDeque;
 
@@ -74,26 +74,26 @@ pub(crate) const REGISTERS: &[Register] = &[
     modelled(ID, "ID", 0x4000_0500, 0x7FFF_FFFF),
 ];
 
-/// A byte on its way out.
+/// A byte in the transmit FIFO or in the shift register.
 #[derive(Clone, Copy, Debug)]
 struct Sending {
     byte: u8,
-    /// When it leaves the FIFO for the shift register.
+    /// The cycle at which it moves from the FIFO to the shift register.
     starts_at: u64,
-    /// When its stop bit ends.
+    /// The cycle at which its stop bit ends.
     ends_at: u64,
 }
 
-/// A UART.
+/// One UART with its FIFOs and both lines.
 #[derive(Clone, Debug)]
 pub(crate) struct Uart {
     port: Port,
     file: RegisterFile,
     sending: VecDeque<Sending>,
-    /// Bytes on the receive line with the moment their stop bit ends.
+    /// Bytes on the receive line, each with the cycle at which its stop bit ends.
     arriving: VecDeque<(u64, u8)>,
     received: VecDeque<u8>,
-    /// When the receive timeout strikes.
+    /// The cycle at which the receive timeout expires.
     timeout_at: u64,
     deadline: u64,
 }
@@ -153,7 +153,8 @@ impl Uart {
         Written::Sync
     }
 
-    /// What reads give between two cycles before the next deadline, see [`rv32::Bus::poll_read`].
+    /// The values that reads return between two cycles before the next deadline, see
+    /// [`rv32::Bus::poll_read`].
     pub(crate) fn poll_read(&self, offset: u32, from: u64, to: u64) -> Option<PollRead> {
         match offset {
             STATUS => Some(poll::between(self.status(from), self.status(to))),
@@ -163,7 +164,7 @@ impl Uart {
         }
     }
 
-    /// Moves bytes whose time has come.
+    /// Moves the bytes that are sent or received by `cycle`.
     pub(crate) fn advance(&mut self, cycle: u64, out: &mut Outbox) {
         if self.deadline <= cycle {
             self.serve(cycle, out);
@@ -171,7 +172,7 @@ impl Uart {
         }
     }
 
-    /// Reports every byte that has left by `cycle`, deadline or not.
+    /// Reports every byte that was sent by `cycle`, even if no deadline is due.
     pub(crate) fn flush(&mut self, cycle: u64, out: &mut Outbox) {
         self.serve(cycle, out);
     }
@@ -205,12 +206,12 @@ impl Uart {
         self.reschedule(cycle);
     }
 
-    /// When the transmitter has nothing left.
+    /// The cycle at which the transmitter has sent all bytes.
     pub(crate) fn idle_at(&self) -> u64 {
         self.sending.back().map_or(0, |s| s.ends_at)
     }
 
-    /// A reset of the block; what is on the lines is lost.
+    /// Resets the block; bytes on both lines are lost.
     pub(crate) fn reset(&mut self) {
         *self = Uart::new(self.port);
     }
@@ -237,12 +238,13 @@ impl Uart {
             .count()
     }
 
-    /// Bytes are received at deadlines only, and leave the transmit FIFO one by one.
+    /// STATUS register. The count of received bytes changes at deadlines only; the count of bytes to transmit
+    /// decreases one by one with time.
     fn status(&self, cycle: u64) -> u32 {
         self.file.get(STATUS) | (self.waiting(cycle) as u32) << 16 | self.received.len() as u32
     }
 
-    /// Any state but idle while a byte is in the shift register.
+    /// FSM_STATUS register: the transmitter is not idle while a byte is in the shift register.
     fn fsm_status(&self, cycle: u64) -> u32 {
         u32::from(self.sending.back().is_some_and(|s| s.ends_at > cycle)) << 4
     }
@@ -309,7 +311,7 @@ impl Uart {
         {
             deadline = deadline.min(next.starts_at);
         }
-        // Without interrupts nobody waits for a single byte: one stop per line is enough.
+        // With interrupts disabled no code waits for a single byte: one deadline per line is enough.
         let line_end = self
             .sending
             .iter()

@@ -1,7 +1,8 @@
 //! The serial port of the USB Serial/JTAG controller (TRM chapter 30).
 //!
-//! Bytes are collected in a 64-byte FIFO and go out as a packet when software says so or the FIFO is full. A host
-//! that listens fetches a packet soon; without one it stays, and there is no more room. JTAG is not modelled.
+//! Bytes are collected in a 64-byte FIFO and sent as a packet when software asks for it or the FIFO is full.
+//! A host that listens reads a packet soon; without a host the packet stays in the FIFO, which then takes no
+//! more bytes. JTAG is not modelled.
 
 use std::collections::VecDeque;
 
@@ -27,7 +28,7 @@ const INT_OUT_RECV_PKT: u32 = 1 << 2;
 const INT_IN_EMPTY: u32 = 1 << 3;
 
 const PACKET: usize = 64;
-/// How long a host takes to fetch or bring a packet: about a twentieth of a 1 ms frame at full speed.
+/// Time that a host takes to read or send a packet: about a twentieth of a 1 ms frame at full speed.
 const PACKET_CYCLES: u64 = CPU_HZ / 20_000;
 /// A start-of-frame packet comes every millisecond.
 const FRAME_CYCLES: u64 = CPU_HZ / 1_000;
@@ -54,14 +55,14 @@ pub(crate) const REGISTERS: &[Register] = &[
     tagged(0x48, "MEM_CONF", 0x2, 0x3),
 ];
 
-/// The USB serial port.
+/// The USB serial port with its FIFOs and the connection to a host.
 #[derive(Clone, Debug)]
 pub(crate) struct UsbSerialJtag {
     file: RegisterFile,
-    /// Whether a host is connected and reads.
+    /// A host is connected and reads.
     host: bool,
     filling: Vec<u8>,
-    /// The packet being fetched and when that is done; [`NEVER`] without a host.
+    /// The packet that the host reads, and the cycle at which it has been read; [`NEVER`] without a host.
     packet: Option<(u64, Vec<u8>)>,
     arriving: VecDeque<(u64, Vec<u8>)>,
     received: VecDeque<u8>,
@@ -146,7 +147,7 @@ impl UsbSerialJtag {
         u64::from(self.file.get(INT_RAW) & self.file.get(INT_ENA) != 0) << source::USB_SERIAL_JTAG
     }
 
-    /// The host sends bytes; without a host they go nowhere.
+    /// The host sends bytes; without a host they are dropped.
     pub(crate) fn receive(&mut self, bytes: &[u8], cycle: u64) {
         if !self.host {
             return;
@@ -159,7 +160,7 @@ impl UsbSerialJtag {
         self.reschedule(cycle);
     }
 
-    /// A host is plugged in and listens, or goes away.
+    /// Connects a host that listens, or disconnects it.
     pub(crate) fn set_host(&mut self, host: bool, cycle: u64) {
         if host && !self.host {
             self.frames_seen = cycle;

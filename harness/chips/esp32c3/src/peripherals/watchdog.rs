@@ -8,13 +8,13 @@ use crate::clock::NEVER;
 /// Written to a watchdog's `WPROTECT` register, it unlocks the others.
 pub(crate) const WDT_KEY: u32 = 0x50D8_3AA1;
 
-/// Four stages and where they stand.
+/// Configuration of the four stages and the current stage.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stages {
     enabled: bool,
-    /// What each stage does; 0 is nothing.
+    /// Action of each stage; 0 is none.
     actions: [u32; 4],
-    /// How long each stage lasts, CPU cycles.
+    /// Duration of each stage, CPU cycles.
     holds: [u64; 4],
     stage: usize,
     since: u64,
@@ -47,14 +47,15 @@ impl Stages {
         self.schedule();
     }
 
-    /// Back to the first stage.
+    /// Feeds the watchdog: the first stage begins again.
     pub(crate) fn feed(&mut self, cycle: u64) {
         self.stage = 0;
         self.since = cycle;
         self.schedule();
     }
 
-    /// The action of the current stage if it has expired at `cycle`; the next one begins where it ended.
+    /// Returns the action of the current stage if it has expired at `cycle`; the next stage begins at the
+    /// moment of expiry.
     pub(crate) fn expired(&mut self, cycle: u64) -> Option<u32> {
         if self.deadline > cycle {
             return None;
@@ -71,7 +72,8 @@ impl Stages {
     }
 
     fn schedule(&mut self) {
-        // A round of stages that do nothing would only cost time: a watchdog without action has no deadline.
+        // A watchdog without any action has no deadline: stages that expire without effect would only cost
+        // host time.
         let acts = self.enabled && self.actions.iter().any(|a| *a != 0);
         // Stages last at least one cycle, so that a round of zeros cannot hang the model.
         self.deadline = if acts {

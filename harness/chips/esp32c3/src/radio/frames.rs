@@ -1,4 +1,4 @@
-//! Data frames: sending and receiving at the speed of the air.
+//! Data frames: sending and receiving at the rate of the air interface.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -12,39 +12,39 @@ use crate::radio::{Pending, Radio, Step, Then, done};
 use crate::rom::call::{Call, Fault};
 use crate::services::ServiceEvent;
 
-/// Longest Ethernet II frame without FCS.
+/// Longest Ethernet II frame without FCS, bytes.
 const LONGEST: u32 = 1514;
-/// Contention, preamble and acknowledgement of a frame in 802.11n.
+/// Duration of contention, preamble and acknowledgement of a frame in 802.11n, ns.
 const OVERHEAD_NS: u64 = 150_000;
-/// 54 Mbit/s.
+/// Airtime of a byte at 54 Mbit/s, ns.
 const NS_PER_BYTE: u64 = 148;
-/// Frames that wait for the air at the access point.
+/// Capacity of the access point's queue, frames.
 const AP_QUEUE: usize = 256;
-/// The transmit callback is shown this much of the frame.
+/// Bytes of the frame that the transmit callback receives.
 const SHOWN: usize = 64;
 
-/// How long a frame of `len` bytes occupies the air.
+/// Duration for which a frame of `len` bytes occupies the air.
 fn airtime(len: usize) -> Duration {
     Duration::from_nanos(OVERHEAD_NS + len as u64 * NS_PER_BYTE)
 }
 
-/// Frames on their way.
+/// Frames on the air, in the queues and with the guest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Frames {
     pub(crate) rx_callback: u32,
     tx_done_callback: u32,
-    /// When each has left, oldest first.
+    /// Transmitted frames with the moment at which each has been sent, oldest first.
     tx: VecDeque<(Instant, Vec<u8>)>,
     tx_free_at: Instant,
     tx_limit: usize,
-    /// When each will have arrived, oldest first: the access point's queue.
+    /// The access point's queue: frames with the moment at which each will have arrived, oldest first.
     rx: VecDeque<(Instant, Vec<u8>)>,
     rx_free_at: Instant,
-    /// Frames that may wait for the guest (the driver's static buffers).
+    /// Greatest number of received frames that wait for the guest (the driver's static buffers).
     rx_limit: usize,
-    /// Frames that the guest may hold (the driver's dynamic buffers).
+    /// Greatest number of frames that the guest holds (the driver's dynamic buffers).
     rx_held_limit: usize,
-    /// Buffers that the guest has not freed.
+    /// Addresses of the buffers that the guest has not freed.
     held: Vec<u32>,
 }
 
@@ -66,7 +66,7 @@ impl Default for Frames {
 }
 
 impl Frames {
-    /// The numbers of buffers from `wifi_init_config_t`; 0 dynamic ones means no limit but memory.
+    /// Sets the numbers of buffers from `wifi_init_config_t`; 0 dynamic ones means no limit but memory.
     pub(crate) fn set_limits(&mut self, static_rx: u32, dynamic_rx: u32, dynamic_tx: u32) {
         let limit = |n: u32| if n == 0 { usize::MAX } else { n as usize };
         self.rx_limit = static_rx.clamp(2, 128) as usize;
@@ -185,7 +185,7 @@ impl Radio {
         self.frames.rx.push_back((at, frame));
     }
 
-    /// Frames that have left or arrived by `now`.
+    /// Completes the frames that have been sent or have arrived by `now`.
     pub(super) fn poll_frames(&mut self, now: Instant) {
         while let Some((_, frame)) = pop_due(&mut self.frames.tx, now) {
             self.to_air.push(ToAir::Frame(frame.clone()));
@@ -201,7 +201,8 @@ impl Radio {
         }
     }
 
-    /// The association is gone: what has not left never will.
+    /// The association has ended: drops the frames that wait in both directions. Those of the guest are
+    /// reported as not sent.
     pub(super) fn drop_tx(&mut self) {
         for (_, frame) in std::mem::take(&mut self.frames.tx) {
             if self.pending.len() < super::MAX_PENDING {
@@ -212,7 +213,8 @@ impl Radio {
         self.frames.rx.clear();
     }
 
-    /// The guest's memory for a received frame, or null: then the frame is lost, as on the chip.
+    /// Delivers a received frame in `buffer`, memory that the guest has allocated. If it is null the frame is
+    /// lost, as on the chip.
     pub(super) fn buffer(&mut self, buffer: u32, frame: Vec<u8>, call: &mut Call<'_>) -> Result<Step, Fault> {
         if buffer == 0 {
             self.events.push(ServiceEvent::FrameDropped { len: frame.len() });
@@ -220,12 +222,12 @@ impl Radio {
         }
         call.store(buffer, &frame)?;
         self.frames.held.push(buffer);
-        // The buffer is its own handle.
+        // The buffer's address is also its handle.
         let deliver = GuestCall::new(self.frames.rx_callback, &[buffer, frame.len() as u32, buffer]);
         Ok(Step::Call(deliver, Then::Received))
     }
 
-    /// Whether the guest holds all buffers there are.
+    /// True if the guest holds as many buffers as it may.
     pub(super) fn buffers_exhausted(&self) -> bool {
         self.frames.held.len() >= self.frames.rx_held_limit
     }

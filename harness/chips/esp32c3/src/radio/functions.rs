@@ -1,11 +1,11 @@
-//! The driver's functions by name, and where this firmware has them.
+//! The driver's functions by name, and their addresses in this firmware.
 
 use std::collections::BTreeMap;
 
 use crate::radio::layout::err;
 use crate::radio::{Radio, Step, done};
 use crate::rom::call::{Call, Fault};
-use crate::symbols::SymbolTable;
+use image::SymbolTable;
 
 /// Host code in place of a driver function.
 pub(crate) type Run = fn(&mut Radio, &mut Call<'_>) -> Result<Step, Fault>;
@@ -13,18 +13,18 @@ pub(crate) type Run = fn(&mut Radio, &mut Call<'_>) -> Result<Step, Fault>;
 /// A function of the vendor's libraries.
 #[derive(Clone, Debug)]
 pub(crate) enum Function {
-    /// Carried out by the host.
+    /// A function that the host carries out.
     Modelled(Run),
-    /// Reported, then answered with `answer`.
+    /// A function without a model: a call is reported and returns `answer`.
     NotModelled {
-        /// Its name.
+        /// Name of the function in the symbol table.
         name: String,
-        /// What it returns.
+        /// Value that a call returns.
         answer: u32,
     },
 }
 
-/// Accepted without an effect.
+/// Returns success without an effect.
 fn accept(_: &mut Radio, _: &mut Call<'_>) -> Result<Step, Fault> {
     Ok(done(err::OK))
 }
@@ -56,7 +56,7 @@ const MODELLED: &[(&str, Run)] = &[
     ("esp_wifi_get_channel", Radio::get_channel),
     ("esp_wifi_set_mac", Radio::set_mac),
     ("esp_wifi_get_mac", Radio::get_mac),
-    // Where settings are kept, log levels, statistics, timing of power save: nothing here depends on them.
+    // Storage of settings, log levels, statistics, timing of power save: the model does not depend on them.
     ("esp_wifi_set_storage", accept),
     ("esp_wifi_internal_set_log_level", accept),
     ("esp_wifi_internal_set_log_mod", accept),
@@ -111,7 +111,7 @@ const PREFIXES: &[&str] = &[
     "esp_vhci_",
 ];
 
-/// Open-source functions with such a name, which call the driver and run as they are.
+/// Open-source functions with one of these prefixes, which call the driver and run as they are.
 const NOT_THE_DRIVER: &[&str] = &[
     "esp_wifi_init",
     "esp_wifi_deinit",
@@ -121,7 +121,7 @@ const NOT_THE_DRIVER: &[&str] = &[
     "phy_exit_critical",
 ];
 
-/// Every function of the driver that this firmware has.
+/// Finds every function of the driver in this firmware, by address.
 pub(crate) fn find(symbols: &SymbolTable) -> BTreeMap<u32, Function> {
     let mut functions = BTreeMap::new();
     for symbol in symbols.iter().filter(|s| s.is_function) {
@@ -149,7 +149,7 @@ pub(crate) fn find(symbols: &SymbolTable) -> BTreeMap<u32, Function> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::symbols::Symbol;
+    use image::Symbol;
 
     #[test]
     fn functions_are_found_by_name() {

@@ -3,7 +3,7 @@
 
 use sim::air::{ApInfo, AuthMode, Mac, Reason};
 
-/// `esp_err_t`.
+/// Error codes (`esp_err_t`).
 pub(crate) mod err {
     pub(crate) const OK: u32 = 0;
     pub(crate) const FAIL: u32 = u32::MAX;
@@ -25,7 +25,7 @@ pub(crate) mod err {
     pub(crate) const NOT_ASSOC: u32 = 0x3015;
 }
 
-/// `wifi_event_t`.
+/// Numbers of WiFi events (`wifi_event_t`).
 pub(crate) mod event {
     pub(crate) const SCAN_DONE: u32 = 1;
     pub(crate) const STA_START: u32 = 2;
@@ -56,19 +56,19 @@ pub(crate) mod osi {
     pub(crate) const MAGIC_VALUE: u32 = 0xDEAD_BEAF;
 }
 
-/// `wifi_sta_config_t`, which is also the size of the union `wifi_config_t`.
+/// Size of `wifi_sta_config_t`, which is also that of the union `wifi_config_t`, bytes.
 pub(crate) const CONFIG_SIZE: usize = 184;
-/// `wifi_ap_record_t`.
+/// Size of `wifi_ap_record_t`, bytes.
 pub(crate) const AP_RECORD_SIZE: usize = 92;
-/// `wifi_country_t`.
+/// Size of `wifi_country_t`, bytes.
 pub(crate) const COUNTRY_SIZE: usize = 12;
-/// Cipher CCMP, what WPA2 and WPA3 use (`wifi_cipher_type_t`).
+/// Cipher CCMP, which WPA2 and WPA3 use (`wifi_cipher_type_t`).
 const CIPHER_CCMP: u8 = 4;
 
-/// `WIFI_REASON_NO_AP_FOUND_IN_AUTHMODE_THRESHOLD`.
+/// Reason code `WIFI_REASON_NO_AP_FOUND_IN_AUTHMODE_THRESHOLD`.
 pub(crate) const REASON_AUTHMODE_THRESHOLD: Reason = Reason(211);
 
-/// A station's configuration, as far as the air is concerned.
+/// The fields of a station's configuration that the model uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct StationConfig {
     pub(crate) ssid: String,
@@ -82,7 +82,7 @@ pub(crate) struct StationConfig {
 pub(crate) fn station_config(raw: &[u8; CONFIG_SIZE]) -> StationConfig {
     let bssid = raw[101..107].try_into().expect("six bytes");
     let password = text(&raw[32..96]);
-    // Without a threshold a password stands for WPA2 (ESP-IDF, `wifi_scan_threshold_t`).
+    // Without a threshold, a password means at least WPA2 (ESP-IDF, `wifi_scan_threshold_t`).
     let weakest = match raw[120] {
         0 if password.is_empty() => AuthMode::Open,
         6 => AuthMode::Wpa3Psk,
@@ -96,7 +96,7 @@ pub(crate) fn station_config(raw: &[u8; CONFIG_SIZE]) -> StationConfig {
     }
 }
 
-/// Up to the first zero. The air carries text; bytes that are none are replaced and match no network.
+/// Text of a field up to the first zero. Bytes that are not UTF-8 are replaced and match no network.
 pub(crate) fn text(field: &[u8]) -> String {
     let end = field.iter().position(|b| *b == 0).unwrap_or(field.len());
     String::from_utf8_lossy(&field[..end]).into_owned()

@@ -1,5 +1,5 @@
-//! Mode, configuration, country, power and channel: what is set can be read back, and what the vendor refuses is
-//! refused with its code.
+//! Mode, configuration, country, power and channel: settings can be read back, and values that the vendor's
+//! driver refuses are refused with its error code.
 
 use crate::radio::layout::{CONFIG_SIZE, COUNTRY_SIZE, err};
 use crate::radio::{Radio, Step, done};
@@ -8,10 +8,10 @@ use crate::rom::call::{Call, Fault};
 /// `WIFI_MODE_STA` and `WIFI_MODE_AP` as bits of `wifi_mode_t`; 3 is both.
 const MODE_STA: u32 = 1;
 const MODE_AP: u32 = 2;
-/// Station and access point.
+/// Number of interfaces: station and access point.
 const INTERFACES: usize = 2;
 
-/// What the guest has set.
+/// Settings of the driver as the guest has made them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
     pub(crate) started: bool,
@@ -21,7 +21,7 @@ pub(crate) struct Settings {
     bandwidth: [u32; INTERFACES],
     country: [u8; COUNTRY_SIZE],
     power_save: u32,
-    /// In 0.25 dBm.
+    /// Greatest transmit power, in 0.25 dBm.
     max_tx_power: i8,
     channel: (u8, u32),
 }
@@ -46,7 +46,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Whether the station interface is on.
+    /// True if the mode includes the station interface.
     pub(crate) fn is_station(&self) -> bool {
         self.mode & MODE_STA != 0
     }
@@ -63,7 +63,7 @@ impl Settings {
 }
 
 impl Radio {
-    /// The first thing every function checks.
+    /// Checks that the driver is initialised; every function does this first.
     pub(super) fn check_init(&self) -> Result<(), u32> {
         if self.adapter.is_some() {
             Ok(())
@@ -72,7 +72,7 @@ impl Radio {
         }
     }
 
-    /// Initialised and started.
+    /// Checks that the driver is initialised and started.
     pub(super) fn check_started(&self) -> Result<(), u32> {
         self.check_init()?;
         if self.settings.started {
@@ -268,7 +268,7 @@ impl Radio {
         self.answer_word(call, 0, mode)
     }
 
-    /// In 0.25 dBm, 8 to 84.
+    /// Power in 0.25 dBm, 8 to 84.
     pub(super) fn set_max_tx_power(&mut self, call: &mut Call<'_>) -> Result<Step, Fault> {
         let power = call.args[0] as i8;
         Ok(code(self.check_started().and_then(|()| {
@@ -289,7 +289,8 @@ impl Radio {
         Ok(done(err::OK))
     }
 
-    /// `(u8 primary, wifi_second_chan_t)`; not while connected, the access point decides then.
+    /// `(u8 primary, wifi_second_chan_t)`; refused while connected, because the access point chooses the
+    /// channel.
     pub(super) fn set_channel(&mut self, call: &mut Call<'_>) -> Result<Step, Fault> {
         let [primary, second, ..] = call.args;
         Ok(code(self.check_started().and_then(|()| {
@@ -361,7 +362,7 @@ impl Radio {
     }
 }
 
-/// A check's outcome as the answer of a function.
+/// Turns the result of a check into the answer of a function.
 pub(super) fn code(result: Result<(), u32>) -> Step {
     done(result.err().unwrap_or(err::OK))
 }

@@ -10,32 +10,33 @@ use crate::radio::settings::code;
 use crate::radio::{Radio, Step, done};
 use crate::rom::call::{Call, Fault, Reply};
 
-/// A blocking scan looks this often whether it is over.
+/// Interval at which a blocking scan checks for its end.
 const SCAN_POLL: Duration = Duration::from_millis(1);
 
-/// Association.
+/// State of the association with an access point.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 enum Link {
     #[default]
     Down,
-    /// Asked, not answered.
+    /// The request is sent, the access point has not answered.
     Connecting,
     Up {
         ap: ApInfo,
         aid: u16,
     },
-    /// The guest has asked to leave, and the access point has not confirmed.
+    /// The guest has disconnected, and the access point has not confirmed.
     Leaving,
 }
 
-/// State of the station.
+/// State of the station interface.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Station {
     pub(crate) mac: Mac,
     link: Link,
     /// Signal of the current association, dBm.
     rssi_dbm: i8,
-    /// Goodbyes whose confirmation must not be taken for the answer to a later attempt.
+    /// Number of disconnections that the access point has not confirmed yet. Such a confirmation must not be
+    /// taken for the answer to a later attempt.
     goodbyes: u32,
     scanning: bool,
     /// A blocking `scan_start` is waiting.
@@ -45,12 +46,12 @@ pub(crate) struct Station {
 }
 
 impl Station {
-    /// Whether an access point knows, or will soon know, of this station.
+    /// True from the request for an association until the access point confirms its end.
     pub(crate) fn is_on_air(&self) -> bool {
         self.link != Link::Down
     }
 
-    /// Whether data frames can flow.
+    /// True if the station is associated, so that data frames can be sent.
     pub(crate) fn is_connected(&self) -> bool {
         matches!(self.link, Link::Up { .. })
     }
@@ -104,7 +105,7 @@ impl Radio {
         self.post_then(events, err::OK, call)
     }
 
-    /// `esp_wifi_connect_internal()`: answers at once, an event follows.
+    /// `esp_wifi_connect_internal()`: returns at once; an event reports the result.
     pub(super) fn connect(&mut self, _: &mut Call<'_>) -> Result<Step, Fault> {
         Ok(code(self.check_started().and_then(|()| {
             if !self.settings.is_station() {
@@ -128,7 +129,8 @@ impl Radio {
         })))
     }
 
-    /// `esp_wifi_disconnect_internal()`: also gives up an attempt; without either nothing happens.
+    /// `esp_wifi_disconnect_internal()`: also ends an attempt; without association or attempt it has no
+    /// effect.
     pub(super) fn disconnect(&mut self, _: &mut Call<'_>) -> Result<Step, Fault> {
         Ok(code(self.check_started().map(|()| {
             if matches!(self.station.link, Link::Up { .. } | Link::Connecting) {
@@ -138,8 +140,9 @@ impl Radio {
         })))
     }
 
-    /// `esp_wifi_scan_start(const wifi_scan_config_t *, bool block)`; ssid 0, channel 8 of the configuration
-    /// narrow the scan. Comes back here until a blocking scan is over.
+    /// `esp_wifi_scan_start(const wifi_scan_config_t *, bool block)`; fields ssid (offset 0) and channel
+    /// (offset 8) of the configuration narrow the scan. A blocking scan repeats the call until the scan is
+    /// over.
     pub(super) fn scan_start(&mut self, call: &mut Call<'_>) -> Result<Step, Fault> {
         let [config, block, ..] = call.args;
         let blocks = block & 0xFF != 0;
@@ -184,7 +187,7 @@ impl Radio {
         Ok(done(err::OK))
     }
 
-    /// `esp_wifi_scan_stop()`: what has been heard so far is lost.
+    /// `esp_wifi_scan_stop()`: the results so far are lost.
     pub(super) fn scan_stop(&mut self, _: &mut Call<'_>) -> Result<Step, Fault> {
         Ok(code(self.check_started().map(|()| self.station.scanning = false)))
     }
@@ -198,7 +201,7 @@ impl Radio {
         Ok(done(err::OK))
     }
 
-    /// Hands out one record and forgets it.
+    /// Stores one record for the guest and removes it from the list.
     pub(super) fn scan_get_ap_record(&mut self, call: &mut Call<'_>) -> Result<Step, Fault> {
         if let Err(code) = self.check_started() {
             return Ok(done(code));
@@ -211,7 +214,8 @@ impl Radio {
         Ok(done(err::OK))
     }
 
-    /// `(u16 *number, wifi_ap_record_t *)`: as many as there is room for, then forgets all.
+    /// `(u16 *number, wifi_ap_record_t *)`: stores as many records as there is room for, then clears the
+    /// list.
     pub(super) fn scan_get_ap_records(&mut self, call: &mut Call<'_>) -> Result<Step, Fault> {
         if let Err(code) = self.check_started() {
             return Ok(done(code));
@@ -263,7 +267,8 @@ impl Radio {
         Ok(done(err::OK))
     }
 
-    /// Everything from the air but data frames. What the station did not ask for any more is ignored.
+    /// Handles a message that is no data frame. Answers to requests that the station has abandoned are
+    /// ignored.
     pub(super) fn receive_management(&mut self, message: FromAir) {
         match message {
             FromAir::ScanDone(found) if self.station.scanning => {
@@ -302,7 +307,7 @@ impl Radio {
                 reason,
                 rssi_dbm,
             } if self.station.is_on_air() => {
-                // The access point spoke first: it still owes the confirmation.
+                // The access point ended the association first: its confirmation is still to come.
                 if self.station.link == Link::Leaving && reason != Reason::ASSOC_LEAVE {
                     self.station.goodbyes += 1;
                 }

@@ -6,32 +6,33 @@ use sim::Instant;
 
 use crate::guest::{GuestCpu, GuestMemory, reg};
 
-/// A load or store of a hooked function that nothing answers; the guest takes the access-fault trap for it.
+/// A load or store of a hooked function at an address without memory or device; the guest takes the
+/// access-fault trap for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
     pub(crate) addr: u32,
     pub(crate) store: bool,
 }
 
-/// What a hooked function comes back with.
+/// Result of a hooked function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reply {
-    /// a0.
+    /// Value for a0.
     Value(u32),
-    /// a0 and a1.
+    /// 64-bit value for a0 and a1.
     Wide(u64),
-    /// a0, and the function took this long.
+    /// Value for a0, after the function has taken this long.
     After(Duration, u32),
-    /// Still busy: execution comes back to the same address after this long, with `a0` as its first argument.
+    /// Still busy: the hook is called again after this long, with `a0` as its first argument.
     Again { after: Duration, a0: u32 },
-    /// Power failed in the middle.
+    /// Power failed this long after the call.
     PowerCut(Duration),
 }
 
-/// Reply, or the access that failed.
+/// The reply of a function, or the access that failed.
 pub(crate) type Served = Result<Reply, Fault>;
 
-/// Arguments and surroundings of a call.
+/// Arguments of a call, and the memory it works on.
 pub(crate) struct Call<'a> {
     pub(crate) pc: u32,
     pub(crate) args: [u32; 8],
@@ -84,7 +85,8 @@ impl<'a> Call<'a> {
             .map_err(|_| Fault { addr, store: true })
     }
 
-    /// `len` bytes from `addr` on. A length no memory of this chip can hold is a fault, not an allocation.
+    /// Reads `len` bytes from `addr` on. A length that exceeds every memory of this chip is a fault, not an
+    /// allocation.
     pub(crate) fn load(&mut self, addr: u32, len: u32) -> Result<Vec<u8>, Fault> {
         const LONGEST: u32 = 8 << 20;
         let fault = Fault { addr, store: false };
@@ -102,12 +104,12 @@ impl<'a> Call<'a> {
             .map_err(|_| Fault { addr, store: true })
     }
 
-    /// The bytes from `addr` on up to a zero, without it.
+    /// Reads the bytes from `addr` on up to a zero byte, without it.
     pub(crate) fn load_text(&mut self, addr: u32) -> Result<Vec<u8>, Fault> {
         self.load_text_of(addr, u32::MAX)
     }
 
-    /// The same, `limit` bytes at the most.
+    /// Reads the bytes from `addr` on up to a zero byte, at most `limit` bytes.
     pub(crate) fn load_text_of(&mut self, addr: u32, limit: u32) -> Result<Vec<u8>, Fault> {
         let mut out = Vec::new();
         while (out.len() as u32) < limit {

@@ -12,31 +12,32 @@ const UART_CONF0: u32 = 0x6000_0020;
 /// `RXFIFO_RST` and `TXFIFO_RST`.
 const UART_FIFOS_RST: u32 = 3 << 17;
 const UART_FSM_STATUS: u32 = 0x6000_006C;
-/// `UartDev`, what the ROM knows of its console (chip revision 0.3).
+/// Address of `UartDev`, the ROM's settings of its console (chip revision 0.3).
 pub(crate) const UART_DEVICE: u32 = 0x3FCD_F064;
-/// The ROM waits while this many bytes wait in the transmit FIFO.
+/// The ROM waits while the transmit FIFO holds this many bytes.
 const TX_FULL: u32 = 126;
-/// How long to spin before looking again: one character at 115200 baud.
+/// Interval between checks of a full FIFO: one character at 115200 baud.
 const CHARACTER: Duration = Duration::from_micros(87);
-/// How long a look at an empty receiver takes. Longer than on the chip, so that a program that looks in a loop does not
-/// keep the host busy; shorter than a character at 3 Mbaud, the fastest that tools use.
+/// Time that a check of an empty receiver takes. It is longer than on the chip, so that a program that polls
+/// in a loop does not keep the host busy, and shorter than a character at 3 Mbaud, the fastest rate that
+/// tools use.
 const LOOK: Duration = Duration::from_micros(2);
-/// `ets_printf` output beyond this is cut off.
+/// Greatest length of `ets_printf` output, bytes; the rest is cut off.
 const LONGEST: usize = 4096;
 
-/// A `ets_printf` that waits for room in the FIFO.
+/// State of an `ets_printf` that waits for room in the FIFO.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Console {
-    /// Stack pointer of the call, which tells it from another task's, and bytes sent so far.
+    /// Stack pointer of the call, which distinguishes it from a call of another task, and bytes sent so far.
     printing: Option<(u32, usize)>,
 }
 
 impl Console {
-    /// The function at `addr`, if it is one of these.
+    /// Carries out the function at `addr` if it is one of the console's.
     pub(crate) fn serve(&mut self, addr: u32, call: &mut Call<'_>) -> Option<Served> {
         Some(match addr & 0xFFF {
             0x040 => self.printf(call),
-            // Where printf goes: the model's console is UART0 throughout.
+            // Selection of printf's output device: the model's console is always UART0.
             0x044 | 0x048 | 0x04C => Ok(Reply::Value(0)),
             0x068 | 0x06C => tx_one_char(call),
             0x070 => rx_one_char(call),
@@ -84,7 +85,7 @@ fn tx_one_char(call: &mut Call<'_>) -> Served {
     Ok(Reply::Value(0))
 }
 
-/// `(u8 *to)`: 0 and a byte, or 1 when none waits.
+/// `(u8 *to)`: stores a received byte and returns 0; returns 1 if there is none.
 fn rx_one_char(call: &mut Call<'_>) -> Served {
     let to = call.args[0];
     if call.load_u32(UART_STATUS)? & 0x3FF == 0 {
@@ -95,7 +96,7 @@ fn rx_one_char(call: &mut Call<'_>) -> Served {
     Ok(Reply::Value(0))
 }
 
-/// `(u8 uart)`: waits until the transmitter has nothing left; only UART0 is behind the ROM's console.
+/// `(u8 uart)`: waits until the transmitter is idle; only UART0 belongs to the ROM's console.
 fn tx_flush(call: &mut Call<'_>) -> Served {
     let uart = call.args[0];
     let busy = tx_waiting(call)? > 0 || call.load_u32(UART_FSM_STATUS)? >> 4 & 0xF != 0;
@@ -120,7 +121,7 @@ fn div_modify(call: &mut Call<'_>) -> Served {
     Ok(Reply::Value(0))
 }
 
-/// The variable arguments: a1 to a7, then the stack.
+/// Position in the variable arguments: a1 to a7, then the stack.
 struct Arguments {
     next: u32,
 }
@@ -135,7 +136,7 @@ impl Arguments {
         }
     }
 
-    /// A 64-bit argument stands in an even-numbered register and the next.
+    /// Reads a 64-bit argument; it is passed in an even-numbered register and the next one.
     fn wide(&mut self, call: &mut Call<'_>) -> Result<u64, Fault> {
         self.next += self.next & 1;
         let low = self.word(call)?;
@@ -151,7 +152,7 @@ fn format(call: &mut Call<'_>) -> Result<Vec<u8>, Fault> {
     let mut bytes = pattern.into_iter().peekable();
     while let Some(byte) = bytes.next() {
         if byte != b'%' {
-            // The ROM's console ends lines with both.
+            // The ROM's console ends lines with carriage return and line feed.
             if byte == b'\n' {
                 out.push(b'\r');
             }

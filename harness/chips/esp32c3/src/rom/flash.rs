@@ -14,7 +14,7 @@ const SPI1_CMD: u32 = 0x6000_2000;
 const OK: u32 = 0;
 const ERROR: u32 = 1;
 
-/// The function at `addr`, if it is one of these.
+/// Carries out the function at `addr` if it is one of these.
 pub(crate) fn serve(addr: u32, call: &mut Call<'_>) -> Option<Served> {
     let function = match addr & 0xFFF {
         0x120 | 0x1FC => erase_chip,
@@ -23,7 +23,7 @@ pub(crate) fn serve(addr: u32, call: &mut Call<'_>) -> Option<Served> {
         0x134 => config_param,
         0x14C => update_id,
         0x210 => write_enable,
-        // Keys for encryption are not in the fuses.
+        // Encryption needs a key in the fuses, which are not burnt.
         0x110 | 0x114 => refuse,
         0x12C => write,
         0x130 => read,
@@ -43,16 +43,16 @@ fn accept(_: &mut Call<'_>) -> Served {
     Ok(Reply::Value(OK))
 }
 
-/// `rom_spiflash_legacy_data`, which points to what the ROM knows of the flash chip.
+/// Address of `rom_spiflash_legacy_data`, a pointer to the ROM's parameters of the flash chip.
 pub(crate) const CHIP_POINTER: u32 = 0x3FCD_FFF0;
-/// Where it points in chip revision 0.3. `esp_rom_spiflash_chip_t`: identity, size of chip, block, sector and page, mask
-/// of the status register.
+/// Target of that pointer in chip revision 0.3: `esp_rom_spiflash_chip_t` with identity, size of chip, block,
+/// sector and page, mask of the status register.
 pub(crate) const CHIP: u32 = 0x3FCD_F5C0;
-/// What the ROM believes before it is told: 2 MiB.
+/// Parameters of the flash that the ROM assumes after a reset: 2 MiB.
 pub(crate) const CHIP_AT_RESET: [u32; 6] = [0x0015_40EF, 0x20_0000, BLOCK, SECTOR, 256, 0xFFFF];
 
-/// `(u32 identity, u32 chip_size, u32 block_size, u32 sector_size, u32 page_size, u32 status_mask)`: kept for those
-/// who read it; the model's flash has the size that it has.
+/// `(u32 identity, u32 chip_size, u32 block_size, u32 sector_size, u32 page_size, u32 status_mask)`: the
+/// values are stored for programs that read them; the model's flash keeps its own size.
 fn config_param(call: &mut Call<'_>) -> Served {
     if call.load_u32(CHIP_POINTER)? == CHIP {
         for n in 0..6 {
@@ -79,14 +79,14 @@ fn refuse(_: &mut Call<'_>) -> Served {
     Ok(Reply::Value(ERROR))
 }
 
-/// The caller goes on with commands of its own through the controller's registers.
+/// The caller continues with commands of its own through the controller's registers.
 fn write_enable(call: &mut Call<'_>) -> Served {
     const FLASH_WREN: u32 = 1 << 30;
     call.store_u32(SPI1_CMD, FLASH_WREN)?;
     Ok(Reply::Value(OK))
 }
 
-/// Status register: not busy, nothing protected.
+/// Reads the status register: not busy, no protected blocks.
 fn read_status(call: &mut Call<'_>) -> Served {
     let at = call.args[1];
     call.store_u32(at, 0)?;

@@ -1,12 +1,12 @@
-//! libgcc's soft floating point. IEEE 754 leaves only NaNs open; libgcc on RISC-V always answers the canonical
-//! one, so the host's own sign and payload of a NaN never reach the guest.
+//! libgcc's soft floating point. IEEE 754 leaves only the value of a NaN result open; libgcc on RISC-V always
+//! returns the canonical NaN, so sign and payload of the host's NaN never reach the guest.
 
 use crate::rom::call::{Call, Reply};
 
 const NAN32: u32 = 0x7FC0_0000;
 const NAN64: u64 = 0x7FF8_0000_0000_0000;
 
-/// The function at `addr`, if it is one of these.
+/// Carries out the function at `addr` if it is one of these.
 pub(crate) fn serve(addr: u32, call: &mut Call<'_>) -> Option<Reply> {
     let (a0, a1) = (call.args[0], call.args[1]);
     let (s, t) = (f32::from_bits(a0), f32::from_bits(a1));
@@ -40,8 +40,8 @@ pub(crate) fn serve(addr: u32, call: &mut Call<'_>) -> Option<Reply> {
         0x808 => single(wide as f32),
         0x80C => double(f64::from(a0)),
         0x810 => single(a0 as f32),
-        // Equality answers 1 for unequal or unordered, the others -1, 0, 1 and for unordered what makes the
-        // comparison they are named for false.
+        // Equality returns 1 for unequal or unordered. The others return -1, 0 or 1, and for unordered
+        // operands the value that makes the comparison in their name false.
         0x7C4 | 0x864 => Reply::Value(u32::from(d != e)),
         0x7C8 | 0x87C => Reply::Value(u32::from(s != t)),
         0x818 | 0x820 => order(d.partial_cmp(&e), -2),
@@ -68,7 +68,7 @@ fn order(order: Option<std::cmp::Ordering>, unordered: i32) -> Reply {
     Reply::Value(order.map_or(unordered, |o| o as i32) as u32)
 }
 
-/// libgcc saturates by the sign, that of a NaN too; Rust's `as` answers 0 for a NaN.
+/// Saturates by the sign as libgcc does, for a NaN too; Rust's `as` gives 0 for a NaN.
 fn to_i32(value: f64) -> i32 {
     match (value.is_nan(), value.is_sign_negative()) {
         (true, true) => i32::MIN,

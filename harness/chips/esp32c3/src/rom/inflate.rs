@@ -1,7 +1,7 @@
 //! The ROM's `tinfl_decompress` (miniz): zlib streams, unpacked piece by piece into the caller's window.
 //!
-//! The caller's `tinfl_decompressor` holds only a mark that the stream has begun; its state is the host's, found by
-//! the address. A caller starts a stream by setting the first word (`m_state`) to 0.
+//! The caller's `tinfl_decompressor` holds only a mark that the stream has begun; the host keeps the state,
+//! by the address of that structure. A caller starts a stream by setting the first word (`m_state`) to 0.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,13 +10,13 @@ use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
 
 use crate::rom::call::{Call, Fault, Reply, Served};
 
-/// Streams at a time; the one that was begun first gives way.
+/// Greatest number of streams; a further one replaces the oldest.
 const STREAMS: usize = 4;
-/// No window of this chip is larger.
+/// Greatest size of a window, bytes; no memory of this chip is larger.
 const LARGEST: u32 = 0x6_0000;
-/// `TINFL_STATUS_BAD_PARAM`.
+/// The status `TINFL_STATUS_BAD_PARAM` of miniz.
 const BAD_PARAM: u32 = -3i32 as u32;
-/// What stands in `m_state` of a stream that has begun.
+/// Value of `m_state` while a stream is in progress.
 const BEGUN: u32 = 1;
 
 /// The streams that have begun, by address of the caller's structure.
@@ -33,13 +33,13 @@ impl fmt::Debug for Inflate {
 }
 
 impl Inflate {
-    /// The function at `addr`, if it is this one.
+    /// Carries out `tinfl_decompress` if it is the function at `addr`.
     pub(crate) fn serve(&mut self, addr: u32, call: &mut Call<'_>) -> Option<Served> {
         (addr & 0xFFF == 0x0F4).then(|| self.decompress(call))
     }
 
     /// `(tinfl_decompressor *r, const u8 *in, size_t *in_size, u8 *out_start, u8 *out_next, size_t *out_size,
-    /// u32 flags)`: sizes are replaced by what was used and made; returns a `tinfl_status`.
+    /// u32 flags)`: replaces the sizes by the bytes read and written; returns a `tinfl_status`.
     fn decompress(&mut self, call: &mut Call<'_>) -> Served {
         let [state, from, in_size, start, next, out_size, flags, _] = call.args;
         let (given, room) = (call.load_u32(in_size)?, call.load_u32(out_size)?);
@@ -92,7 +92,7 @@ mod tests {
     const BASE: u32 = 0x3FC8_0000;
     const WINDOW: u32 = 0x8000;
 
-    /// One call: state at 0, sizes at 0x10 and 0x14, input at 0x100, window of 32 KiB at 0x1000.
+    /// Makes one call: state at 0, sizes at 0x10 and 0x14, input at 0x100, window of 32 KiB at 0x1000.
     fn call(inflate: &mut Inflate, mem: &mut FlatMemory, input: &[u8], filled: u32, flags: u32) -> [u32; 3] {
         mem.put(BASE + 0x10, &(input.len() as u32).to_le_bytes());
         mem.put(BASE + 0x14, &WINDOW.wrapping_sub(filled).to_le_bytes());

@@ -2,7 +2,7 @@
 
 use crate::rom::call::{Call, Reply};
 
-/// The function at `addr`, if it is one of these.
+/// Carries out the function at `addr` if it is one of these.
 pub(crate) fn serve(addr: u32, call: &mut Call<'_>) -> Option<Reply> {
     let (a0, a1) = (call.args[0], call.args[1]);
     let (wide, second) = (call.wide(0), call.wide(2));
@@ -49,13 +49,13 @@ pub(crate) fn serve(addr: u32, call: &mut Call<'_>) -> Option<Reply> {
     })
 }
 
-/// 0, 1, 2 for less, equal, greater (`__cmpdi2`).
+/// Returns 0, 1, 2 for less, equal, greater (`__cmpdi2`).
 fn three_way(order: std::cmp::Ordering) -> u32 {
     (order as i32 + 1) as u32
 }
 
-/// Division by zero is undefined in libgcc; its code on RISC-V runs into the divide instruction, whose result
-/// for a zero divisor is all ones and the dividend (RISC-V ISA, chapter M).
+/// Division by zero is undefined in libgcc; its code on RISC-V reaches the divide instruction, whose quotient
+/// for a zero divisor is all ones and whose remainder is the dividend (RISC-V ISA, chapter M).
 fn div_unsigned(a: u64, b: u64) -> u64 {
     a.checked_div(b).unwrap_or(u64::MAX)
 }

@@ -1,4 +1,4 @@
-//! The flash chip's cells: NOR semantics, typical times, and a power cut at a named byte.
+//! The flash chip's cells: NOR semantics, typical times, and a power cut at a given byte.
 //!
 //! Programming only clears bits; erasing sets a whole sector to 0xFF. Times are the typical ones of a 4 MiB
 //! part (Winbond W25Q32JV data sheet, section 9.6): page program 0.4 ms, sector erase 45 ms, 32 KiB block
@@ -8,18 +8,18 @@ use std::time::Duration;
 
 /// Smallest erasable unit, bytes.
 pub const SECTOR: u32 = 0x1000;
-/// Largest erasable unit short of the whole chip, bytes.
+/// Largest erasable unit except the whole chip, bytes.
 pub const BLOCK: u32 = 0x1_0000;
-/// A program operation never crosses a page, bytes.
+/// Size of a page, bytes; one program operation stays inside a page.
 pub const PAGE: u32 = 256;
 
 const PAGE_PROGRAM: Duration = Duration::from_micros(400);
 const SECTOR_ERASE: Duration = Duration::from_millis(45);
 const BLOCK_ERASE: Duration = Duration::from_millis(150);
-/// Reading at 40 MHz over two lines: 10 bytes in a microsecond.
+/// Time to read a byte at 40 MHz over two lines, ns: 10 bytes in a microsecond.
 const READ_NS_PER_BYTE: u64 = 100;
 
-/// What the flash chip refuses.
+/// Reason why the flash chip refuses an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NorError {
     /// The range does not lie inside the chip.
@@ -27,7 +27,7 @@ pub enum NorError {
     OutOfRange {
         /// Byte offset in flash.
         addr: u32,
-        /// Length, bytes.
+        /// Length of the range, bytes.
         len: u32,
     },
     /// An erase that does not start and end on a sector boundary.
@@ -35,17 +35,17 @@ pub enum NorError {
     Unaligned {
         /// Byte offset in flash.
         addr: u32,
-        /// Length, bytes.
+        /// Length of the range, bytes.
         len: u32,
     },
 }
 
-/// How an operation on the flash went.
+/// Result of an operation on the flash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Done {
-    /// Complete, after this long.
+    /// The operation is complete and took this long.
     Complete(Duration),
-    /// Power failed after this long; the bytes before the named one have their new value.
+    /// Power failed after this long; the bytes before the given one have their new value.
     PowerCut(Duration),
 }
 
@@ -77,12 +77,12 @@ impl NorFlash {
         self.cells.len() as u32
     }
 
-    /// All cells, as a reader sees them.
+    /// The contents of all cells.
     pub fn cells(&self) -> &[u8] {
         &self.cells
     }
 
-    /// Puts `data` at `addr` as a programmer on the desk would: at once, setting and clearing bits.
+    /// Writes `data` at `addr` as an external programmer would: at once, setting and clearing bits.
     pub fn flash_image(&mut self, addr: u32, data: &[u8]) -> Result<(), NorError> {
         let range = self.range(addr, data.len() as u32)?;
         self.cells[range].copy_from_slice(data);
@@ -90,24 +90,24 @@ impl NorFlash {
         Ok(())
     }
 
-    /// Grows by one with each operation that may have changed a cell: decoded code and caches of flash contents
-    /// are stale when it has moved.
+    /// Counter that grows by one with each operation that may have changed a cell. If it has changed, decoded
+    /// code and caches of flash contents are stale.
     pub fn generation(&self) -> u64 {
         self.generation
     }
 
-    /// Arms (or with `None` disarms) a power cut: the next `bytes` bytes are still programmed or erased, the one
-    /// after them is not.
+    /// Arms (or with `None` disarms) a power cut: the next `bytes` bytes are still programmed or erased, the
+    /// one after them is not.
     pub fn cut_power_after(&mut self, bytes: Option<u64>) {
         self.cut_after = bytes;
     }
 
-    /// Whether a power cut is armed and has not struck yet.
+    /// True if a power cut is armed and has not happened yet.
     pub fn power_cut_armed(&self) -> bool {
         self.cut_after.is_some()
     }
 
-    /// Reads from `addr` on. Returns how long that takes.
+    /// Reads from `addr` on. Returns the time that it takes.
     pub fn read(&self, addr: u32, out: &mut [u8]) -> Result<Duration, NorError> {
         let range = self.range(addr, out.len() as u32)?;
         out.copy_from_slice(&self.cells[range]);
@@ -129,7 +129,7 @@ impl NorFlash {
         Ok(Done::Complete(PAGE_PROGRAM * pages(data.len() as u32)))
     }
 
-    /// Erases whole sectors; aligned 64 KiB stretches go by block erase, which is faster.
+    /// Erases whole sectors; aligned ranges of 64 KiB are erased as blocks, which is faster.
     pub fn erase(&mut self, addr: u32, len: u32) -> Result<Done, NorError> {
         let range = self.range(addr, len)?;
         if !addr.is_multiple_of(SECTOR) || !len.is_multiple_of(SECTOR) {
@@ -147,7 +147,7 @@ impl NorFlash {
         }
     }
 
-    /// How many of `wanted` byte changes happen before power fails; disarms the cut when it strikes.
+    /// Returns how many of `wanted` byte changes happen before power fails; disarms the cut when it happens.
     fn allowance(&mut self, wanted: u64) -> u64 {
         match self.cut_after {
             None => wanted,

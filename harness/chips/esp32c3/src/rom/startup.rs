@@ -1,13 +1,17 @@
-//! The boot ROM's own program: what it prints after a reset, which way the strapping pins send it, and the loader.
+//! The boot ROM's own program: its output after a reset, the boot mode by the strapping pins, and the loader.
 //!
-//! It is host code that acts through the chip's registers and takes the time that its words take on UART0. The
-//! second-stage bootloader is not executed; what it would log as an error is printed, its other lines are not.
+//! It is host code that works through the chip's registers and takes as long as UART0 needs for its output.
+//! The second-stage bootloader is not executed; lines that it would log as errors are printed, its other
+//! lines are not.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::boot::image::Image;
-use crate::boot::{self, BootError};
+use image::AppImage;
+use image::BootError;
+use image::bootloader::choose;
+use image::chip::ESP32C3;
+
 use crate::bus::SystemBus;
 use crate::clock::{CPU_HZ, NEVER, cycles_of};
 use crate::download::{Answer, Loader, Then};
@@ -20,34 +24,35 @@ const UART_FIFO: u32 = 0x6000_0000;
 const UART_CLKDIV: u32 = 0x6000_0014;
 const UART_STATUS: u32 = 0x6000_001C;
 const UART_CONF1: u32 = 0x6000_0024;
-/// A flasher stub relies on it for the last byte of a frame: with a threshold of one, two bytes make an interrupt.
+/// `RX_TOUT_EN`. A flasher stub needs it for the last byte of a frame: with a threshold of one, two bytes
+/// raise an interrupt.
 const UART_RX_TOUT_EN: u32 = 1 << 21;
 const UART_CLK_CONF: u32 = 0x6000_0078;
 const GPIO_STRAP: u32 = 0x6000_4038;
-/// The ROM waits while this many bytes wait in the transmit FIFO.
+/// The ROM waits while the transmit FIFO holds this many bytes.
 const TX_FULL: u32 = 126;
-/// Bytes that the ROM keeps of what arrives while it is busy.
+/// Size of the ROM's receive buffer, bytes; it keeps bytes that arrive while the ROM is busy.
 const RING: usize = 0x800;
 /// Timer group 0's watchdog after a reset: 26,000,000 ticks of 80 MHz (TRM 12.2.2, flash boot protection).
 const FLASH_BOOT_WATCHDOG_MS: u64 = 325;
-/// Where the ROM stands when a watchdog ends its endless loops.
+/// Program counter of the ROM when a watchdog ends its endless loops.
 pub(crate) const LOOP_PC: u32 = 0x4004_8B82;
 /// `GPIO_STRAP`: GPIO9 and GPIO8 (TRM table 7-1).
 const STRAP_GPIO9: u32 = 1 << 3;
 const STRAP_GPIO8: u32 = 1 << 2;
 
-/// What the run loop does next.
+/// Next step for the run loop.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
-    /// Nothing before this cycle, or before a byte arrives.
+    /// Wait until this cycle, or until a byte arrives.
     Wait(u64),
-    /// Start the application that the bootloader chooses.
+    /// Start the application that the bootloader has chosen.
     Application,
-    /// Start a program in RAM.
+    /// Start the program in RAM at this address.
     Program(u32),
-    /// Reset.
+    /// Reset the chip with this cause.
     Reset(ResetCause),
-    /// The ROM's own access went wrong.
+    /// An access of the ROM failed.
     Fault { addr: u32, store: bool },
     /// Power fails at this cycle.
     PowerCut(u64),
@@ -55,37 +60,38 @@ pub(crate) enum Next {
 
 #[derive(Clone, Debug)]
 enum Phase {
-    /// Prints, then goes on.
+    /// Prints, then starts the application.
     Launch,
-    /// Prints this line again and again until the watchdog strikes.
+    /// Prints this line again and again until the watchdog resets the chip.
     Repeat(Vec<u8>),
-    /// Prints, then does nothing.
+    /// Prints, then stops.
     Stand,
     /// Prints, then resets.
     Restart,
-    /// The serial loader.
+    /// Runs the serial loader.
     Download(Box<Loader>),
 }
 
-/// The ROM's program. A clone is a checkpoint.
+/// State of the ROM's program. A clone is a checkpoint.
 #[derive(Clone, Debug)]
 pub(crate) struct Startup {
-    /// Bytes on their way to the transmit FIFO.
+    /// Bytes to be written to the transmit FIFO.
     console: VecDeque<u8>,
     phase: Phase,
-    /// Bytes that the loader has not seen.
+    /// Received bytes that the loader has not read.
     ring: VecDeque<u8>,
-    /// Until then the loader is at work; its answer leaves then.
+    /// The cycle until which the loader is busy with a request; its answer is sent then.
     busy_until: u64,
     answer: Option<(Vec<u8>, Then)>,
-    /// When the watchdog of timer group 0 strikes.
+    /// The cycle at which the watchdog of timer group 0 resets the chip.
     watchdog_at: u64,
-    /// Why the bootloader found nothing to start.
+    /// Reason why the bootloader found nothing to start.
     failure: Option<BootError>,
 }
 
 impl Startup {
-    /// What the ROM does after a reset at `cycle`. `saved_pc` is where the CPU stood, if it ran before.
+    /// The ROM's program after a reset at `cycle`. `saved_pc` is the CPU's program counter at the reset, if
+    /// it ran before.
     pub(crate) fn after_reset(
         bus: &mut SystemBus,
         cause: ResetCause,
@@ -99,7 +105,7 @@ impl Startup {
             (UART_CLKDIV, 347 | 3 << 20),
             (UART_CONF1, UART_RX_TOUT_EN | 1),
         ] {
-            // The registers are there: the chip has a UART.
+            // The chip has this UART, so the write cannot fault.
             let _ = bus.write_u32(register, value);
         }
         let straps = bus.read_u32(GPIO_STRAP).unwrap_or(0);
@@ -133,7 +139,7 @@ impl Startup {
         startup
     }
 
-    /// After a program that a host had uploaded has returned.
+    /// The ROM's program after an uploaded program has returned.
     pub(crate) fn after_program(cycle: u64) -> Startup {
         let mut startup = Startup {
             console: VecDeque::new(),
@@ -153,21 +159,21 @@ impl Startup {
         self.failure.take()
     }
 
-    /// Whether the loader measures the rate of the line.
+    /// True while the loader measures the baud rate of the line.
     pub(crate) fn detects_rate(&self) -> bool {
         matches!(&self.phase, Phase::Download(loader) if !loader.is_connected())
     }
 
-    /// Whether the loader runs.
+    /// True while the loader runs.
     pub(crate) fn is_download(&self) -> bool {
         matches!(self.phase, Phase::Download(_))
     }
 
     fn boot_from_flash(&mut self, bus: &SystemBus, text: &mut String) {
         let cells = bus.flash.cells();
-        let image = match Image::read(cells, 0) {
+        let image = match AppImage::read(cells, 0, &ESP32C3) {
             Ok(image) => image,
-            Err(BootError::OtherChip { id }) => {
+            Err(BootError::OtherChip { id, .. }) => {
                 *text += &format!(
                     "Invalid chip id. Expected 5 read {id}. Bootloader for wrong chip?\nets_main.c 333 \n"
                 );
@@ -210,7 +216,7 @@ impl Startup {
             );
         }
         *text += &format!("entry 0x{:08x}\n", image.entry);
-        if let Err(failure) = boot::choose(&bus.flash, false) {
+        if let Err(failure) = choose(bus.flash.cells(), &ESP32C3, false) {
             for line in failure.log {
                 // The log counts milliseconds since the reset; what was printed so far took most of them.
                 let ms = text.len() * 10 / 115 + 20;
@@ -227,7 +233,7 @@ impl Startup {
         self.console.extend(with_returns(text));
     }
 
-    /// Acts at `cycle`.
+    /// Carries out the next step at `cycle`.
     pub(crate) fn step(&mut self, bus: &mut SystemBus, cycle: u64) -> Next {
         bus.host_cycle = cycle;
         bus.host_pc = LOOP_PC;
@@ -255,7 +261,7 @@ impl Startup {
         if let Some(at) = self.transmit(bus, cycle) {
             return Next::Wait(at.min(self.watchdog_at));
         }
-        // Whatever comes after an answer waits until the line is idle.
+        // A change of rate, a reset or a jump that follows an answer waits until the line is idle.
         let idle_at = bus.peripherals.uart[0].idle_at();
         if self.leaves() && idle_at > cycle {
             return Next::Wait(idle_at);
@@ -290,8 +296,8 @@ impl Startup {
         self.answer.is_some() || matches!(self.phase, Phase::Launch | Phase::Restart)
     }
 
-    /// Empties the receive FIFO, as the loader's interrupt handler does. Without the loader bytes stay there for the
-    /// application.
+    /// Empties the receive FIFO, as the loader's interrupt handler does. If the loader does not run the bytes
+    /// stay there for the application.
     fn receive(&mut self, bus: &mut SystemBus) {
         while bus.read_u32(UART_STATUS).unwrap_or(0) & 0x3FF != 0 {
             let byte = bus.read_u32(UART_FIFO).unwrap_or(0) as u8;
@@ -301,7 +307,7 @@ impl Startup {
         }
     }
 
-    /// Fills the transmit FIFO. When to come again if it is full.
+    /// Fills the transmit FIFO. Returns the cycle of the next attempt if the FIFO is full.
     fn transmit(&mut self, bus: &mut SystemBus, cycle: u64) -> Option<u64> {
         while let Some(byte) = self.console.front() {
             if bus.read_u32(UART_STATUS).unwrap_or(0) >> 16 & 0x3FF >= TX_FULL {
@@ -313,7 +319,7 @@ impl Startup {
         None
     }
 
-    /// Hands bytes to the loader until one ends a request.
+    /// Passes received bytes to the loader until one ends a request.
     fn download(&mut self, bus: &mut SystemBus, cycle: u64) -> Next {
         let Phase::Download(loader) = &mut self.phase else {
             return Next::Wait(self.watchdog_at);
@@ -338,8 +344,8 @@ impl Startup {
     }
 }
 
-/// The straps that are sampled when the chip is powered or reset as a whole (TRM 7.1): low where the world outside
-/// pulls them low, otherwise high by the pull-up inside (GPIO9) or on the board (GPIO8).
+/// The straps that are sampled at power-on and at resets of the whole chip (TRM 7.1): low if driven low from
+/// outside, otherwise high by the pull-up in the chip (GPIO9) or on the board (GPIO8).
 pub(crate) fn straps(gpio8: Option<bool>, gpio9: Option<bool>) -> u32 {
     let high = |level: Option<bool>, bit: u32| if level == Some(false) { 0 } else { bit };
     high(gpio8, STRAP_GPIO8) | high(gpio9, STRAP_GPIO9)
@@ -354,7 +360,7 @@ pub(crate) fn eco_version(revision: Revision) -> u32 {
     }
 }
 
-/// The word at 0x4000_1000, by which tools tell chips apart.
+/// The word at 0x4000_1000, by which tools distinguish chips.
 pub(crate) fn detect_magic(eco_version: u32) -> u32 {
     match eco_version {
         0 => 0x6921_506F,
@@ -370,7 +376,7 @@ fn cycles_in(duration: Duration) -> u64 {
     )
 }
 
-/// The ROM's console ends lines with both.
+/// Ends lines with carriage return and line feed, as the ROM's console does.
 fn with_returns(text: &str) -> Vec<u8> {
     text.replace('\n', "\r\n").into_bytes()
 }
@@ -404,7 +410,7 @@ fn mode_name(straps: u32) -> &'static str {
     }
 }
 
-/// ESP-IDF `esp_image_spi_mode_t`.
+/// Name of a flash mode in the boot log (ESP-IDF `esp_image_spi_mode_t`).
 fn flash_mode(mode: u8) -> &'static str {
     match mode {
         0 => "QIO",

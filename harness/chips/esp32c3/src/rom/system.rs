@@ -17,7 +17,7 @@ const INTERRUPT_PRIORITY: u32 = 0x600C_2114;
 const INTERRUPT_THRESHOLD: u32 = 0x600C_2194;
 /// The table of 128 flash MMU entries, one per 64 KiB.
 const MMU_TABLE: u32 = 0x600C_5000;
-/// A delay is slept in steps, between which interrupts are taken as on the chip.
+/// Longest step of a delay, microseconds; interrupts are taken between steps, as on the chip.
 const DELAY_STEP_US: u32 = 50;
 
 /// The ROM's table of interrupt handlers and their arguments, 32 entries (chip revision 0.3).
@@ -25,6 +25,9 @@ pub(crate) const INTERRUPT_HANDLERS: u32 = 0x3FCD_EF60;
 
 /// `user_code_start`, which the ROM calls after a download (chip revision 0.3).
 const USER_CODE_START: u32 = 0x3FCD_EF18;
+
+/// The most analog registers that are remembered.
+const MOST_ANALOG: usize = 1024;
 
 /// What these functions remember.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +49,7 @@ impl Default for System {
 }
 
 impl System {
-    /// The function at `addr`, if it is one of these.
+    /// Carries out the function at `addr` if it is one of these.
     pub(crate) fn serve(&mut self, addr: u32, call: &mut Call<'_>) -> Option<Served> {
         let [a0, a1, a2, ..] = call.args;
         let value = |v: u32| Ok(Reply::Value(v));
@@ -76,12 +79,12 @@ impl System {
             0x604 => attach(call),
             0x608 => clear_bits(call, INTERRUPT_ENABLE, a0),
             0x60C => set_bits(call, INTERRUPT_ENABLE, a0),
-            // Pads, their drive and the pins of the flash: nothing of the model depends on them.
+            // Pads, their drive strength and the pins of the flash: the model does not depend on them.
             0x5C8 | 0x71C => value(0),
             0x4B0 => get_icache_line_size(call),
             0x560 | 0x564 => mmu_set(call),
-            // The other cache functions act on a cache whose contents the model never lets go stale: they
-            // answer 0, which is also "autoload was off" from the suspend functions.
+            // The other cache functions work on a cache that the model does not have, and flash reads are
+            // never stale. They return 0, which from the suspend functions also means "autoload was off".
             0x4B4..=0x55C | 0x568..=0x57C => value(0),
             0x1954 => value(u32::from(self.analog(call))),
             0x1958 => value(field(self.analog(call), call.args[3], call.args[4])),
@@ -104,8 +107,12 @@ impl System {
         self.analog.get(&analog_key(call)).copied().unwrap_or(0)
     }
 
+    /// The chip has some hundred of these registers; a guest that names more finds the others as they are at reset.
     fn set_analog(&mut self, call: &Call<'_>, value: u8) {
-        self.analog.insert(analog_key(call), value);
+        let key = analog_key(call);
+        if self.analog.len() < MOST_ANALOG || self.analog.contains_key(&key) {
+            self.analog.insert(key, value);
+        }
     }
 }
 
@@ -117,8 +124,8 @@ fn field(value: u8, msb: u32, lsb: u32) -> u32 {
     (u32::from(value) & (0xFF >> (7 - (msb & 7)))) >> (lsb & 7)
 }
 
-/// The microseconds left stand in a0, so an interrupt in the middle (and a switch to another task that delays)
-/// costs nothing but time.
+/// The remaining microseconds are in a0, so an interrupt in the middle (and a switch to another task that
+/// delays) changes only the time.
 fn delay_us(left: u32) -> Reply {
     if left <= DELAY_STEP_US {
         return Reply::After(Duration::from_micros(u64::from(left)), 0);
@@ -152,7 +159,7 @@ fn clear_bits(call: &mut Call<'_>, addr: u32, bits: u32) -> Served {
     store(call, addr, old & !bits)
 }
 
-/// `(struct cache_mode *mode)`: size 16 KiB, 8 ways, line 32.
+/// `Cache_Get_ICache_Line_Size`: the cache has lines of 32 bytes (size 16 KiB, 8 ways).
 fn get_icache_line_size(_: &mut Call<'_>) -> Served {
     Ok(Reply::Value(32))
 }

@@ -1,28 +1,29 @@
-//! A guest played by the test: its OS adapter, heap and callbacks.
+//! A simulated guest for the tests: its OS adapter, heap and callbacks.
 
 use std::time::Duration;
 
 use sim::air::{ApInfo, AuthMode, Reason};
 
 use crate::services::*;
-use crate::symbols::Symbol;
 use crate::testing::{FakeCpu, FlatMemory};
+use image::Symbol;
 
 pub(super) const RAM: u32 = 0x3FC8_0000;
-/// The OS adapter's table, the init configuration, scratch memory and the heap of the played guest.
+/// Addresses of the OS adapter's table, the init configuration, scratch memory and the heap of the simulated
+/// guest.
 pub(super) const TABLE: u32 = RAM + 0x1000;
 pub(super) const CONFIG: u32 = RAM + 0x1200;
 pub(super) const SCRATCH: u32 = RAM + 0x1400;
 pub(super) const HEAP: u32 = RAM + 0x2000;
 pub(super) const STACK: u32 = RAM + 0x8000;
-/// Functions of the played guest.
+/// Addresses of the simulated guest's functions.
 pub(super) const EVENT_POST: u32 = 0x4201_0000;
 pub(super) const MALLOC: u32 = 0x4201_0010;
 pub(super) const FREE: u32 = 0x4201_0020;
 pub(super) const READ_MAC: u32 = 0x4201_0030;
 pub(super) const RX_CALLBACK: u32 = 0x4201_0040;
 pub(super) const TX_DONE: u32 = 0x4201_0050;
-/// What the guest was doing.
+/// Program counter of the guest between calls.
 pub(super) const CALLER: u32 = 0x4200_0004;
 
 pub(super) const DRIVER: [&str; 22] = [
@@ -66,9 +67,9 @@ pub(super) struct Guest {
     pub(super) mem: FlatMemory,
     pub(super) now: Instant,
     pub(super) seen: Vec<Seen>,
-    /// What malloc answers.
+    /// Address that the guest's malloc returns.
     pub(super) heap: u32,
-    /// Whether the receive callback frees the frame before it returns.
+    /// True if the receive callback frees the frame before it returns.
     pub(super) frees_at_once: bool,
 }
 
@@ -127,7 +128,7 @@ impl Guest {
         }
     }
 
-    /// A guest whose driver is initialised, in station mode, with callbacks.
+    /// A guest in station mode whose driver is initialised and has callbacks.
     pub(super) fn ready() -> Guest {
         let mut guest = Guest::new();
         assert_eq!(guest.call("esp_wifi_init_internal", &[CONFIG]), 0);
@@ -141,7 +142,7 @@ impl Guest {
         guest
     }
 
-    /// A guest that is connected and has heard so.
+    /// A guest that is connected and has received the event of it.
     pub(super) fn connected() -> Guest {
         let mut guest = Guest::ready();
         guest.call("esp_wifi_start", &[]);
@@ -152,7 +153,7 @@ impl Guest {
         guest
     }
 
-    /// Calls a driver function as the guest does and plays the guest until it returns.
+    /// Calls a driver function as the guest does and simulates the guest until it returns.
     pub(super) fn call(&mut self, name: &str, args: &[u32]) -> u32 {
         let addr = 0x4202_0000 + 16 * DRIVER.iter().position(|n| *n == name).unwrap() as u32;
         let back = self.cpu.pc();
@@ -188,7 +189,7 @@ impl Guest {
         panic!("never came back to {pc:#x}, stands at {:#x}", self.cpu.pc());
     }
 
-    /// Plays the guest function at pc.
+    /// Simulates the guest function at pc.
     pub(super) fn play(&mut self) {
         let a = |n: usize| self.cpu.x(reg::A0 + n);
         let (a0, a1, a2, a3) = (a(0), a(1), a(2), a(3));
@@ -227,7 +228,7 @@ impl Guest {
             }
             pc => panic!("no guest function at {pc:#x}"),
         }
-        // A callee may clobber all but the saved registers.
+        // A callee may change all registers but the saved ones.
         for n in [5, 6, 7, 12, 13, 28, 31] {
             self.cpu.set_x(n, 0xBAD0_0000 + n as u32);
         }
@@ -235,7 +236,7 @@ impl Guest {
         self.cpu.set_pc(self.cpu.x(reg::RA));
     }
 
-    /// Delivers what waits, between two instructions of the guest.
+    /// Delivers the waiting notifications, between two instructions of the guest.
     pub(super) fn deliver(&mut self) {
         while self.services.wants_delivery() {
             let before = self.cpu.clone();
@@ -250,7 +251,7 @@ impl Guest {
         }
     }
 
-    /// Lets time pass.
+    /// Lets simulated time pass.
     pub(super) fn pass(&mut self, d: Duration) {
         let end = self.now + d;
         while let Some(at) = self.services.next_deadline().filter(|at| *at <= end) {

@@ -1,4 +1,4 @@
-//! The services as the run loop sees them, with a guest played by the test.
+//! The services through the interface of the run loop, with a guest simulated by the test.
 
 use std::time::Duration;
 
@@ -105,7 +105,7 @@ fn the_confirmation_of_a_goodbye_is_not_the_answer_to_the_next_attempt() {
     assert_eq!(guest.seen, []);
     guest.hear(FromAir::Connected { ap: ap(), aid: 1 });
     assert_eq!(guest.events(), [4]);
-    // Asked for, it is told.
+    // The guest asked for the disconnection, so it gets the event.
     assert_eq!(guest.call("esp_wifi_disconnect_internal", &[]), 0);
     guest.hear(lost(Reason::ASSOC_LEAVE));
     assert_eq!(guest.events(), [4, 5]);
@@ -208,7 +208,7 @@ fn frames_arrive_in_the_guests_own_memory() {
     assert_eq!(guest.seen, [Seen::Malloc(200), Seen::Received(frame(200), HEAP)]);
     guest.call("esp_wifi_internal_free_rx_buffer", &[HEAP]);
     assert_eq!(guest.seen.last(), Some(&Seen::Free(HEAP)));
-    // Twice is the guest's mistake and reaches no allocator.
+    // Freeing a buffer twice is the guest's error and does not reach the allocator.
     guest.call("esp_wifi_internal_free_rx_buffer", &[HEAP]);
     assert_eq!(guest.seen.len(), 3);
     let report = ServiceEvent::ForeignBuffer {

@@ -1,4 +1,4 @@
-//! The access point: hostapd's control interface played by a socket, and declared commands.
+//! Tests of the access point's control: hostapd's interface, simulated by a socket, and declared commands.
 
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
@@ -8,7 +8,7 @@ use board::{AccessPoint, AccessPointControl, Argv, BoardError, Mac};
 
 const STATION: Mac = Mac([0x60, 0x55, 0xf9, 0x0a, 0xbc, 0xde]);
 
-/// Answers as many requests as there are answers; returns the requests.
+/// Sends one answer for each request; returns the requests.
 fn hostapd(path: &Path, answers: &'static [&'static str]) -> std::thread::JoinHandle<Vec<String>> {
     let socket = UnixDatagram::bind(path).unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
@@ -93,7 +93,7 @@ fn declared_commands_do_it_too_and_what_is_not_declared_is_told() {
     );
 }
 
-/// The real hostapd, with a driver that has no radio.
+/// The real hostapd, with a driver that needs no radio.
 #[test]
 #[ignore = "needs hostapd on the machine"]
 fn the_real_hostapd_understands() {

@@ -1,4 +1,4 @@
-//! `boards.toml`: what is right is read, what is wrong is told with its place.
+//! Tests of `boards.toml`: valid files are read, errors are reported with their place.
 
 use std::path::Path;
 use std::time::Duration;
@@ -82,7 +82,7 @@ hostapd = "/var/run/hostapd/wlan0"
     assert!(matches!(&lab.access_point, Some(AccessPointControl::Hostapd(p)) if p.ends_with("wlan0")));
 }
 
-/// What is wrong, and how the message begins.
+/// Invalid files, and the beginning of the message for each.
 const WRONG: &[(&str, &str)] = &[
     (
         "[board.desk]\nprot = '/dev/ttyUSB0'\n",
@@ -162,7 +162,7 @@ fn a_board_that_is_not_declared_is_told_with_those_that_are() {
 
 #[test]
 fn a_password_can_come_from_the_environment() {
-    // cargo sets this one for tests.
+    // cargo sets this variable for tests.
     let boards = parse("[board.a]\nport = 'x'\npassword-env = 'CARGO_PKG_NAME'\n").unwrap();
     let a = boards.get("a").unwrap();
     assert_eq!(a.password.as_ref().unwrap().reveal(), "oceanrig-board");

@@ -1,4 +1,4 @@
-//! The console: what comes, what goes, and a port that is away for a while.
+//! Tests of the console: input, output, and a port that is disconnected for a while.
 
 use std::io::{Read, Write};
 use std::os::unix::fs::symlink;
@@ -23,7 +23,7 @@ fn config(port: &Path, more: &str) -> BoardConfig {
     boards.get("fake").unwrap().clone()
 }
 
-/// A device on a new pseudo terminal that `link` names.
+/// A simulated device on a new pseudo-terminal; `link` is a link to it.
 fn plug_in(link: &Path) -> (TTYPort, TTYPort) {
     let (mut master, slave) = TTYPort::pair().unwrap();
     master.set_timeout(Duration::from_secs(5)).unwrap();
@@ -32,7 +32,7 @@ fn plug_in(link: &Path) -> (TTYPort, TTYPort) {
     (master, slave)
 }
 
-/// Observes until `enough`, or for 10 s.
+/// Collects observations until `enough` returns true; fails after 10 s.
 fn until(
     dut: &mut SerialBoard,
     mut enough: impl FnMut(&[(Instant, Observation)]) -> bool,
@@ -79,7 +79,7 @@ fn bytes_go_both_ways_with_times_of_the_host() {
     let seen = until(&mut dut, |seen| text(seen).ends_with('\n'));
     assert_eq!(text(&seen), "[REG] Registered\r\n");
     assert!(seen[0].0 >= begin + Duration::from_millis(50) && seen[0].0 <= dut.now());
-    // It is called behind what it tells of.
+    // The waker is called after the observation is available.
     let end = dut.now() + Duration::from_secs(5);
     while woken.load(Ordering::Relaxed) == 0 {
         assert!(dut.now() < end, "nobody was woken");
@@ -91,7 +91,7 @@ fn bytes_go_both_ways_with_times_of_the_host() {
     master.read_exact(&mut typed).unwrap();
     assert_eq!(&typed, b"status\n");
 
-    // Nothing comes: the time passes, and not more than was asked for.
+    // Without output the call ends at the given time, not later.
     let end = dut.now() + Duration::from_millis(100);
     dut.run_until(end).unwrap();
     assert!(dut.now() >= end && dut.now() < end + Duration::from_secs(2));
@@ -124,7 +124,7 @@ fn a_port_that_comes_back_is_found_again_and_leaves_a_hole() {
     };
     assert!((500..5_000).contains(&gap.as_millis()), "{gap:?}");
     assert!(!dut.is_away());
-    // What was said meanwhile is lost: there is no verdict on the firmware any more, but the board can be used.
+    // The output in that time is lost: there is no verdict on the firmware, but the board can still be used.
     let error = dut.run_until(Instant::from_secs(60)).unwrap_err();
     assert!(error.to_string().contains("came back after"), "{error}");
     dut.serial_input(b"y").unwrap();
@@ -153,7 +153,7 @@ fn a_port_that_goes_with_the_supply_is_no_loss() {
     let mut dut = board.start(HostClock::start()).unwrap();
     dut.set_power(false).unwrap();
     drop(first);
-    // Longer than the port may be away by itself.
+    // Longer than the greatest time for a disconnection.
     std::thread::sleep(Duration::from_millis(1_500));
     let (mut master, _slave) = plug_in(&link);
     dut.set_power(true).unwrap();
@@ -234,7 +234,7 @@ fn another_program_on_the_port_is_named() {
     let link = dir.path().join("port");
     let (_master, slave) = plug_in(&link);
     let device = slave.name().unwrap();
-    // serialport's pairs are inherited; a process with the other end would pass for the hardware.
+    // serialport's terminals are inherited; a process that keeps the master open would count as the hardware.
     let close_and_sleep = "for fd in /proc/self/fd/*; do fd=${fd##*/}; [ $fd -gt 2 ] && eval \"exec $fd>&-\"; done; exec sleep 30";
     let mut child = std::process::Command::new("bash")
         .args(["-c", close_and_sleep])

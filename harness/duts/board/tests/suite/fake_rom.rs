@@ -1,5 +1,5 @@
-//! The ROM loader of an ESP32-C3 on the master's end of a pseudo terminal, as far as espflash without its stub needs
-//! it, and with the faults of a real bench (esptool, "Serial Protocol").
+//! A simulated ROM loader of an ESP32-C3 on the master of a pseudo-terminal, as far as espflash without its
+//! stub needs it, with the faults of a real bench (esptool, "Serial Protocol").
 
 use std::io::{Read, Write};
 use std::os::unix::fs::symlink;
@@ -11,18 +11,18 @@ use std::time::Duration;
 
 use serialport::{SerialPort, TTYPort};
 
-/// What the chip is like.
+/// Properties and faults of the simulated chip.
 #[derive(Clone)]
 pub(crate) struct Chip {
     /// Chip id of GET_SECURITY_INFO; 5 is the ESP32-C3.
     pub(crate) id: u32,
-    /// Whether it is in download mode at all.
+    /// True if the chip is in download mode and answers.
     pub(crate) answers: bool,
-    /// The cable is pulled after so many blocks of flash data.
+    /// Number of blocks of flash data after which the terminal is closed.
     pub(crate) unplugged_after: Option<u32>,
-    /// Blocks from this one on are refused, as a worn flash does.
+    /// Number of the first block that is refused, as by worn flash.
     pub(crate) fails_at: Option<u32>,
-    /// What it says after a reset by its watchdog.
+    /// Output after a reset by the watchdog.
     pub(crate) boot_log: Vec<u8>,
 }
 
@@ -39,10 +39,10 @@ impl Default for Chip {
     }
 }
 
-/// 60:55:f9:0a:bc:de in the order of the eFuses.
+/// The MAC address 60:55:f9:0a:bc:de as words of the eFuses.
 const MAC_WORDS: [u32; 2] = [0xf90a_bcde, 0x6055];
 
-/// A plugged-in chip; dropping it pulls the cable.
+/// A connected chip; dropping it closes the terminal.
 pub(crate) struct FakeRom {
     pub(crate) link: PathBuf,
     pub(crate) flash: Arc<Mutex<Vec<u8>>>,
@@ -51,7 +51,7 @@ pub(crate) struct FakeRom {
 }
 
 impl FakeRom {
-    /// Plugs `chip` in; the port is a link in `dir`.
+    /// Connects `chip`; the port is a link in `dir`.
     pub(crate) fn plug_in(dir: &Path, chip: Chip) -> FakeRom {
         let (master, slave) = TTYPort::pair().unwrap();
         let link = dir.join("port");
@@ -89,7 +89,7 @@ impl Drop for FakeRom {
 struct Rom {
     chip: Chip,
     master: TTYPort,
-    /// Kept open, so that the terminal lives between two users of it.
+    /// Kept open, so that the terminal exists between two of its users.
     _slave: TTYPort,
     flash: Arc<Mutex<Vec<u8>>>,
     at: usize,
@@ -116,7 +116,7 @@ impl Rom {
         }
     }
 
-    /// Carries out a request; `false` when the cable is pulled now.
+    /// Carries out a request; returns `false` if the terminal is to be closed now.
     fn frame(&mut self, request: &[u8]) -> bool {
         if request.len() < 8 || !self.chip.answers {
             return true;
@@ -152,7 +152,7 @@ impl Rom {
                 // RTC watchdog, config 0, enabled.
                 if word(0) == 0x6000_8090 && word(1) >> 31 == 1 {
                     let log = self.chip.boot_log.clone();
-                    // The registers' protection is set once more before the watchdog bites.
+                    // espflash sets the write protection once more before the watchdog expires.
                     self.boot_after_next(&log);
                 }
             }
@@ -188,7 +188,7 @@ impl Rom {
 
     fn boot_after_next(&mut self, log: &[u8]) {
         let mut buffer = [0; 256];
-        // Waits for the request that sets the protection, answers it, and starts the firmware.
+        // Waits for the request that sets the protection, answers it, and prints the boot log.
         while self.master.read(&mut buffer).is_err() {}
         self.answer(0x09, 0, &[], 0);
         std::thread::sleep(Duration::from_millis(20));
@@ -227,7 +227,7 @@ fn unescape(frame: &[u8]) -> Vec<u8> {
     out
 }
 
-/// The digest in hexadecimal, as the ROM sends it.
+/// MD5 in hexadecimal, as the ROM sends it.
 fn md5(bytes: &[u8]) -> String {
     use md5::{Digest as _, Md5};
     Md5::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()

@@ -1,4 +1,4 @@
-//! Flashing, right and wrong.
+//! Tests of successful and failed flashing.
 
 use std::path::Path;
 use std::time::Duration;
@@ -62,7 +62,7 @@ fn a_chip_is_flashed_once_and_starts() {
     assert_eq!(flashed.info.chip, "esp32c3");
     assert_eq!(flashed.info.mac, Some(Mac([0x60, 0x55, 0xf9, 0x0a, 0xbc, 0xde])));
     assert_eq!(flashed.info.flash_bytes, Some(4 << 20));
-    // The erased partitions were erased already.
+    // The partitions to be erased were erased already.
     assert_eq!(flashed.parts, ["bootloader", "partition table", "application"]);
     assert_eq!(record.unchanged, ["nvs", "phy_init", "provision", "token"]);
     assert_eq!(record.last.0, record.last.1);
@@ -222,7 +222,7 @@ fn flashing_can_be_interrupted() {
     let error = board.flash(&plan(), &mut record).unwrap_err();
     assert!(matches!(error, BoardError::Cancelled), "{error:?}");
     assert!(record.last.0 < 110_000, "{:?}", record.last);
-    // The chip holds half an image; the next run puts it right.
+    // The chip has half an image; the next run completes it.
     let flashed = board.flash(&plan(), &mut Unwatched).unwrap();
     assert!(flashed.parts.contains(&"application".to_owned()));
 }

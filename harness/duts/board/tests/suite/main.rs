@@ -1,4 +1,4 @@
-//! The crate against a chip made of software, on a pseudo terminal.
+//! Tests of the crate with a simulated chip on a pseudo-terminal.
 
 #![expect(
     clippy::disallowed_methods,
@@ -11,17 +11,18 @@ mod console;
 mod fake_rom;
 mod flashing;
 
-/// Pseudo terminals have numbers that are given again: a test that pulls a cable must not meet the port of another.
+/// The system reuses the numbers of pseudo-terminals: a test that disconnects a port must not meet that of
+/// another test.
 static TERMINALS: std::sync::RwLock<()> = std::sync::RwLock::new(());
 
-/// While this is held nobody pulls a cable.
+/// While this is held, no other test disconnects a port.
 fn together() -> impl Drop {
     TERMINALS
         .read()
         .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// While this is held nobody else has a port.
+/// While this is held, no other test uses a port.
 fn alone() -> impl Drop {
     TERMINALS
         .write()

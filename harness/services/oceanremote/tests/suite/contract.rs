@@ -1,13 +1,14 @@
 //! Every endpoint and every row of the contract's table of errors, by literal value.
 
+use http_service::Request;
 use oceanremote::*;
 use sim::Instant;
 
-use crate::desk::*;
+use crate::fixture::*;
 
 #[test]
 fn register_answers_as_the_contract_says() {
-    let (mut desk, permanent, session) = Desk::registered(config());
+    let (mut fixture, permanent, session) = Fixture::registered(config());
     assert_eq!((permanent.len(), &permanent[..8]), (40, "oc_perm_"));
     assert_eq!(session.len(), 32);
     for token in [&permanent[8..], &session] {
@@ -18,27 +19,34 @@ fn register_answers_as_the_contract_says() {
             "{token}"
         );
     }
-    let device = desk.cloud.device("oc-1").expect("it is known");
+    let device = fixture.cloud.device("oc-1").expect("it is known");
     assert_eq!((device.claimed, device.mac), (true, Some(MAC)));
     assert_eq!(device.telemetry.ip.as_deref(), Some("192.168.4.2"));
-    let events = desk.events();
+    let events = fixture.events();
     assert_eq!(
         events[0],
-        Event::DeviceClaimed {
-            device: "oc-1".into()
+        Fact::RegistrationSpent {
+            device: "oc-1".into(),
+            token: "oc_reg_test".into()
         }
     );
     assert_eq!(
         events[1],
-        Event::PermanentIssued {
+        Fact::DeviceClaimed {
+            device: "oc-1".into()
+        }
+    );
+    assert_eq!(
+        events[2],
+        Fact::PermanentIssued {
             device: "oc-1".into(),
             token: permanent
         }
     );
     let origin = SessionOrigin::Registration;
     assert_eq!(
-        events[2],
-        Event::SessionIssued {
+        events[3],
+        Fact::SessionIssued {
             device: "oc-1".into(),
             session,
             origin
@@ -48,8 +56,8 @@ fn register_answers_as_the_contract_says() {
 
 #[test]
 fn register_replies_word_for_word() {
-    let mut desk = Desk::new(config());
-    let reply = desk.register(Instant::from_millis(90_999), "oc_reg_test", "oc-1");
+    let mut fixture = Fixture::new(config());
+    let reply = fixture.register(Instant::from_millis(90_999), "oc_reg_test", "oc-1");
     let (permanent, session) = (field(&reply, "permanent_token"), field(&reply, "session"));
     assert_eq!(
         text(&reply),
@@ -61,16 +69,16 @@ fn register_replies_word_for_word() {
 
 #[test]
 fn update_poll_renew_and_state_answer_word_for_word() {
-    let (mut desk, permanent, session) = Desk::registered(config());
+    let (mut fixture, permanent, session) = Fixture::registered(config());
     assert_eq!(
-        text(&desk.update(at(5), &session)),
+        text(&fixture.update(at(5), &session)),
         r#"{"success":true,"server_time":1767225605}"#
     );
     assert_eq!(
-        text(&desk.poll(at(6), &session, "")),
+        text(&fixture.poll(at(6), &session, "")),
         r#"{"success":true,"commands":[],"server_time":1767225606}"#
     );
-    let renewal = desk.renew(at(2700), &session);
+    let renewal = fixture.renew(at(2700), &session);
     let second = field(&renewal, "session");
     assert_ne!(second, session);
     assert_eq!(
@@ -79,7 +87,7 @@ fn update_poll_renew_and_state_answer_word_for_word() {
     );
     for token in [&permanent, &second] {
         assert_eq!(
-            text(&desk.state(at(2701), token)),
+            text(&fixture.state(at(2701), token)),
             r#"{"success":true,"relay1":true,"relay2":false,"temperature":22.4,"humidity":null}"#
         );
     }
@@ -87,48 +95,48 @@ fn update_poll_renew_and_state_answer_word_for_word() {
 
 #[test]
 fn state_shows_what_was_reported_last() {
-    let (mut desk, _, session) = Desk::registered(config());
+    let (mut fixture, _, session) = Fixture::registered(config());
     assert_eq!(
-        text(&desk.state(at(1), &session)),
+        text(&fixture.state(at(1), &session)),
         r#"{"success":true,"relay1":false,"relay2":false,"temperature":null,"humidity":null}"#
     );
     let report = r#"{"temperature":23.5,"humidity":62.0,"rssi":-60,"relays":[false,true,true]}"#;
-    desk.post(at(2), "/api/device/oc-1/update/", Some(&session), report);
+    fixture.post(at(2), "/api/device/oc-1/update/", Some(&session), report);
     let want =
         r#"{"success":true,"relay1":false,"relay2":true,"relay3":true,"temperature":23.5,"humidity":62.0}"#;
-    assert_eq!(text(&desk.state(at(3), &session)), want);
+    assert_eq!(text(&fixture.state(at(3), &session)), want);
     // A report without humidity keeps the last one.
-    desk.update(at(4), &session);
-    assert!(text(&desk.state(at(5), &session)).contains(r#""humidity":62.0"#));
+    fixture.update(at(4), &session);
+    assert!(text(&fixture.state(at(5), &session)).contains(r#""humidity":62.0"#));
     assert_eq!(
-        desk.cloud.device("oc-1").expect("it is known").telemetry.rssi,
+        fixture.cloud.device("oc-1").expect("it is known").telemetry.rssi,
         Some(-52)
     );
 }
 
 #[test]
 fn commands_come_with_each_poll_until_acknowledged() {
-    let (mut desk, _, session) = Desk::registered(config());
-    assert_eq!(desk.cloud.command_relay(at(1), "oc-1", 1, true), Ok(1));
-    assert_eq!(desk.cloud.command_relay(at(1), "oc-1", 2, false), Ok(2));
+    let (mut fixture, _, session) = Fixture::registered(config());
+    assert_eq!(fixture.cloud.command_relay(at(1), "oc-1", 1, true), Ok(1));
+    assert_eq!(fixture.cloud.command_relay(at(1), "oc-1", 2, false), Ok(2));
     let both = r#"{"success":true,"commands":[{"id":1,"relay":1,"on":true},{"id":2,"relay":2,"on":false}],"server_time":1767225602}"#;
     // An acknowledgement of what no poll has carried yet loses nothing.
-    assert_eq!(text(&desk.poll(at(2), &session, "?ack=99")), both);
-    assert_eq!(text(&desk.poll(at(2), &session, "")), both);
-    desk.events();
+    assert_eq!(text(&fixture.poll(at(2), &session, "?ack=99")), both);
+    assert_eq!(text(&fixture.poll(at(2), &session, "")), both);
+    fixture.events();
     let rest = r#"{"success":true,"commands":[{"id":2,"relay":2,"on":false}],"server_time":1767225603}"#;
-    assert_eq!(text(&desk.poll(at(3), &session, "?ack=1")), rest);
+    assert_eq!(text(&fixture.poll(at(3), &session, "?ack=1")), rest);
     assert_eq!(
-        desk.events(),
-        [Event::CommandAcknowledged {
+        fixture.events(),
+        [Fact::CommandAcknowledged {
             device: "oc-1".into(),
             id: 1
         }]
     );
     let none = r#"{"success":true,"commands":[],"server_time":1767225604}"#;
-    assert_eq!(text(&desk.poll(at(4), &session, "?ack=2")), none);
+    assert_eq!(text(&fixture.poll(at(4), &session, "?ack=2")), none);
     assert_eq!(
-        desk.cloud.command_relay(at(5), "oc-1", 1, false),
+        fixture.cloud.command_relay(at(5), "oc-1", 1, false),
         Ok(3),
         "ids go on"
     );
@@ -136,21 +144,26 @@ fn commands_come_with_each_poll_until_acknowledged() {
 
 #[test]
 fn head_has_no_effect() {
-    let (mut desk, _, session) = Desk::registered(config());
-    desk.cloud
+    let (mut fixture, _, session) = Fixture::registered(config());
+    fixture
+        .cloud
         .command_relay(at(1), "oc-1", 1, true)
         .expect("a known device");
-    desk.poll(at(2), &session, "");
+    fixture.poll(at(2), &session, "");
     let head = Request::new("HEAD", "/api/device/oc-1/commands/?ack=1", PEER);
     assert_eq!(
-        desk.cloud
+        fixture
+            .cloud
             .handle(at(100), &head.with_header("x-device-token", &session))
             .status,
         200
     );
-    assert_eq!(desk.cloud.device("oc-1").expect("it is known").commands.len(), 1);
     assert_eq!(
-        desk.cloud.status("oc-1", at(100)),
+        fixture.cloud.device("oc-1").expect("it is known").commands.len(),
+        1
+    );
+    assert_eq!(
+        fixture.cloud.status("oc-1", at(100)),
         Some(DeviceStatus::Away),
         "not a sign of life"
     );
@@ -158,7 +171,7 @@ fn head_has_no_effect() {
 
 #[test]
 fn clocks_may_differ_by_300_seconds() {
-    let (mut desk, permanent, session) = Desk::registered(config());
+    let (mut fixture, permanent, session) = Fixture::registered(config());
     let now = at(1000);
     let mut with_time = |method: &str, path: &str, token: &str, skew_s: i64| {
         let device_time = (EPOCH_S + 1000 + skew_s).to_string();
@@ -166,7 +179,7 @@ fn clocks_may_differ_by_300_seconds() {
             .with_header("X-Device-Token", token)
             .with_header("X-Device-Time", &device_time)
             .with_body(RENEWAL);
-        desk.cloud.handle(now, &request)
+        fixture.cloud.handle(now, &request)
     };
     for skew_s in [-300, -299, 0, 299, 300] {
         assert_eq!(
@@ -181,11 +194,11 @@ fn clocks_may_differ_by_300_seconds() {
         let renewal = with_time("POST", "/api/device/oc-1/renew-session/", &permanent, skew_s);
         assert_error(&renewal, 401, "Clock skew too large");
     }
-    let mut desk = Desk::new(config());
+    let mut fixture = Fixture::new(config());
     let mut register = |skew_s: i64| {
         let body = registration("oc_reg_test", "oc-1", "02:00:00:00:00:01");
         let request = Request::new("POST", "/api/device/register/", PEER).with_body(body);
-        desk.cloud.handle(
+        fixture.cloud.handle(
             now,
             &request.with_header("x-device-time", &(EPOCH_S + 1000 + skew_s).to_string()),
         )
@@ -196,38 +209,46 @@ fn clocks_may_differ_by_300_seconds() {
 
 #[test]
 fn unknown_devices_are_404_or_created_by_the_switch() {
-    let mut desk = Desk::new(config());
+    let mut fixture = Fixture::new(config());
     assert_error(
-        &desk.register(at(0), "oc_reg_new", "oc-9"),
+        &fixture.register(at(0), "oc_reg_new", "oc-9"),
         404,
         "Device not found",
     );
     for path in ["renew-session", "update"] {
-        let reply = desk.post(at(0), &format!("/api/device/oc-9/{path}/"), Some("x"), RENEWAL);
+        let reply = fixture.post(at(0), &format!("/api/device/oc-9/{path}/"), Some("x"), RENEWAL);
         assert_error(&reply, 404, "Device not found");
     }
     let poll = Request::new("GET", "/api/device/oc-9/commands/", PEER);
-    assert_error(&desk.cloud.handle(at(0), &poll), 404, "Device not found");
-    assert_error(&desk.register(at(0), "oc_reg_new", "oc-1"), 401, "Invalid token");
+    assert_error(&fixture.cloud.handle(at(0), &poll), 404, "Device not found");
+    assert_error(
+        &fixture.register(at(0), "oc_reg_new", "oc-1"),
+        401,
+        "Invalid token",
+    );
 
-    let mut desk = switched(Switches {
+    let mut fixture = switched(Switches {
         registration: Registration::Open,
         ..Switches::default()
     });
-    assert_error(&desk.register(at(0), "something", "oc-9"), 401, "Invalid token");
-    assert_eq!(desk.register(at(0), "oc_reg_new", "oc-9").status, 200);
     assert_error(
-        &desk.register(at(0), "oc_reg_new", "oc-9"),
+        &fixture.register(at(0), "something", "oc-9"),
+        401,
+        "Invalid token",
+    );
+    assert_eq!(fixture.register(at(0), "oc_reg_new", "oc-9").status, 200);
+    assert_error(
+        &fixture.register(at(0), "oc_reg_new", "oc-9"),
         401,
         "Token already used or expired",
     );
     assert_error(
-        &desk.register(at(0), "oc_reg_new", "oc-8"),
+        &fixture.register(at(0), "oc_reg_new", "oc-8"),
         401,
         "Token already used or expired",
     );
     assert_error(
-        &desk.register(at(0), "oc_reg_wrong", "oc-1"),
+        &fixture.register(at(0), "oc_reg_wrong", "oc-1"),
         401,
         "Invalid token",
     );
@@ -235,68 +256,77 @@ fn unknown_devices_are_404_or_created_by_the_switch() {
 
 #[test]
 fn malformed_requests_say_what_is_wrong() {
-    let (mut desk, _, session) = Desk::registered(config());
-    let register = |desk: &mut Desk, body: &str| desk.post(at(1), "/api/device/register/", None, body);
+    let (mut fixture, _, session) = Fixture::registered(config());
+    let register =
+        |fixture: &mut Fixture, body: &str| fixture.post(at(1), "/api/device/register/", None, body);
     assert_error(
-        &register(&mut desk, ""),
+        &register(&mut fixture, ""),
         400,
         "EOF while parsing a value at line 1 column 0",
     );
     assert_error(
-        &register(&mut desk, "{}"),
+        &register(&mut fixture, "{}"),
         400,
         "missing field `token` at line 1 column 2",
     );
     let body = registration("t", "oc 1", "02:00:00:00:00:01");
     assert_error(
-        &register(&mut desk, &body),
+        &register(&mut fixture, &body),
         400,
         "device_id is not 1 to 32 of A-Z a-z 0-9 _ -",
     );
     let body = registration("t", "oc-1", "02:00:00:00:00");
     assert_error(
-        &register(&mut desk, &body),
+        &register(&mut fixture, &body),
         400,
         "mac_address is not a MAC address",
     );
     let body = registration("t", "oc-1", "02:00:00:00:00:01").replace("192.168.4.2", "here");
-    assert_error(&register(&mut desk, &body), 400, "ip is not an IP address");
-    let renewal = desk.post(at(1), "/api/device/oc-1/renew-session/", Some(&session), "{}");
+    assert_error(&register(&mut fixture, &body), 400, "ip is not an IP address");
+    let renewal = fixture.post(at(1), "/api/device/oc-1/renew-session/", Some(&session), "{}");
     assert_error(&renewal, 400, "missing field `mac_address` at line 1 column 2");
-    let update = |desk: &mut Desk, body: &str| {
-        desk.post(at(1), "/api/device/oc-1/update/", Some(&session), body)
+    let update = |fixture: &mut Fixture, body: &str| {
+        fixture
+            .post(at(1), "/api/device/oc-1/update/", Some(&session), body)
             .status
     };
     assert_eq!(
-        update(&mut desk, r#"{"temperature":"warm","rssi":-1,"relays":[]}"#),
+        update(&mut fixture, r#"{"temperature":"warm","rssi":-1,"relays":[]}"#),
         400
     );
     assert_eq!(
-        update(&mut desk, r#"{"temperature":1e999,"rssi":-1,"relays":[]}"#),
+        update(&mut fixture, r#"{"temperature":1e999,"rssi":-1,"relays":[]}"#),
         400
     );
     assert_eq!(
-        update(&mut desk, r#"{"temperature":1,"rssi":-1.5,"relays":[]}"#),
+        update(&mut fixture, r#"{"temperature":1,"rssi":-1.5,"relays":[]}"#),
         400
     );
     let relays = vec!["true"; 17].join(",");
     assert_eq!(
         update(
-            &mut desk,
+            &mut fixture,
             &format!(r#"{{"temperature":1,"rssi":-1,"relays":[{relays}]}}"#)
         ),
         400
     );
     assert_eq!(
-        update(&mut desk, r#"{"temperature":1,"rssi":-1,"relays":[],"new":{}}"#),
+        update(
+            &mut fixture,
+            r#"{"temperature":1,"rssi":-1,"relays":[],"new":{}}"#
+        ),
         200
     );
-    assert_error(&desk.poll(at(1), &session, "?ack=-1"), 400, "ack is not a number");
+    assert_error(
+        &fixture.poll(at(1), &session, "?ack=-1"),
+        400,
+        "ack is not a number",
+    );
     let request = Request::new("GET", "/api/device/oc-1/commands/", PEER)
         .with_header("x-device-token", &session)
         .with_header("x-device-time", "noon");
     assert_error(
-        &desk.cloud.handle(at(1), &request),
+        &fixture.cloud.handle(at(1), &request),
         400,
         "X-Device-Time is not a number",
     );
@@ -304,14 +334,14 @@ fn malformed_requests_say_what_is_wrong() {
 
 #[test]
 fn other_paths_and_methods_are_refused() {
-    let mut desk = Desk::new(config());
+    let mut fixture = Fixture::new(config());
     for path in [
         "/",
         "/api/device/register",
         "/api/device/oc-1/",
         "/API/device/register/",
     ] {
-        assert_error(&desk.post(at(0), path, None, ""), 404, "Not found");
+        assert_error(&fixture.post(at(0), path, None, ""), 404, "Not found");
     }
     for (method, path, allow) in [
         ("GET", "/api/device/register/", "POST"),
@@ -320,7 +350,7 @@ fn other_paths_and_methods_are_refused() {
         ("POST", "/api/device/oc-1/commands/", "GET, HEAD"),
         ("DELETE", "/api/device/state/", "GET, HEAD"),
     ] {
-        let reply = desk.cloud.handle(at(0), &Request::new(method, path, PEER));
+        let reply = fixture.cloud.handle(at(0), &Request::new(method, path, PEER));
         assert_error(&reply, 405, "Method not allowed");
         assert_eq!(reply.header("allow"), Some(allow));
     }
@@ -332,15 +362,15 @@ fn plain_http_is_served_or_redirected() {
         plain_http: PlainHttp::Redirected,
         ..Switches::default()
     };
-    let (mut desk, _) = (switched(switches), ());
+    let (mut fixture, _) = (switched(switches), ());
     let request = Request::new("GET", "/api/device/state/?token=x", PEER);
-    let reply = desk.cloud.handle(at(0), &request);
+    let reply = fixture.cloud.handle(at(0), &request);
     assert_eq!(reply.status, 301);
     assert_eq!(
         reply.header("location"),
         Some("https://cloud.oceanremote.test/api/device/state/?token=x")
     );
-    let reply = desk.cloud.handle(
+    let reply = fixture.cloud.handle(
         at(0),
         &Request {
             secure: true,
@@ -353,9 +383,9 @@ fn plain_http_is_served_or_redirected() {
 #[test]
 fn the_same_seed_gives_the_same_bytes_and_another_seed_others() {
     let life = |seed| {
-        let (mut desk, permanent, session) = Desk::registered(CloudConfig { seed, ..config() });
-        let renewed = desk.renew(at(2700), &session);
-        (permanent, session, renewed, desk.cloud.take_journal())
+        let (mut fixture, permanent, session) = Fixture::registered(CloudConfig { seed, ..config() });
+        let renewed = fixture.renew(at(2700), &session);
+        (permanent, session, renewed, fixture.cloud.take_journal())
     };
     assert_eq!(life(7), life(7));
     assert_ne!(life(7).1, life(8).1);

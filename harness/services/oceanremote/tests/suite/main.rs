@@ -1,11 +1,10 @@
 //! The cloud from outside: the contract row by row, HTTP on streams and sockets, faults.
 
 mod contract;
-mod desk;
 mod faults;
+mod fixture;
 mod http;
 mod limits;
 mod operators;
-#[cfg(feature = "tcp")]
 mod tcp;
 mod tokens;

@@ -15,7 +15,7 @@ struct Bench {
 }
 
 impl Bench {
-    /// A loader that has heard a host, over a flash of 64 KiB and RAM at 0x3FC8_0000.
+    /// A loader that has received a SYNC, with a flash of 64 KiB and RAM at 0x3FC8_0000.
     fn new() -> Bench {
         let mut bench = Bench {
             loader: Loader::new(0x1_0000),
@@ -238,9 +238,7 @@ fn compressed_data_are_unpacked_across_windows() {
         answer,
         b"\xC0\x01\x12\x04\x00\x00\x00\x00\x00\x00\x00\x00\x00\xC0"
     );
-    let mut digest = Md5::default();
-    digest.update(&data);
-    let hex: String = digest.finish().iter().map(|b| format!("{b:02x}")).collect();
+    let hex: String = Md5::digest(&data).iter().map(|b| format!("{b:02x}")).collect();
     let answer = bench.ask(0x13, 0, &words(&[0x2000, 0xA001, 0, 0]));
     assert_eq!(answer[..5], [0xC0, 1, 0x13, 36, 0]);
     assert_eq!(answer[9..41], *hex.as_bytes());
