@@ -114,7 +114,10 @@ fn everything_is_read() {
     assert_eq!(serial.pattern(), Pattern::Text("[UPDATE] Session renewed"));
     assert_eq!(serial.count.unwrap().value, Count::exactly(4));
     assert_eq!(s.position(s.expect[0].span), "dir/full.yaml:35:5");
-    assert_eq!(s.expect[1].title(), "no serial /panicked|Guru/");
+    assert_eq!(
+        s.expect[1].title(),
+        "no serial /panicked|Guru/ after serial \"[REG] Registered\""
+    );
     let ExpectVerdict::Fail(name) = &s.expect_verdict else {
         panic!("{:?}", s.expect_verdict)
     };
