@@ -6,7 +6,6 @@ mod clock;
 mod device;
 mod network;
 mod radio;
-mod raw;
 mod request;
 mod service;
 mod tcp;
@@ -14,13 +13,16 @@ mod wire;
 
 use std::time::Duration;
 
+use crate::read::{Cx, Read, Special, Tagged, Type, Variant, tagged, unknown, value};
+use crate::tree::Node;
+use crate::validate_action;
+
 pub use vocabulary::spec::Nature;
 
 pub use clock::{ClockError, Leap, NtpFault, ServerClockFault};
 pub use device::{CorruptFlash, DeviceAction, DrivePin, PowerCut, ResetFault};
 pub use network::{Deauthenticate, DhcpFault, DnsFault, NetworkAction, Only, TrafficDirection, TrafficKind};
 pub use radio::RadioAction;
-pub(crate) use raw::RawAction;
 pub use request::RequestAction;
 pub use service::{CommandRelay, LimitsFault, LoseReply, LostReply, Respond, RetryAfter, ServiceAction};
 pub use tcp::{Dribble, Message, ResetConnection, SlowBody, TlsFault, Truncate};
@@ -108,7 +110,84 @@ pub(crate) const LAYERS: [(&str, &[&str]); 9] = [
     ("device", &["power-cut", "reset", "drive-pin", "corrupt-flash"]),
 ];
 
+/// What the schema says of actions as a whole.
+pub(crate) const ABOUT: &str = "What a fault does. One key, or the bare name where there is nothing to say.\n\nAn action that lasts goes on for the time \
+     of `for`. An action on requests strikes the request that triggered\nit; with `for` it strikes every request while it \
+     lasts, or those to the fault's `endpoint`.";
+
+/// The one action of TLS.
+const TLS: Variant = Variant {
+    name: "tls",
+    about: "New TLS handshakes go wrong. Only where the cloud is served with TLS (`oceanrig serve --tls --scenario`); the\n\
+            device of a bench speaks plain HTTP. Lasts.",
+    examples: &["expired"],
+    value: Some(TlsFault::TYPE),
+    bare: false,
+};
+
+/// Every action, each name once.
+pub(crate) fn variants() -> impl Iterator<Item = &'static Variant> + Clone {
+    let on_requests = RequestAction::CHOICE
+        .variants
+        .iter()
+        .filter(|v| v.name != "blackhole");
+    RadioAction::CHOICE
+        .variants
+        .iter()
+        .chain(NetworkAction::CHOICE.variants)
+        .chain(std::iter::once(&TLS))
+        .chain(on_requests)
+        .chain(ServiceAction::CHOICE.variants)
+        .chain(DeviceAction::CHOICE.variants)
+}
+
+impl Read for Action {
+    const TYPE: Type = Type::Special(Special::Action);
+
+    fn read(node: &Node, cx: &mut Cx<'_>) -> Option<Action> {
+        let named = tagged(node, &|| "an action such as `access-point-gone`".to_owned(), cx)?;
+        let action = Action::named(&named, cx)?;
+        validate_action::action(&action, node.span, cx);
+        Some(action)
+    }
+}
+
 impl Action {
+    /// The action of a name, with its value.
+    fn named(named: &Tagged<'_>, cx: &mut Cx<'_>) -> Option<Action> {
+        let name = named.name;
+        let Some(variant) = variants().find(|v| v.name == name) else {
+            let names: Vec<&str> = variants().map(|v| v.name).collect();
+            unknown(name, named.span, &names, cx);
+            return None;
+        };
+        if named.value.is_none() && variant.value.is_some() && !variant.bare {
+            let message = format!("`{name}` needs a value; `oceanrig faults {name}` shows an example");
+            cx.problem(named.span, message, "this action", "");
+            return None;
+        }
+        if RadioAction::CHOICE.has(name) {
+            RadioAction::variant(named, cx).map(Action::Radio)
+        } else if NetworkAction::CHOICE.has(name) {
+            NetworkAction::variant(named, cx).map(Action::Network)
+        } else if name == TLS.name {
+            value(named, false, cx).map(Action::Tls)
+        } else if ServiceAction::CHOICE.has(name) {
+            ServiceAction::variant(named, cx).map(Action::Service)
+        } else if DeviceAction::CHOICE.has(name) {
+            DeviceAction::variant(named, cx).map(Action::Device)
+        } else {
+            RequestAction::variant(named, cx).map(Action::Request)
+        }
+    }
+
+    /// Makes a `blackhole` of all of TCP one of the requests to an endpoint.
+    pub(crate) fn aim_at_requests(&mut self) {
+        if matches!(self, Action::Network(NetworkAction::Blackhole(only)) if *only == Only::default()) {
+            *self = Action::Request(RequestAction::Blackhole);
+        }
+    }
+
     /// Its name in files.
     pub const fn name(&self) -> &'static str {
         match self {

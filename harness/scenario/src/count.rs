@@ -1,21 +1,59 @@
 //! How often something must happen.
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-
-use crate::scalar::{ShortForm, or_scalar, short_form};
+use crate::read::{Cx, Entries, Key, Mapping, Read, Type, refuse_key};
+use crate::tree::{Kind, Node};
 
 /// How often: a bare number is exactly that often.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(remote = "Self", default, deny_unknown_fields, rename_all = "kebab-case")]
-#[schemars(transform = or_scalar)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Count {
     /// At least this often.
-    #[schemars(example = 3)]
     pub min: Option<u64>,
     /// At most this often.
-    #[schemars(example = 5)]
     pub max: Option<u64>,
+}
+
+/// The long form; the short one is a number.
+const MAPPING: Mapping = Mapping {
+    name: "Count",
+    about: "How often: a bare number is exactly that often.",
+    keys: &[
+        key("min", "At least this often.", &["3"]),
+        key("max", "At most this often.", &["5"]),
+    ],
+    short: Some("exactly"),
+    unknown: refuse_key,
+};
+
+const fn key(name: &'static str, about: &'static str, examples: &'static [&'static str]) -> Key {
+    Key {
+        name,
+        about,
+        examples,
+        ty: u64::TYPE,
+        default: None,
+        required: false,
+    }
+}
+
+impl Read for Count {
+    const TYPE: Type = Type::Mapping(|| &MAPPING);
+
+    fn read(node: &Node, cx: &mut Cx<'_>) -> Option<Count> {
+        if let Kind::Scalar(text) = &node.kind
+            && !node.is_null()
+        {
+            let count = text.text.parse().ok().map(Count::exactly);
+            if count.is_none() {
+                let message = format!("`{}` is not a count: write a whole number", text.text);
+                cx.problem(node.span, message, "here", "");
+            }
+            return count;
+        }
+        let mut entries = Entries::open(node, &MAPPING, cx)?;
+        let min: Option<u64> = entries.field("min", None, cx)?;
+        let max: Option<u64> = entries.field("max", None, cx)?;
+        entries.ok.then_some(Count { min, max })
+    }
 }
 
 impl Count {
@@ -55,15 +93,3 @@ impl std::fmt::Display for Count {
         }
     }
 }
-
-impl ShortForm for Count {
-    const EXPECTING: &'static str = "a number, or a mapping with `min` and `max`";
-
-    fn from_short(text: &str) -> Result<Self, String> {
-        text.parse()
-            .map(Count::exactly)
-            .map_err(|_| format!("`{text}` is not a count: write a whole number"))
-    }
-}
-
-short_form!(Count);

@@ -2,8 +2,17 @@
 //!
 //! [`Scenario::parse`] and [`Scenario::parse_all`] read a file. The model keeps the [`Span`] of everything
 //! that a message may point at. Nothing here knows a backend; `docs/scenario-reference.md` and
-//! `docs/scenario.schema.json` are made from the documentation of these types by [`reference()`] and
-//! [`schema()`].
+//! `docs/scenario.schema.json` are made from the tables that the reader goes by, by [`reference()`] and [`schema()`].
+//!
+//! | file | contents |
+//! |---|---|
+//! | `tree` | YAML → one tree of values with places; mistakes of the form |
+//! | `read` | the tree → values: tables of keys and names, and the macros that declare them |
+//! | `scalar`, `quantity` | values that are one scalar |
+//! | `bench`, `provisioning`, `action`, `trigger`, `fault`, `step`, `expectation`, `log`, `model` | what may be written |
+//! | `validate*` | what must hold beyond the form |
+//! | `wokwi` | what files for Wokwi's runner may hold besides |
+//! | `schema`, `reference`, `fault_reference` | the documents |
 
 pub mod action;
 pub mod bench;
@@ -20,16 +29,19 @@ mod names;
 mod parse;
 mod provisioning;
 pub mod quantity;
+mod read;
 mod reference;
 mod scalar;
 mod schema;
 mod step;
+mod tree;
 pub mod trigger;
 mod validate;
 mod validate_action;
 mod validate_expect;
 mod validate_fault;
 mod wall_time;
+mod wokwi;
 
 mod model;
 

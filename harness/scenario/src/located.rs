@@ -1,10 +1,6 @@
 //! Values that know where they were written.
 
-use std::borrow::Cow;
 use std::ops::Deref;
-
-use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A place in the text of a scenario file, after the substitution of parameters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,19 +24,6 @@ impl Span {
     /// This place, or `other` when this one is not known.
     pub const fn or(self, other: Span) -> Span {
         if self.is_known() { self } else { other }
-    }
-}
-
-impl From<serde_saphyr::Location> for Span {
-    fn from(l: serde_saphyr::Location) -> Span {
-        let small = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
-        let size = |n: Option<u64>| usize::try_from(n.unwrap_or(0)).unwrap_or(0);
-        Span {
-            offset: size(l.span().byte_offset()),
-            len: size(l.span().byte_len()),
-            line: small(l.line()),
-            column: small(l.column()),
-        }
     }
 }
 
@@ -73,39 +56,5 @@ impl<T> Deref for Located<T> {
 
     fn deref(&self) -> &T {
         &self.value
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Located<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let spanned = serde_saphyr::Spanned::<T>::deserialize(deserializer)?;
-        Ok(Located {
-            value: spanned.value,
-            span: spanned.referenced.into(),
-        })
-    }
-}
-
-impl<T: Serialize> Serialize for Located<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.value.serialize(serializer)
-    }
-}
-
-impl<T: JsonSchema> JsonSchema for Located<T> {
-    fn inline_schema() -> bool {
-        T::inline_schema()
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        T::schema_name()
-    }
-
-    fn schema_id() -> Cow<'static, str> {
-        T::schema_id()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        T::json_schema(generator)
     }
 }

@@ -1,14 +1,10 @@
 //! Parameters: one file, several cases.
 
-use std::fmt;
-use std::marker::PhantomData;
-
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{self, Deserialize, Deserializer};
-
 use crate::diagnostics::{Collector, Shift, Source};
 use crate::located::{Located, Span};
 use crate::names;
+use crate::read::{Cx, Read, Special, Type};
+use crate::tree::{Kind, Node};
 
 /// Most cases that one file may have.
 const MAX_CASES: usize = 256;
@@ -18,47 +14,27 @@ const MAX_CASES: usize = 256;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Matrix(pub(crate) Vec<(Located<String>, Vec<Located<String>>)>);
 
-impl<'de> Deserialize<'de> for Matrix {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor(PhantomData<Matrix>);
-        impl<'de> de::Visitor<'de> for Visitor {
-            type Value = Matrix;
+impl Read for Matrix {
+    const TYPE: Type = Type::Special(Special::Matrix);
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a mapping of parameters to lists of values")
-            }
-
-            fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Matrix, A::Error> {
-                let mut parameters = Vec::new();
-                while let Some(entry) = map.next_entry()? {
-                    parameters.push(entry);
-                }
-                Ok(Matrix(parameters))
-            }
+    fn read(node: &Node, cx: &mut Cx<'_>) -> Option<Matrix> {
+        let Kind::Map(entries) = &node.kind else {
+            let message = format!(
+                "expected a mapping of parameters to lists of values, found {}",
+                node.describe()
+            );
+            cx.problem(node.span, message, "here", "write it like `skew: [-301s, 301s]`");
+            return None;
+        };
+        let mut parameters = Vec::new();
+        for (name, values) in entries {
+            let name = Located {
+                value: name.text.clone(),
+                span: name.span,
+            };
+            parameters.push((name, Vec::read(values, cx)?));
         }
-        deserializer.deserialize_map(Visitor(PhantomData))
-    }
-}
-
-impl JsonSchema for Matrix {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Matrix".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "object",
-            "propertyNames": { "pattern": "^[a-z][a-z0-9-]*$" },
-            "additionalProperties": {
-                "type": "array",
-                "minItems": 1,
-                "items": { "type": ["string", "number", "boolean"] }
-            }
-        })
+        Some(Matrix(parameters))
     }
 }
 

@@ -1,11 +1,8 @@
 //! A scenario: one case of a file, checked.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
 use crate::action::Action;
 use crate::bench::Bench;
-use crate::diagnostics::{Diagnostics, Source};
+use crate::diagnostics::{Collector, Diagnostics, Problem, Source};
 use crate::expectation::{Expectation, RawExpectation};
 use crate::fault::Fault;
 use crate::located::{Located, Span};
@@ -13,90 +10,76 @@ use crate::log::{Redact, SnapshotSettings};
 use crate::matrix::Matrix;
 use crate::parse;
 use crate::quantity::TimeSpan;
+use crate::read::{Good, choice, mapping};
 use crate::step::{RawStep, Step};
+use crate::wokwi::{Author, Version};
 
-/// A scenario file. The keys `name`, `version`, `author` and `steps` are those of Wokwi's automation scenarios
-/// and mean the same; Wokwi's runner ignores the others.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-#[schemars(rename = "Scenario")]
-pub(crate) struct File {
-    /// The scenario's name, for reports and for `-k`.
-    #[schemars(example = &"Three hours of healthy life")]
-    pub(crate) name: Located<String>,
-    /// Version of the format: 1.
-    #[schemars(example = 1)]
-    pub(crate) version: Located<u32>,
-    /// Who wrote it.
-    #[schemars(example = &"The pump house team")]
-    pub(crate) author: Option<String>,
-    /// What it shows.
-    #[schemars(example = &"The session is renewed four times in three hours.")]
-    pub(crate) description: Option<String>,
-    /// What the catalogue of failures says about it.
-    pub(crate) catalogue: Option<Catalogue>,
-    /// Parameters: each combination of their values is a case of its own, `${parameter}` anywhere in the file
-    /// stands for the case's value. A case is called `name[parameter=value]`.
-    #[serde(default, rename = "matrix")]
-    #[schemars(example = serde_json::json!({"skew": ["-301s", "-299s", "299s", "301s"]}))]
-    pub(crate) _matrix: Matrix,
-    /// What the scenario runs on.
-    #[serde(default)]
-    pub(crate) bench: Bench,
-    /// What is done, one after the other, from power-on.
-    #[serde(default)]
-    pub(crate) steps: Vec<Located<RawStep>>,
-    /// What goes wrong.
-    #[serde(default)]
-    pub(crate) faults: Vec<Located<Fault>>,
-    /// What must be true of the run.
-    #[serde(default)]
-    pub(crate) expect: Vec<Located<RawExpectation>>,
-    /// What the verdict must be: `pass`, or `fail` with the name of the expectation that must fail. The second
-    /// is for firmware with a known defect: it shows that the expectation catches it.
-    #[serde(default)]
-    #[schemars(example = serde_json::json!({"fail": "renews on time"}))]
-    pub(crate) expect_verdict: ExpectVerdict,
-    /// How the serial log is compared with its snapshot.
-    #[serde(default)]
-    pub(crate) snapshot: SnapshotSettings,
-    /// Values that are replaced by named placeholders.
-    #[serde(default)]
-    #[schemars(example = serde_json::json!([{"name": "build", "pattern": r"build (?P<value>\w+)"}]))]
-    pub(crate) redact: Vec<Located<Redact>>,
+mapping! {
+    /// A scenario file. The keys `name`, `version`, `author` and `steps` are those of Wokwi's automation scenarios
+    /// and mean the same; Wokwi's runner ignores the others.
+    #[derive(Clone, Debug)]
+    pub(crate) struct File = "Scenario" {
+        /// The scenario's name, for reports and for `-k`.
+        pub(crate) name: Located<String> = "name" eg["Three hours of healthy life"];
+        /// Version of the format: 1.
+        pub(crate) _version: Version = "version" eg["1"];
+        /// Who wrote it. Wokwi's runner takes anything here, so this one does too.
+        pub(crate) author: Author = "author" eg["The pump house team"];
+        /// What it shows.
+        pub(crate) description: Option<String> = "description" eg["The session is renewed four times in three hours."];
+        /// What the catalogue of failures says about it.
+        pub(crate) catalogue: Option<Catalogue> = "catalogue";
+        /// Parameters: each combination of their values is a case of its own, `${parameter}` anywhere in the file
+        /// stands for the case's value. A case is called `name[parameter=value]`.
+        pub(crate) _matrix: Matrix = "matrix" eg["{skew: ['-301s', '-299s', 299s, 301s]}"] or["{}"];
+        /// What the scenario runs on.
+        pub(crate) bench: Bench = "bench" or["{}"];
+        /// What is done, one after the other, from power-on.
+        pub(crate) steps: Good<Located<RawStep>> = "steps" or["[]"];
+        /// What goes wrong.
+        pub(crate) faults: Good<Located<Fault>> = "faults" or["[]"];
+        /// What must be true of the run.
+        pub(crate) expect: Good<Located<RawExpectation>> = "expect" or["[]"];
+        /// What the verdict must be: `pass`, or `fail` with the name of the expectation that must fail. The second
+        /// is for firmware with a known defect: it shows that the expectation catches it.
+        pub(crate) expect_verdict: ExpectVerdict = "expect-verdict" eg["{fail: renews on time}"] or["pass"];
+        /// How the serial log is compared with its snapshot.
+        pub(crate) snapshot: SnapshotSettings = "snapshot" or["{}"];
+        /// Values that are replaced by named placeholders.
+        pub(crate) redact: Good<Located<Redact>> = "redact" eg[r"[{name: build, pattern: 'build (?P<value>\w+)'}]"] or["[]"];
+    }
+    lenient yes;
+    unknown crate::wokwi::top_level_key;
 }
 
-/// What the catalogue of failures says about a scenario.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Catalogue {
-    /// What a person sees.
-    #[schemars(example = &"The device goes offline every 60 minutes.")]
-    pub symptom: Option<String>,
-    /// Why.
-    #[schemars(example = &"WiFi drops at the moment of the renewal.")]
-    pub cause: Option<String>,
-    /// What good firmware does.
-    #[schemars(example = &"It tries the renewal again as soon as the network is back.")]
-    pub good_firmware: Option<String>,
-    /// The section of the guide.
-    #[schemars(example = &"https://example.org/troubleshooting/session-expired-too-fast")]
-    pub guide: Option<String>,
-    /// The defect that the scenario catches.
-    #[schemars(example = &"no-renewal-retry")]
-    pub defect: Option<Located<String>>,
+mapping! {
+    /// What the catalogue of failures says about a scenario.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct Catalogue = "Catalogue" {
+        /// What a person sees.
+        pub symptom: Option<String> = "symptom" eg["The device goes offline every 60 minutes."];
+        /// Why.
+        pub cause: Option<String> = "cause" eg["WiFi drops at the moment of the renewal."];
+        /// What good firmware does.
+        pub good_firmware: Option<String> = "good-firmware" eg["It tries the renewal again as soon as the network is back."];
+        /// The section of the guide.
+        pub guide: Option<String> = "guide" eg["'https://example.org/troubleshooting/session-expired-too-fast'"];
+        /// The defect that the scenario catches.
+        pub defect: Option<Located<String>> = "defect" eg["no-renewal-retry"];
+    }
+    lenient yes;
 }
 
-/// What the verdict must be.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum ExpectVerdict {
-    /// Every expectation holds.
-    #[default]
-    Pass,
-    /// The expectation with this name fails.
-    #[schemars(example = &"renews on time")]
-    Fail(Located<String>),
+choice! {
+    /// What the verdict must be.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub enum ExpectVerdict = "ExpectVerdict" {
+        /// Every expectation holds.
+        "pass" => Pass;
+        /// The expectation with this name fails.
+        "fail" => Fail(Located<String>) eg["renews on time"];
+    }
+    default Pass;
 }
 
 /// A scenario: one case of a file, checked.
@@ -126,6 +109,10 @@ pub struct Scenario {
     pub snapshot: SnapshotSettings,
     /// Values that are replaced by named placeholders.
     pub redact: Vec<Redact>,
+    /// What is right and may not be what was meant.
+    pub(crate) warnings: Vec<Problem>,
+    /// The pins that the file names.
+    pub(crate) pins: Vec<Located<u8>>,
     pub(crate) source: Source,
 }
 
@@ -171,6 +158,35 @@ impl Scenario {
     /// The file's name as given to [`Scenario::parse`].
     pub fn path(&self) -> &str {
         &self.source.path
+    }
+
+    /// What is right and may not be what was meant, in the order of the file.
+    pub fn warnings(&self) -> &[Problem] {
+        &self.warnings
+    }
+
+    /// Checks the pins that the file names against a chip that has GPIO0 to GPIO`most`.
+    ///
+    /// # Errors
+    /// Pins that the chip does not have.
+    pub fn check_pins(&self, chip: &str, most: u8) -> Result<(), Diagnostics> {
+        let mut problems = Collector::new(&self.source);
+        for pin in self.pins.iter().filter(|pin| pin.value > most) {
+            let message = format!(
+                "GPIO{} does not exist: the {chip} has GPIO0 to GPIO{most}",
+                pin.value
+            );
+            problems.add(pin.span, message, "this pin", "");
+        }
+        problems.finish().map(|_| ())
+    }
+
+    /// The same for a run of this length, however long its steps take: for files of Wokwi's, which have no length
+    /// of their own.
+    pub fn with_timeout(&self, timeout: TimeSpan) -> Scenario {
+        let mut scenario = self.clone();
+        scenario.bench.duration.value = timeout;
+        scenario
     }
 
     /// A place in the file, `path:line:column`.

@@ -1,12 +1,13 @@
 //! Names of things that other crates define, and suggestions for names that are wrong.
 
-use schemars::JsonSchema;
-use serde::de::Error;
-use serde::{Deserialize, Deserializer};
 use vocabulary::{DeviceStatus, Endpoint, FaultState, Phase, ResetCause};
 
+use crate::read::{Choice, Cx, Read, Type, Variant};
+use crate::scalar::text;
+use crate::tree::Node;
+
 /// Statuses of the dashboard.
-pub(crate) const STATUSES: [(&str, DeviceStatus); 3] = [
+const STATUSES: [(&str, DeviceStatus); 3] = [
     ("online", DeviceStatus::Online),
     ("away", DeviceStatus::Away),
     ("offline", DeviceStatus::Offline),
@@ -19,29 +20,10 @@ const PHASES: [(&str, Phase); 4] = [
     ("after-reply", Phase::AfterReply),
 ];
 
-/// The name of a phase in scenario files.
-pub(crate) const fn phase_name(phase: Phase) -> &'static str {
-    match phase {
-        Phase::FirstByte => "first-byte",
-        Phase::BeforeEffect => "before-effect",
-        Phase::AfterEffect => "after-effect",
-        Phase::AfterReply => "after-reply",
-    }
-}
-
-const ENDPOINTS: [&str; 6] = [
-    "register",
-    "renew-session",
-    "update",
-    "commands",
-    "state",
-    "other",
-];
-
 const FAULT_STATES: [(&str, FaultState); 2] = [("fired", FaultState::Fired), ("ended", FaultState::Ended)];
 
 /// Reset causes of the chip.
-pub(crate) const RESET_CAUSES: [(&str, ResetCause); 15] = [
+const RESET_CAUSES: [(&str, ResetCause); 15] = [
     ("power-on", ResetCause::PowerOn),
     ("software", ResetCause::Software),
     ("deep-sleep", ResetCause::DeepSleep),
@@ -59,38 +41,116 @@ pub(crate) const RESET_CAUSES: [(&str, ResetCause); 15] = [
     ("pin", ResetCause::Pin),
 ];
 
-/// Declares what the schema knows of a name: nothing but its spelling.
-macro_rules! name_schema {
-    ($(#[$doc:meta])* $type:ident: $($variant:ident),*) => {
-        $(#[$doc])*
-        #[derive(JsonSchema)]
-        #[schemars(rename_all = "kebab-case")]
-        #[expect(dead_code, reason = "only the schema is used")]
-        pub(crate) enum $type { $($variant),* }
+/// The name of a phase in scenario files.
+pub(crate) const fn phase_name(phase: Phase) -> &'static str {
+    match phase {
+        Phase::FirstByte => "first-byte",
+        Phase::BeforeEffect => "before-effect",
+        Phase::AfterEffect => "after-effect",
+        Phase::AfterReply => "after-reply",
+    }
+}
+
+const ENDPOINTS: [(&str, &str); 6] = [
+    ("register", "register"),
+    ("renew-session", "renew-session"),
+    ("update", "update"),
+    ("commands", "commands"),
+    ("state", "state"),
+    ("other", "other"),
+];
+
+impl Read for Endpoint {
+    const TYPE: Type = Type::Choice(|| {
+        const CHOICE: Choice = Choice {
+            name: "EndpointName",
+            about: "An endpoint of the contract.",
+            variants: &bare_variants(ENDPOINTS),
+            short: None,
+        };
+        &CHOICE
+    });
+
+    fn read(node: &Node, cx: &mut Cx<'_>) -> Option<Endpoint> {
+        let name = text(node, "the name of an endpoint", cx)?;
+        find(&name.text, "endpoint", &ENDPOINTS)
+            .map_err(|why| cx.problem(node.span, why, "this name", ""))
+            .map(Endpoint::named)
+            .ok()
+    }
+}
+
+/// Reads a type of another crate by its names.
+macro_rules! named {
+    ($type:ident, $schema:literal, $about:literal, $what:literal, $table:ident) => {
+        impl Read for $type {
+            const TYPE: Type = Type::Choice(|| {
+                const CHOICE: Choice = Choice {
+                    name: $schema,
+                    about: $about,
+                    variants: &bare_variants($table),
+                    short: None,
+                };
+                &CHOICE
+            });
+
+            fn read(node: &Node, cx: &mut Cx<'_>) -> Option<$type> {
+                let name = text(node, concat!("the name of a ", $what), cx)?;
+                find(&name.text, $what, &$table)
+                    .map_err(|why| cx.problem(node.span, why, "this name", ""))
+                    .ok()
+            }
+        }
     };
 }
 
-name_schema! {
-    /// An endpoint of the contract.
-    EndpointName: Register, RenewSession, Update, Commands, State, Other
+/// Names without values, for the schema.
+const fn bare_variants<T: Copy, const N: usize>(table: [(&'static str, T); N]) -> [Variant; N] {
+    let mut variants = [const {
+        Variant {
+            name: "",
+            about: "",
+            examples: &[],
+            value: None,
+            bare: false,
+        }
+    }; N];
+    let mut i = 0;
+    while i < N {
+        variants[i].name = table[i].0;
+        i += 1;
+    }
+    variants
 }
-name_schema! {
-    /// A part of a request's life.
-    PhaseName: FirstByte, BeforeEffect, AfterEffect, AfterReply
-}
-name_schema! {
-    /// What the dashboard shows.
-    StatusName: Online, Away, Offline
-}
-name_schema! {
-    /// What becomes of a fault.
-    FaultStateName: Fired, Ended
-}
-name_schema! {
-    /// Why the device started.
-    ResetCauseName: PowerOn, Software, DeepSleep, MainWatchdog0, MainWatchdog1, RtcWatchdog, CpuMainWatchdog0,
-    CpuSoftware, CpuRtcWatchdog, BrownOut, RtcWatchdogFull, CpuMainWatchdog1, SuperWatchdog, Usb, Pin
-}
+
+named!(
+    Phase,
+    "PhaseName",
+    "A part of a request's life.",
+    "phase of a request",
+    PHASES
+);
+named!(
+    DeviceStatus,
+    "StatusName",
+    "What the dashboard shows.",
+    "status",
+    STATUSES
+);
+named!(
+    FaultState,
+    "FaultStateName",
+    "What becomes of a fault.",
+    "state of a fault",
+    FAULT_STATES
+);
+named!(
+    ResetCause,
+    "ResetCauseName",
+    "Why the device started.",
+    "reset cause",
+    RESET_CAUSES
+);
 
 /// The value called `name` in `table`, or what is wrong and what was meant.
 pub(crate) fn find<T: Copy>(name: &str, what: &str, table: &[(&str, T)]) -> Result<T, String> {
@@ -140,49 +200,6 @@ fn distance(a: &str, b: &str) -> usize {
         }
     }
     row[b.len()]
-}
-
-fn named<'de, D, T>(deserializer: D, what: &str, table: &[(&str, T)]) -> Result<T, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Copy,
-{
-    let name = String::deserialize(deserializer)?;
-    find(&name, what, table).map_err(D::Error::custom)
-}
-
-pub(crate) fn endpoint<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Endpoint>, D::Error> {
-    named(deserializer, "endpoint", &ENDPOINTS.map(|e| (e, e)))
-        .map(Endpoint::named)
-        .map(Some)
-}
-
-pub(crate) fn phase<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Phase>, D::Error> {
-    named(deserializer, "phase of a request", &PHASES).map(Some)
-}
-
-pub(crate) fn status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DeviceStatus, D::Error> {
-    named(deserializer, "status", &STATUSES)
-}
-
-pub(crate) fn some_status<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<DeviceStatus>, D::Error> {
-    status(deserializer).map(Some)
-}
-
-pub(crate) fn fault_state<'de, D: Deserializer<'de>>(deserializer: D) -> Result<FaultState, D::Error> {
-    named(deserializer, "state of a fault", &FAULT_STATES)
-}
-
-pub(crate) fn reset_cause<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<ResetCause>, D::Error> {
-    a_reset_cause(deserializer).map(Some)
-}
-
-pub(crate) fn a_reset_cause<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ResetCause, D::Error> {
-    named(deserializer, "reset cause", &RESET_CAUSES)
 }
 
 #[cfg(test)]

@@ -1,42 +1,35 @@
 //! From text to scenarios.
 
-use serde::Deserialize;
-use serde_saphyr::{DuplicateKeyPolicy, Error, MergeKeyPolicy, Options};
-
 use crate::diagnostics::{Collector, Diagnostics, Source};
 use crate::located::Span;
 use crate::matrix::{Case, Matrix, is_name, substitute};
 use crate::model::{File, Purpose, Scenario};
-use crate::{names, validate};
+use crate::read::{Cx, Read as _};
+use crate::tree::{self, Mistake, Node};
+use crate::validate;
 
 /// Longest file, bytes.
-const MAX_FILE: usize = 1 << 20;
-
-/// The part of a file that is read before parameters are put into the rest.
-#[derive(Deserialize)]
-struct Head {
-    #[serde(default)]
-    matrix: Matrix,
-}
+pub(crate) const MAX_FILE: usize = 1 << 20;
 
 pub(crate) fn one(path: &str, text: &str) -> Result<Scenario, Diagnostics> {
     let mut scenarios = all(path, text, Purpose::Judged)?;
-    let source = Source::new(path, text);
-    let mut problems = Collector::new(&source);
-    if scenarios.len() > 1 {
+    if let [_, _, ..] = scenarios.as_slice() {
+        let source = Source::new(path, text);
+        let mut problems = Collector::new(&source);
         let message = format!(
             "one scenario is wanted here; this file has {} cases",
             scenarios.len()
         );
         problems.add(Span::default(), message, "this file", "name the case");
+        return Err(problems.failed());
     }
-    problems.finish(scenarios.swap_remove(0))
+    Ok(scenarios.swap_remove(0))
 }
 
 pub(crate) fn all(path: &str, text: &str, purpose: Purpose) -> Result<Vec<Scenario>, Diagnostics> {
-    let source = Source::new(path, text);
-    let mut problems = Collector::new(&source);
     if text.len() > MAX_FILE {
+        let source = Source::new(path, "");
+        let mut problems = Collector::new(&source);
         let message = format!(
             "the file has {} bytes; a scenario has at most {MAX_FILE}",
             text.len()
@@ -44,28 +37,41 @@ pub(crate) fn all(path: &str, text: &str, purpose: Purpose) -> Result<Vec<Scenar
         problems.add(Span::default(), message, "", "");
         return Err(problems.failed());
     }
-    let matrix = match serde_saphyr::from_str_with_options::<Head>(&without_parameters(text), options()) {
-        Ok(head) => head.matrix,
-        Err(error) => {
-            add_error(&mut problems, text, &error);
-            return Err(problems.failed());
-        }
+    let source = Source::new(path, text);
+    let mut cx = context(&source);
+    // The matrix is read before its values are put into the rest.
+    let (root, mistakes) = tree::read(&without_parameters(text));
+    let written = root.as_ref().and_then(|root| root.get("matrix"));
+    let matrix = match written.map(|node| Matrix::read(node, &mut cx)) {
+        None => Some(Matrix::default()),
+        Some(read) => read,
     };
-    matrix.check(&mut problems);
-    problems.finish(())?;
-    matrix
-        .cases()
-        .iter()
-        .map(|case| read_case(path, text, case, purpose))
-        .collect()
+    if let Some(matrix) = &matrix {
+        matrix.check(&mut cx.problems);
+    }
+    let Some(matrix) = matrix.filter(|_| root.is_some()) else {
+        form(&mut cx, mistakes);
+        return Err(cx.problems.failed());
+    };
+    cx.problems.finish()?;
+    let mut cases = Vec::new();
+    for case in matrix.cases() {
+        let mut scenario = read_case(path, text, case, purpose)?;
+        // What is said of the file is said once.
+        if !cases.is_empty() {
+            scenario.warnings.clear();
+        }
+        cases.push(scenario);
+    }
+    Ok(cases)
 }
 
-fn read_case(path: &str, text: &str, case: &Case, purpose: Purpose) -> Result<Scenario, Diagnostics> {
+fn read_case(path: &str, text: &str, case: Case, purpose: Purpose) -> Result<Scenario, Diagnostics> {
     let mut source = Source::new(path, text);
     let substituted = if case.is_empty() {
         text.to_owned()
     } else {
-        match substitute(text, case, &mut source) {
+        match substitute(text, &case, &mut source) {
             Ok(text) => text,
             Err((span, message)) => {
                 source.shifts.clear();
@@ -75,166 +81,40 @@ fn read_case(path: &str, text: &str, case: &Case, purpose: Purpose) -> Result<Sc
             }
         }
     };
-    let file = match serde_saphyr::from_str_with_options::<File>(&substituted, options()) {
-        Ok(file) => file,
-        Err(error) => {
-            let mut problems = Collector::new(&source);
-            add_error(&mut problems, &substituted, &error);
-            return Err(problems.failed());
-        }
+    let (root, mistakes) = tree::read(&substituted);
+    let mut cx = context(&source);
+    form(&mut cx, mistakes);
+    let Some(root) = root else {
+        return Err(cx.problems.failed());
     };
-    validate::scenario(file, case.clone(), source, purpose)
-}
-
-/// Duplicate keys are errors, merge keys too (the schema would not know them), and a bomb of aliases goes off
-/// in the budget.
-fn options() -> Options {
-    serde_saphyr::options! {
-        duplicate_keys: DuplicateKeyPolicy::Error,
-        merge_keys: MergeKeyPolicy::Error,
-        strict_booleans: true,
-        with_snippet: false,
-        budget: serde_saphyr::budget! {
-            max_events: 100_000,
-            max_nodes: 50_000,
-            max_depth: 32,
-            max_documents: 1,
-            max_total_scalar_bytes: MAX_FILE,
-        },
-        alias_limits: serde_saphyr::alias_limits! {
-            max_total_replayed_events: 10_000,
-            max_replay_stack_depth: 8,
-            max_alias_expansions_per_anchor: 1_000,
-        },
+    cx.fault_names = fault_names(&root);
+    match File::read(&root, &mut cx) {
+        Some(file) => validate::scenario(file, &root, purpose, case, &source, cx),
+        None => Err(cx.problems.failed()),
     }
 }
 
-/// Turns an error of the YAML reader into a problem with our words.
-fn add_error(problems: &mut Collector<'_>, text: &str, error: &Error) {
-    let error = error.without_snippet();
-    let span = error.location().map(|l| place(text, l)).unwrap_or_default();
-    let written = text.get(span.offset..span.offset + span.len).unwrap_or("").trim();
-    match error {
-        Error::AliasError { error, .. } => add_error(problems, text, error),
-        Error::SerdeUnknownField { field, expected, .. } => {
-            problems.add(
-                span,
-                format!("unknown key `{field}`"),
-                "not known here",
-                meant(field, expected),
-            );
-        }
-        Error::SerdeUnknownVariant {
-            variant, expected, ..
-        } => {
-            problems.add(
-                span,
-                format!("`{variant}` is not known here"),
-                "not known here",
-                meant(variant, expected),
-            );
-        }
-        Error::SerdeMissingField { field, .. } => {
-            problems.add(
-                span,
-                format!("the key `{field}` is missing"),
-                "in this mapping",
-                format!("add `{field}:`"),
-            );
-        }
-        Error::DuplicateMappingKey { key, .. } => {
-            let key = key.as_deref().unwrap_or(written);
-            problems.add(
-                span,
-                format!("the key `{key}` is there twice"),
-                "again here",
-                "remove one of them",
-            );
-        }
-        Error::SerdeInvalidType {
-            unexpected, expected, ..
-        }
-        | Error::SerdeInvalidValue {
-            unexpected, expected, ..
-        } => {
-            problems.add(
-                span,
-                format!("expected {expected}, found {unexpected}"),
-                "here",
-                "",
-            );
-        }
-        Error::InvalidScalar { ty, .. } => {
-            problems.add(
-                span,
-                format!("`{written}` is not {}", scalar_type(ty)),
-                "this value",
-                "",
-            );
-        }
-        Error::Message { msg, .. } | Error::HookError { msg, .. } => {
-            problems.add(span, msg.clone(), "here", "");
-        }
-        Error::Budget { .. }
-        | Error::AliasReplayLimitExceeded { .. }
-        | Error::AliasExpansionLimitExceeded { .. } => {
-            problems.add(
-                span,
-                format!("the file is too large or too deep for a scenario: {error}"),
-                "here",
-                "",
-            );
-        }
-        other => {
-            let message = other.to_string();
-            // The reader repeats the place at the end of its message.
-            let message = message.split(" at line ").next().unwrap_or(&message).to_owned();
-            problems.add(span, message, "here", "");
-        }
+fn context(source: &Source) -> Cx<'_> {
+    Cx {
+        problems: Collector::new(source),
+        duration: None,
+        fault_names: Vec::new(),
+        bench: None,
+        pins: Vec::new(),
     }
 }
 
-/// A place of the YAML reader; mistakes of the syntax come without byte offsets.
-fn place(text: &str, location: serde_saphyr::Location) -> Span {
-    let span = Span::from(location);
-    if location.span().byte_offset().is_some() || !span.is_known() {
-        return span;
-    }
-    let lines_before = usize::try_from(span.line - 1).unwrap_or(0);
-    let start: usize = text.split_inclusive('\n').take(lines_before).map(str::len).sum();
-    let columns_before = usize::try_from(span.column.saturating_sub(1)).unwrap_or(0);
-    let line = text
-        .get(start..)
-        .and_then(|rest| rest.lines().next())
-        .unwrap_or("");
-    let inside = line
-        .char_indices()
-        .nth(columns_before)
-        .map_or(line.len(), |(n, _)| n);
-    Span {
-        offset: start + inside,
-        ..span
+fn form(cx: &mut Cx<'_>, mistakes: Vec<Mistake>) {
+    for mistake in mistakes {
+        cx.problem(mistake.span, mistake.message, "here", mistake.help);
     }
 }
 
-fn scalar_type(ty: &str) -> String {
-    match ty {
-        "bool" | "boolean" => "`true` or `false`".to_owned(),
-        "u8" => "a whole number from 0 to 255".to_owned(),
-        "u16" => "a whole number from 0 to 65535".to_owned(),
-        "u32" | "u64" => "a whole number from 0".to_owned(),
-        "i8" => "a whole number from -128 to 127".to_owned(),
-        "i32" | "i64" => "a whole number".to_owned(),
-        other => format!("a value of type {other}"),
-    }
-}
-
-fn meant(name: &str, expected: &[&'static str]) -> String {
-    let list = names::list(expected);
-    match names::closest(name, expected.iter().copied()) {
-        Some(closest) => format!("did you mean `{closest}`? Known here: {list}"),
-        None => format!("known here: {list}"),
-    }
+/// The names of the faults, of those that are wrong too: other parts of the file may speak of them.
+fn fault_names(root: &Node) -> Vec<String> {
+    let faults = root.get("faults").map(Node::items).unwrap_or_default();
+    let names = faults.iter().filter_map(|fault| fault.get("name")?.text());
+    names.map(|name| name.text.clone()).collect()
 }
 
 /// The text with every `${name}` replaced by as many letters: within `{…}` the braces would not be YAML.

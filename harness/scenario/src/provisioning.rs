@@ -1,99 +1,96 @@
 //! Settings for the device's provisioning partition (`docs/provisioning.md`).
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
 use crate::bench::Bench;
 use crate::located::{Located, Span};
 use crate::quantity::TimeSpan;
+use crate::read::mapping;
 
 /// Most bytes of text that the partition holds.
 const MAX_TEXT: usize = 4080;
 
-/// Settings of the device. A key that is left out is derived from the bench where it has to fit (network,
-/// server, registration token), and otherwise left to the firmware's own default.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Provisioning {
+mapping! {
+    /// Settings of the device. A key that is left out is derived from the bench where it has to fit (network,
+    /// server, registration token), and otherwise left to the firmware's own default.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct Provisioning = "Provisioning" {
+        /// The network that the device joins.
+        pub wifi: Wifi = "wifi" or["{}"];
+        /// The server that it talks to.
+        pub server: Server = "server" or["{}"];
+        /// Who it is.
+        pub device: Identity = "device" or["{}"];
+        /// Where it gets the time.
+        pub ntp: Ntp = "ntp" or["{}"];
+        /// How often it does things.
+        pub interval: Interval = "interval" or["{}"];
+        /// Defects of the firmware that are switched on, by name.
+        pub defects: Vec<Located<String>> = "defects" eg["[no-auto-renewal]"] or["[]"];
+    }
+    lenient yes;
+}
+
+mapping! {
     /// The network that the device joins.
-    pub wifi: Wifi,
-    /// The server that it talks to.
-    pub server: Server,
-    /// Who it is.
-    pub device: Identity,
-    /// Where it gets the time.
-    pub ntp: Ntp,
-    /// How often it does things.
-    pub interval: Interval,
-    /// Defects of the firmware that are switched on, by name.
-    #[schemars(example = serde_json::json!(["no-auto-renewal"]))]
-    pub defects: Vec<Located<String>>,
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct Wifi = "Wifi" {
+        /// 1 to 32 bytes; left out, the bench's network.
+        pub ssid: Option<Located<String>> = "ssid" eg["oceanrig"];
+        /// Empty or 8 to 63 bytes; left out, the bench's password.
+        pub password: Option<Located<String>> = "password" eg["salt-water"];
+    }
+    lenient yes;
 }
 
-/// The network that the device joins.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Wifi {
-    /// 1 to 32 bytes; left out, the bench's network.
-    #[schemars(example = &"oceanrig")]
-    pub ssid: Option<Located<String>>,
-    /// Empty or 8 to 63 bytes; left out, the bench's password.
-    #[schemars(example = &"salt-water")]
-    pub password: Option<Located<String>>,
+mapping! {
+    /// The server that the device talks to.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct Server = "Server" {
+        /// Host name or IPv4 address, at most 128 bytes; left out, the bench's cloud.
+        pub host: Option<Located<String>> = "host" eg["cloud.oceanremote.test"];
+        /// 1 to 65535; left out, the port of the bench's cloud.
+        pub port: Option<Located<u16>> = "port" eg["80"];
+    }
+    lenient yes;
 }
 
-/// The server that the device talks to.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Server {
-    /// Host name or IPv4 address, at most 128 bytes; left out, the bench's cloud.
-    #[schemars(example = &"cloud.oceanremote.test")]
-    pub host: Option<Located<String>>,
-    /// 1 to 65535; left out, the port of the bench's cloud.
-    #[schemars(example = 80)]
-    pub port: Option<Located<u16>>,
+mapping! {
+    /// Who the device is.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct Identity = "Identity" {
+        /// 1 to 32 of `[A-Za-z0-9_-]`; left out, `oc-` and the last three bytes of the MAC address.
+        pub id: Option<Located<String>> = "id" eg["pump-house-1"];
+        /// At most 80 bytes; left out, the token that the bench's cloud has given out.
+        pub registration_token: Option<Located<String>> = "registration-token" eg["oc_reg_0123456789abcdef"];
+    }
+    lenient yes;
 }
 
-/// Who the device is.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Identity {
-    /// 1 to 32 of `[A-Za-z0-9_-]`; left out, `oc-` and the last three bytes of the MAC address.
-    #[schemars(example = &"pump-house-1")]
-    pub id: Option<Located<String>>,
-    /// At most 80 bytes; left out, the token that the bench's cloud has given out.
-    #[schemars(example = &"oc_reg_0123456789abcdef")]
-    pub registration_token: Option<Located<String>>,
+mapping! {
+    /// Where the device gets the time.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct Ntp = "Ntp" {
+        /// Host name or IPv4 address; left out, the firmware's default `pool.ntp.org`.
+        pub server: Option<Located<String>> = "server" eg["pool.ntp.org"];
+        /// 1 to 65535; left out, the firmware's default 123. The bench's time server listens there.
+        pub port: Option<Located<u16>> = "port" eg["123"];
+    }
+    lenient yes;
 }
 
-/// Where the device gets the time.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Ntp {
-    /// Host name or IPv4 address; left out, the firmware's default `pool.ntp.org`.
-    #[schemars(example = &"pool.ntp.org")]
-    pub server: Option<Located<String>>,
-    /// 1 to 65535; left out, the firmware's default 123. The bench's time server listens there.
-    #[schemars(example = 123)]
-    pub port: Option<Located<u16>>,
-}
-
-/// How often the device does things; whole milliseconds.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Interval {
-    /// Between two polls for commands, 100 ms to 1 h; the firmware's default is 5 s.
-    #[schemars(example = &"5s")]
-    pub poll: Option<Located<TimeSpan>>,
-    /// Between two updates, 1 s to 24 h; the firmware's default is 60 s.
-    #[schemars(example = &"60s")]
-    pub update: Option<Located<TimeSpan>>,
-    /// Between two renewals of the session, 1 s to 24 h; the firmware's default is 45 min.
-    #[schemars(example = &"45m")]
-    pub renew: Option<Located<TimeSpan>>,
-    /// Between two SNTP polls, 15 s to 24 h; the firmware's default is 1 h.
-    #[schemars(example = &"1h")]
-    pub ntp: Option<Located<TimeSpan>>,
+mapping! {
+    /// How often the device does things; whole milliseconds.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct Interval = "Interval" {
+        /// Between two polls for commands, 100 ms to 1 h; the firmware's default is 5 s.
+        pub poll: Option<Located<TimeSpan>> = "poll" eg["5s"];
+        /// Between two updates, 1 s to 24 h; the firmware's default is 60 s.
+        pub update: Option<Located<TimeSpan>> = "update" eg["60s"];
+        /// Between two renewals of the session, 1 s to 24 h; the firmware's default is 45 min.
+        pub renew: Option<Located<TimeSpan>> = "renew" eg["45m"];
+        /// Between two SNTP polls, 15 s to 24 h; the firmware's default is 1 h.
+        pub ntp: Option<Located<TimeSpan>> = "ntp" eg["1h"];
+    }
+    lenient yes;
 }
 
 impl Bench {

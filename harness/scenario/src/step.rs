@@ -1,57 +1,45 @@
 //! Steps: the Wokwi automation format, as it is.
 
-use std::fmt;
-
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{self, Deserialize, Deserializer, IgnoredAny};
-
 use crate::located::{Located, Span};
 use crate::quantity::TimeSpan;
+use crate::read::{Cx, Read, Special, Type, mapping};
+use crate::scalar::text;
+use crate::tree::{Kind, Node};
 
-/// A step: one of these keys, and a name if you like.
-#[derive(Clone, Debug, Default, serde::Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-#[schemars(rename = "Step")]
-pub(crate) struct RawStep {
-    /// A name for reports.
-    #[schemars(example = &"press the button")]
-    pub(crate) name: Option<String>,
-    /// Waits for this time.
-    #[schemars(example = &"500ms")]
-    pub(crate) delay: Option<Located<TimeSpan>>,
-    /// Waits for this text on the serial console, from the end of the previous match on.
-    #[schemars(example = &"[REG] Registered")]
-    pub(crate) wait_serial: Option<Located<String>>,
-    /// Types this into the serial console: text, or a list of bytes.
-    #[schemars(example = &"status\n", example = serde_json::json!([3, 4]))]
-    pub(crate) write_serial: Option<Located<SerialInput>>,
-    /// Fails unless the pin has this level now.
-    #[schemars(example = serde_json::json!({"part-id": "esp", "pin": "GPIO4", "value": 1}))]
-    pub(crate) expect_pin: Option<Located<RawExpectPin>>,
-    /// Presses or releases a button of `bench.wiring`.
-    #[schemars(example = serde_json::json!({"part-id": "btn1", "control": "pressed", "value": 1}))]
-    pub(crate) set_control: Option<Located<RawSetControl>>,
-    #[schemars(skip)]
-    pub(crate) take_screenshot: Option<Located<Ignored>>,
-    #[schemars(skip)]
-    pub(crate) touch: Option<Located<Ignored>>,
-    #[schemars(skip)]
-    pub(crate) touch_press: Option<Located<Ignored>>,
-    #[schemars(skip)]
-    pub(crate) touch_move: Option<Located<Ignored>>,
-    #[schemars(skip)]
-    pub(crate) touch_release: Option<Located<Ignored>>,
-    #[schemars(skip)]
-    pub(crate) expect_chip_output: Option<Located<Ignored>>,
+mapping! {
+    /// A step: one of these keys, and a name if you like.
+    #[derive(Clone, Debug, Default)]
+    pub(crate) struct RawStep = "Step" {
+        /// A name for reports.
+        pub(crate) name: Option<String> = "name" eg["press the button"];
+        /// Waits for this time.
+        pub(crate) delay: Option<Located<TimeSpan>> = "delay" eg["500ms"];
+        /// Waits for this text on the serial console, from the end of the previous match on.
+        pub(crate) wait_serial: Option<Located<String>> = "wait-serial" eg["'[REG] Registered'"];
+        /// Types this into the serial console: text, or a list of bytes.
+        pub(crate) write_serial: Option<Located<SerialInput>> = "write-serial" eg[r#""status\n""#, "[3, 4]"];
+        /// Fails unless the pin has this level now.
+        pub(crate) expect_pin: Option<Located<RawExpectPin>> = "expect-pin" eg["{part-id: esp, pin: GPIO4, value: 1}"];
+        /// Presses or releases a button of `bench.wiring`.
+        pub(crate) set_control: Option<Located<RawSetControl>> = "set-control" eg["{part-id: btn1, control: pressed, value: 1}"];
+        pub(crate) take_screenshot: Option<Located<Ignored>> = "take-screenshot";
+        pub(crate) touch: Option<Located<Ignored>> = "touch";
+        pub(crate) touch_press: Option<Located<Ignored>> = "touch-press";
+        pub(crate) touch_move: Option<Located<Ignored>> = "touch-move";
+        pub(crate) touch_release: Option<Located<Ignored>> = "touch-release";
+        pub(crate) expect_chip_output: Option<Located<Ignored>> = "expect-chip-output";
+    }
 }
 
 /// Anything at all: the arguments of a step that is not supported.
 #[derive(Clone, Debug)]
 pub(crate) struct Ignored;
 
-impl<'de> Deserialize<'de> for Ignored {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        IgnoredAny::deserialize(deserializer).map(|_| Ignored)
+impl Read for Ignored {
+    const TYPE: Type = Type::Text;
+
+    fn read(_: &Node, _: &mut Cx<'_>) -> Option<Ignored> {
+        Some(Ignored)
     }
 }
 
@@ -59,82 +47,68 @@ impl<'de> Deserialize<'de> for Ignored {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SerialInput(pub(crate) Vec<u8>);
 
-impl<'de> Deserialize<'de> for SerialInput {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl<'de> de::Visitor<'de> for Visitor {
-            type Value = SerialInput;
+impl Read for SerialInput {
+    const TYPE: Type = Type::Special(Special::Bytes("serial input"));
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("text, or a list of bytes from 0 to 255")
-            }
+    fn read(node: &Node, cx: &mut Cx<'_>) -> Option<SerialInput> {
+        bytes(node, cx).map(SerialInput)
+    }
+}
 
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<SerialInput, E> {
-                Ok(SerialInput(text.as_bytes().to_vec()))
-            }
-
-            fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<SerialInput, A::Error> {
-                let mut bytes = Vec::new();
-                while let Some(byte) = seq.next_element()? {
-                    bytes.push(byte);
-                }
-                Ok(SerialInput(bytes))
-            }
+/// Text, a list of bytes, or `!!binary`.
+pub(crate) fn bytes(node: &Node, cx: &mut Cx<'_>) -> Option<Vec<u8>> {
+    match &node.kind {
+        Kind::List(_) => Vec::read(node, cx),
+        Kind::Binary(bytes) => Some(bytes.clone()),
+        Kind::Map(_) | Kind::Scalar(_) => {
+            let text = text(node, "text, or a list of bytes from 0 to 255", cx)?;
+            Some(text.text.as_bytes().to_vec())
         }
-        deserializer.deserialize_any(Visitor)
     }
 }
 
-impl JsonSchema for SerialInput {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "serial input".into()
-    }
+/// The new value of a control: 0 or 1, however it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ControlValue(pub(crate) String);
 
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "description": "text, or a list of bytes from 0 to 255",
-            "anyOf": [
-                { "type": "string", "minLength": 1 },
-                { "type": "array", "minItems": 1, "items": { "type": "integer", "minimum": 0, "maximum": 255 } }
-            ]
-        })
+impl Read for ControlValue {
+    const TYPE: Type = Type::Special(Special::ControlValue);
+
+    fn read(node: &Node, cx: &mut Cx<'_>) -> Option<ControlValue> {
+        text(node, "0 or 1", cx).map(|text| ControlValue(text.text.clone()))
     }
 }
 
-/// A pin and the level that it must have.
-#[derive(Clone, Debug, serde::Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-#[schemars(rename = "ExpectPin")]
-pub(crate) struct RawExpectPin {
-    /// The chip; any id is taken for it.
-    #[serde(rename = "part-id")]
-    #[schemars(example = &"esp")]
-    pub(crate) _part_id: String,
-    /// The pin: `GPIO4`, `IO4` or `4`. `name` is another word for it.
-    #[schemars(example = &"GPIO4")]
-    pub(crate) pin: Option<Located<String>>,
-    /// Another word for `pin`.
-    #[schemars(example = &"4")]
-    pub(crate) name: Option<Located<String>>,
-    /// 0 or 1.
-    #[schemars(example = 1)]
-    pub(crate) value: Located<u8>,
+mapping! {
+    /// A pin and the level that it must have.
+    #[derive(Clone, Debug)]
+    pub(crate) struct RawExpectPin = "ExpectPin" {
+        /// The chip; any id is taken for it.
+        pub(crate) _part_id: String = "part-id" eg["esp"];
+        /// The pin: `GPIO4`, `IO4` or `4`. `name` is another word for it.
+        pub(crate) pin: Option<Located<String>> = "pin" eg["GPIO4"];
+        /// Another word for `pin`.
+        pub(crate) name: Option<Located<String>> = "name" eg["'4'"];
+        /// 0 or 1.
+        pub(crate) value: Option<Located<u8>> = "value" eg["1"];
+        /// An old word for `value`, which Wokwi's runner refuses.
+        pub(crate) expected: Option<Located<u8>> = "expected" eg["1"];
+    }
 }
 
-/// A control of a part and its new value.
-#[derive(Clone, Debug, serde::Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-#[schemars(rename = "SetControl")]
-pub(crate) struct RawSetControl {
-    /// The part, by its name in `bench.wiring`.
-    #[schemars(example = &"btn1")]
-    pub(crate) part_id: Located<String>,
-    /// The control: `pressed`.
-    #[schemars(example = &"pressed")]
-    pub(crate) control: Located<String>,
-    /// 1 presses, 0 releases.
-    #[schemars(with = "f64", example = 1)]
-    pub(crate) value: Located<String>,
+mapping! {
+    /// A control of a part and its new value.
+    #[derive(Clone, Debug)]
+    pub(crate) struct RawSetControl = "SetControl" {
+        /// The part, by its name in `bench.wiring`.
+        pub(crate) part_id: Located<String> = "part-id" eg["btn1"];
+        /// The control: `pressed`.
+        pub(crate) name: Option<Located<String>> = "name" eg["pressed"];
+        /// An older word for `name`.
+        pub(crate) control: Option<Located<String>> = "control" eg["pressed"];
+        /// 1 presses, 0 releases.
+        pub(crate) value: Located<ControlValue> = "value" eg["1"];
+    }
 }
 
 /// A step.

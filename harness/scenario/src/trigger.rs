@@ -1,71 +1,48 @@
 //! Triggers: moments that are named by what happens. Faults start at them; expectations measure from them.
 
-use schemars::JsonSchema;
-use serde::Deserialize;
 use vocabulary::{DeviceStatus, Endpoint, FaultState, Phase, ResetCause};
 
-use crate::located::{Located, Span};
-use crate::names;
+use crate::located::Located;
 use crate::quantity::TimeSpan;
-use crate::scalar::{ShortForm, or_scalar, short_form};
+use crate::read::{choice, mapping};
+use crate::validate_expect;
 
-/// A moment: a time since power-on, or the nth time that something happens.
-///
-/// A bare length of time is short for `time`. Wherever `nth` may stand, 1 is meant when it is left out.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(remote = "Self", rename_all = "kebab-case")]
-#[schemars(transform = or_scalar)]
-pub enum Trigger {
-    /// A time since the bench was switched on.
-    #[schemars(example = &"10m")]
-    Time(TimeSpan),
-    /// Some time after another moment.
-    #[schemars(example = serde_json::json!({"trigger": {"wifi": "associated"}, "delay": "10s"}))]
-    After(Box<AfterTrigger>),
-    /// Text on the serial console.
-    #[schemars(example = &"[REG] Registered")]
-    Serial(Box<SerialTrigger>),
-    /// A request to the cloud.
-    #[schemars(example = serde_json::json!({"endpoint": "renew-session", "nth": 2, "at": "before-effect"}))]
-    Request(Box<RequestTrigger>),
-    /// The radio's link.
-    #[schemars(example = &"associated")]
-    Wifi(WifiTrigger),
-    /// A DHCP message.
-    #[schemars(example = &"ack")]
-    Dhcp(DhcpTrigger),
-    /// A DNS query.
-    #[schemars(example = &"cloud.oceanremote.test")]
-    Dns(DnsTrigger),
-    /// An SNTP poll, before it is answered.
-    #[schemars(example = serde_json::json!({"nth": 2}))]
-    Sntp(SntpTrigger),
-    /// An edge of a pin.
-    #[schemars(example = serde_json::json!({"gpio": 4, "level": "high"}))]
-    Pin(PinTrigger),
-    /// A start of the device after a reset.
-    #[schemars(example = &"software")]
-    Reset(ResetTrigger),
-    /// A change of the status that the dashboard shows.
-    #[schemars(example = &"offline")]
-    Status(StatusTrigger),
-    /// A change of a session at the cloud.
-    #[schemars(example = &"renewed")]
-    Session(SessionTrigger),
-    /// A fault of this scenario that begins or ends.
-    #[schemars(example = serde_json::json!({"name": "wifi-drop", "state": "ended"}))]
-    Fault(Box<FaultTrigger>),
-}
-
-impl ShortForm for Trigger {
-    const EXPECTING: &'static str = "a moment: a time since power-on such as `20m`, or one key such as `serial`, `request`, `wifi`, `pin`";
-
-    fn from_short(text: &str) -> Result<Self, String> {
-        text.parse().map(Trigger::Time)
+choice! {
+    /// A moment: a time since power-on, or the nth time that something happens.
+    ///
+    /// A bare length of time is short for `time`. Wherever `nth` may stand, 1 is meant when it is left out.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub enum Trigger = "Trigger" {
+        /// A time since the bench was switched on.
+        "time" => Time(TimeSpan) eg["10m"];
+        /// Some time after another moment.
+        "after" => After(Box<AfterTrigger>) eg["{trigger: {wifi: associated}, delay: 10s}"];
+        /// Text on the serial console.
+        "serial" => Serial(Box<SerialTrigger>) eg["'[REG] Registered'"];
+        /// A request to the cloud.
+        "request" => Request(Box<RequestTrigger>) eg["{endpoint: renew-session, nth: 2, at: before-effect}"];
+        /// The radio's link.
+        "wifi" => Wifi(WifiTrigger) eg["associated"];
+        /// A DHCP message.
+        "dhcp" => Dhcp(DhcpTrigger) eg["ack"];
+        /// A DNS query.
+        "dns" => Dns(DnsTrigger) eg["cloud.oceanremote.test"];
+        /// An SNTP poll, before it is answered.
+        "sntp" => Sntp(SntpTrigger) eg["{nth: 2}"];
+        /// An edge of a pin.
+        "pin" => Pin(PinTrigger) eg["{gpio: 4, level: high}"];
+        /// A start of the device after a reset.
+        "reset" => Reset(ResetTrigger) eg["software"];
+        /// A change of the status that the dashboard shows.
+        "status" => Status(StatusTrigger) eg["offline"];
+        /// A change of a session at the cloud.
+        "session" => Session(SessionTrigger) eg["renewed"];
+        /// A fault of this scenario that begins or ends.
+        "fault" => Fault(Box<FaultTrigger>) eg["{name: wifi-drop, state: ended}"];
     }
+    short "time";
+    check validate_expect::trigger;
 }
-
-short_form!(Trigger);
 
 impl Trigger {
     /// Which occurrence is meant; `None` for those that happen once, and when it was not written.
@@ -86,39 +63,34 @@ impl Trigger {
     }
 }
 
-/// Some time after another moment.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct AfterTrigger {
-    /// The other moment.
-    #[schemars(example = serde_json::json!({"request": {"endpoint": "register"}}))]
-    pub trigger: Trigger,
-    /// How long after it.
-    #[schemars(example = &"10s")]
-    pub delay: TimeSpan,
+mapping! {
+    /// Some time after another moment.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct AfterTrigger = "AfterTrigger" {
+        /// The other moment.
+        pub trigger: Trigger = "trigger" eg["{request: {endpoint: register}}"];
+        /// How long after it.
+        pub delay: TimeSpan = "delay" eg["10s"];
+    }
 }
 
-/// Text on the serial console: exactly one of `text` and `regex`. A bare text is short for `text`.
-///
-/// Text is looked for in single lines, as soon as its bytes are there: a prompt without a line end is found.
-/// A line counts once, however often it holds the text.
-///
-/// Terminal escape sequences, such as colours, are no part of a line: a text is found across them. A text or an
-/// expression that holds an escape character itself is looked for in the line as it came.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(remote = "Self", deny_unknown_fields, rename_all = "kebab-case")]
-#[schemars(transform = or_scalar)]
-pub struct SerialTrigger {
-    /// Literal text.
-    #[schemars(example = &"[UPDATE] Session renewed")]
-    pub text: Option<Located<String>>,
-    /// A regular expression (syntax of the Rust crate `regex`) that is searched in each line; `^` and `$`
-    /// are the ends of the line.
-    #[schemars(example = &r"^\[UPDATE\] Using session: [0-9a-f]{32}$")]
-    pub regex: Option<Located<String>>,
-    /// Which occurrence, from 1.
-    #[schemars(example = 2)]
-    pub nth: Option<u32>,
+mapping! {
+    /// Text on the serial console: exactly one of `text` and `regex`. A bare text is short for `text`.
+    ///
+    /// Text is looked for in single lines, as soon as its bytes are there: a prompt without a line end is found.
+    /// A line counts once, however often it holds the text.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct SerialTrigger = "SerialTrigger" {
+        /// Literal text.
+        pub text: Option<Located<String>> = "text" eg["'[UPDATE] Session renewed'"];
+        /// A regular expression (syntax of the Rust crate `regex`) that is searched in each line; `^` and `$`
+        /// are the ends of the line.
+        pub regex: Option<Located<String>> = "regex" eg[r"'^\[UPDATE\] Using session: [0-9a-f]{32}$'"];
+        /// Which occurrence, from 1.
+        pub nth: Option<u32> = "nth" eg["2"];
+    }
+    short "text";
+    check validate_expect::serial_trigger;
 }
 
 impl SerialTrigger {
@@ -127,19 +99,6 @@ impl SerialTrigger {
         Pattern::of(self.text.as_ref(), self.regex.as_ref())
     }
 }
-
-impl ShortForm for SerialTrigger {
-    const EXPECTING: &'static str = "serial text, or a mapping with `text` or `regex`";
-
-    fn from_short(text: &str) -> Result<Self, String> {
-        Ok(SerialTrigger {
-            text: Some(Located::unwritten(text.to_owned())),
-            ..SerialTrigger::default()
-        })
-    }
-}
-
-short_form!(SerialTrigger);
 
 /// What is looked for on the serial console.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -159,171 +118,111 @@ impl<'a> Pattern<'a> {
     }
 }
 
-/// A request to the cloud. Every key narrows it; without any it is any request.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub struct RequestTrigger {
-    /// The endpoint.
-    #[serde(deserialize_with = "names::endpoint")]
-    #[schemars(with = "Option<names::EndpointName>", example = &"renew-session")]
-    pub endpoint: Option<Endpoint>,
-    /// Which part of the request's life: `first-byte`, `before-effect`, `after-effect` or `after-reply`. Left
-    /// out: in faults `before-effect`, elsewhere `after-effect`.
-    #[serde(deserialize_with = "names::phase")]
-    #[schemars(with = "Option<names::PhaseName>", example = &"before-effect")]
-    pub at: Option<Phase>,
-    /// The status of the reply; known from `after-effect` on.
-    #[schemars(example = 200)]
-    pub status: Option<u16>,
-    /// Text that path and query hold.
-    #[schemars(example = &"ack=7")]
-    pub target: Option<String>,
-    /// Text that the request's body holds.
-    #[schemars(example = &"\"relays\":[true,false]")]
-    pub body: Option<String>,
-    /// Which occurrence, from 1.
-    #[schemars(example = 2)]
-    pub nth: Option<u32>,
-}
-
-/// A change of the radio's link. A bare name is short for `state`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(remote = "Self", deny_unknown_fields, rename_all = "kebab-case")]
-#[schemars(transform = or_scalar)]
-pub struct WifiTrigger {
-    /// What happens.
-    #[schemars(example = &"lost")]
-    pub state: WifiState,
-    /// Only with this reason code (IEEE 802.11-2020, table 9-49; from 200 the vendor's).
-    #[schemars(example = 200)]
-    pub reason: Option<u8>,
-    /// Which occurrence, from 1.
-    #[schemars(example = 2)]
-    pub nth: Option<u32>,
-}
-
-/// What happens to the radio's link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum WifiState {
-    /// The station scans.
-    Scan,
-    /// The association stands.
-    Associated,
-    /// An attempt to associate fails.
-    Refused,
-    /// The association ends.
-    Lost,
-}
-
-impl ShortForm for WifiTrigger {
-    const EXPECTING: &'static str = "`scan`, `associated`, `refused` or `lost`, or a mapping with `state`";
-
-    fn from_short(text: &str) -> Result<Self, String> {
-        let state = names::find(
-            text,
-            "WiFi state",
-            &[
-                ("scan", WifiState::Scan),
-                ("associated", WifiState::Associated),
-                ("refused", WifiState::Refused),
-                ("lost", WifiState::Lost),
-            ],
-        )?;
-        Ok(WifiTrigger {
-            state,
-            reason: None,
-            nth: None,
-        })
+mapping! {
+    /// A request to the cloud. Every key narrows it; without any it is any request.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct RequestTrigger = "RequestTrigger" {
+        /// The endpoint.
+        pub endpoint: Option<Endpoint> = "endpoint" eg["renew-session"];
+        /// Which part of the request's life: `first-byte`, `before-effect`, `after-effect` or `after-reply`. Left
+        /// out: in faults `before-effect`, elsewhere `after-effect`.
+        pub at: Option<Phase> = "at" eg["before-effect"];
+        /// The status of the reply; known from `after-effect` on.
+        pub status: Option<u16> = "status" eg["200"];
+        /// Text that path and query hold.
+        pub target: Option<String> = "target" eg["'ack=7'"];
+        /// Text that the request's body holds.
+        pub body: Option<String> = "body" eg[r#"'"relays":[true,false]'"#];
+        /// Which occurrence, from 1.
+        pub nth: Option<u32> = "nth" eg["2"];
     }
 }
 
-short_form!(WifiTrigger);
-
-/// A DHCP message. A bare name is short for `message`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(remote = "Self", deny_unknown_fields, rename_all = "kebab-case")]
-#[schemars(transform = or_scalar)]
-pub struct DhcpTrigger {
-    /// Its type: `discover`, `offer`, `request`, `ack`, `nak`, `decline` or `release`.
-    #[schemars(example = &"ack")]
-    pub message: Located<String>,
-    /// Which occurrence, from 1.
-    #[schemars(example = 2)]
-    pub nth: Option<u32>,
+mapping! {
+    /// A change of the radio's link. A bare name is short for `state`.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct WifiTrigger = "WifiTrigger" {
+        /// What happens.
+        pub state: WifiState = "state" eg["lost"];
+        /// Only with this reason code (IEEE 802.11-2020, table 9-49; from 200 the vendor's).
+        pub reason: Option<u8> = "reason" eg["200"];
+        /// Which occurrence, from 1.
+        pub nth: Option<u32> = "nth" eg["2"];
+    }
+    short "state";
 }
 
-impl ShortForm for DhcpTrigger {
-    const EXPECTING: &'static str = "the type of a DHCP message such as `ack`, or a mapping with `message`";
-
-    fn from_short(text: &str) -> Result<Self, String> {
-        Ok(DhcpTrigger {
-            message: Located::unwritten(text.to_owned()),
-            nth: None,
-        })
+choice! {
+    /// What happens to the radio's link.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum WifiState = "WifiState" {
+        /// The station scans.
+        "scan" => Scan;
+        /// The association stands.
+        "associated" => Associated;
+        /// An attempt to associate fails.
+        "refused" => Refused;
+        /// The association ends.
+        "lost" => Lost;
     }
 }
 
-short_form!(DhcpTrigger);
-
-/// A DNS query. A bare name is short for `name`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(remote = "Self", default, deny_unknown_fields, rename_all = "kebab-case")]
-#[schemars(transform = or_scalar)]
-pub struct DnsTrigger {
-    /// Only for this host name.
-    #[schemars(example = &"pool.ntp.org")]
-    pub name: Option<String>,
-    /// Which occurrence, from 1.
-    #[schemars(example = 2)]
-    pub nth: Option<u32>,
+mapping! {
+    /// A DHCP message. A bare name is short for `message`.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct DhcpTrigger = "DhcpTrigger" {
+        /// Its type: `discover`, `offer`, `request`, `ack`, `nak`, `decline` or `release`.
+        pub message: Located<String> = "message" eg["ack"];
+        /// Which occurrence, from 1.
+        pub nth: Option<u32> = "nth" eg["2"];
+    }
+    short "message";
 }
 
-impl ShortForm for DnsTrigger {
-    const EXPECTING: &'static str = "a host name, or a mapping with `name` and `nth`";
+mapping! {
+    /// A DNS query. A bare name is short for `name`.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct DnsTrigger = "DnsTrigger" {
+        /// Only for this host name.
+        pub name: Option<String> = "name" eg["pool.ntp.org"];
+        /// Which occurrence, from 1.
+        pub nth: Option<u32> = "nth" eg["2"];
+    }
+    short "name";
+}
 
-    fn from_short(text: &str) -> Result<Self, String> {
-        Ok(DnsTrigger {
-            name: Some(text.to_owned()),
-            nth: None,
-        })
+mapping! {
+    /// An SNTP poll, before it is answered.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct SntpTrigger = "SntpTrigger" {
+        /// Which occurrence, from 1.
+        pub nth: Option<u32> = "nth" eg["2"];
     }
 }
 
-short_form!(DnsTrigger);
-
-/// An SNTP poll, before it is answered.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub struct SntpTrigger {
-    /// Which occurrence, from 1.
-    #[schemars(example = 2)]
-    pub nth: Option<u32>,
+mapping! {
+    /// An edge of a pin.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct PinTrigger = "PinTrigger" {
+        /// GPIO number.
+        pub gpio: Located<u8> = "gpio" eg["4"];
+        /// The level that it goes to.
+        pub level: Level = "level" eg["high"];
+        /// Which occurrence, from 1.
+        pub nth: Option<u32> = "nth" eg["2"];
+    }
+    check validate_expect::pin_trigger;
 }
 
-/// An edge of a pin.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct PinTrigger {
-    /// GPIO number, 0 to 21.
-    #[schemars(example = 4)]
-    pub gpio: Located<u8>,
-    /// The level that it goes to.
-    #[schemars(example = &"high")]
-    pub level: Level,
-    /// Which occurrence, from 1.
-    #[schemars(example = 2)]
-    pub nth: Option<u32>,
-}
-
-/// The level of a pin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Level {
-    /// 0 V.
-    Low,
-    /// The supply voltage.
-    High,
+choice! {
+    /// The level of a pin.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Level = "Level" {
+        /// 0 V.
+        "low" => Low;
+        /// The supply voltage.
+        "high" => High;
+    }
 }
 
 impl Level {
@@ -333,140 +232,68 @@ impl Level {
     }
 }
 
-/// A start of the device after a reset. A bare name is short for `cause`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(remote = "Self", default, deny_unknown_fields, rename_all = "kebab-case")]
-#[schemars(transform = or_scalar)]
-pub struct ResetTrigger {
-    /// Only for this cause.
-    #[serde(deserialize_with = "names::reset_cause")]
-    #[schemars(with = "Option<names::ResetCauseName>", example = &"rtc-watchdog")]
-    pub cause: Option<ResetCause>,
-    /// Which occurrence, from 1.
-    #[schemars(example = 2)]
-    pub nth: Option<u32>,
+mapping! {
+    /// A start of the device after a reset. A bare name is short for `cause`.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct ResetTrigger = "ResetTrigger" {
+        /// Only for this cause.
+        pub cause: Option<ResetCause> = "cause" eg["rtc-watchdog"];
+        /// Which occurrence, from 1.
+        pub nth: Option<u32> = "nth" eg["2"];
+    }
+    short "cause";
 }
 
-impl ShortForm for ResetTrigger {
-    const EXPECTING: &'static str = "a reset cause such as `software`, or a mapping with `cause` and `nth`";
+mapping! {
+    /// A change of the status that the dashboard shows. A bare name is short for `status`.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct StatusTrigger = "StatusTrigger" {
+        /// The new status.
+        pub status: DeviceStatus = "status" eg["offline"];
+        /// Which occurrence, from 1.
+        pub nth: Option<u32> = "nth" eg["2"];
+    }
+    short "status";
+}
 
-    fn from_short(text: &str) -> Result<Self, String> {
-        Ok(ResetTrigger {
-            cause: Some(names::find(text, "reset cause", &names::RESET_CAUSES)?),
-            nth: None,
-        })
+mapping! {
+    /// A change of a session at the cloud. A bare name is short for `change`.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct SessionTrigger = "SessionTrigger" {
+        /// What happens to the session.
+        pub change: SessionEvent = "change" eg["expired"];
+        /// Which occurrence, from 1.
+        pub nth: Option<u32> = "nth" eg["2"];
+    }
+    short "change";
+}
+
+choice! {
+    /// What happens to a session.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum SessionEvent = "SessionEvent" {
+        /// Given out at registration.
+        "issued" => Issued;
+        /// Exchanged for a new one by renewal.
+        "renewed" => Renewed;
+        /// Given out for the permanent token.
+        "recovered" => Recovered;
+        /// Its time is over.
+        "expired" => Expired;
+        /// Ended before its time.
+        "invalidated" => Invalidated;
     }
 }
 
-short_form!(ResetTrigger);
-
-/// A change of the status that the dashboard shows. A bare name is short for `status`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(remote = "Self", deny_unknown_fields, rename_all = "kebab-case")]
-#[schemars(transform = or_scalar)]
-pub struct StatusTrigger {
-    /// The new status.
-    #[serde(deserialize_with = "names::status")]
-    #[schemars(with = "names::StatusName", example = &"offline")]
-    pub status: DeviceStatus,
-    /// Which occurrence, from 1.
-    #[schemars(example = 2)]
-    pub nth: Option<u32>,
-}
-
-impl ShortForm for StatusTrigger {
-    const EXPECTING: &'static str = "`online`, `away` or `offline`, or a mapping with `status`";
-
-    fn from_short(text: &str) -> Result<Self, String> {
-        Ok(StatusTrigger {
-            status: names::find(text, "status", &names::STATUSES)?,
-            nth: None,
-        })
-    }
-}
-
-short_form!(StatusTrigger);
-
-/// A change of a session at the cloud. A bare name is short for `change`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(remote = "Self", deny_unknown_fields, rename_all = "kebab-case")]
-#[schemars(transform = or_scalar)]
-pub struct SessionTrigger {
-    /// What happens to the session.
-    #[schemars(example = &"expired")]
-    pub change: SessionEvent,
-    /// Which occurrence, from 1.
-    #[schemars(example = 2)]
-    pub nth: Option<u32>,
-}
-
-/// What happens to a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum SessionEvent {
-    /// Given out at registration.
-    Issued,
-    /// Exchanged for a new one by renewal.
-    Renewed,
-    /// Given out for the permanent token.
-    Recovered,
-    /// Its time is over.
-    Expired,
-    /// Ended before its time.
-    Invalidated,
-}
-
-impl ShortForm for SessionTrigger {
-    const EXPECTING: &'static str =
-        "`issued`, `renewed`, `recovered`, `expired` or `invalidated`, or a mapping with `change`";
-
-    fn from_short(text: &str) -> Result<Self, String> {
-        let change = names::find(
-            text,
-            "session change",
-            &[
-                ("issued", SessionEvent::Issued),
-                ("renewed", SessionEvent::Renewed),
-                ("recovered", SessionEvent::Recovered),
-                ("expired", SessionEvent::Expired),
-                ("invalidated", SessionEvent::Invalidated),
-            ],
-        )?;
-        Ok(SessionTrigger { change, nth: None })
-    }
-}
-
-short_form!(SessionTrigger);
-
-/// A fault of this scenario that begins or ends.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct FaultTrigger {
-    /// Its name; left out, any fault of the scenario.
-    #[schemars(example = &"wifi-drop")]
-    pub name: Option<Located<String>>,
-    /// Whether it begins (`fired`) or is over (`ended`).
-    #[serde(deserialize_with = "names::fault_state")]
-    #[schemars(with = "names::FaultStateName", example = &"ended")]
-    pub state: FaultState,
-    /// The last such moment of the whole run, not the first.
-    #[serde(default)]
-    #[schemars(example = true)]
-    pub last: bool,
-}
-
-/// A trigger with its place.
-pub type LocatedTrigger = Located<Trigger>;
-
-impl Located<Trigger> {
-    /// The place of the pattern inside, or of the trigger.
-    pub fn pattern_span(&self) -> Span {
-        match &self.value {
-            Trigger::Serial(s) => {
-                let inner = s.regex.as_ref().or(s.text.as_ref()).map(|p| p.span);
-                inner.unwrap_or_default().or(self.span)
-            }
-            _ => self.span,
-        }
+mapping! {
+    /// A fault of this scenario that begins or ends.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct FaultTrigger = "FaultTrigger" {
+        /// Its name; left out, any fault of the scenario.
+        pub name: Option<Located<String>> = "name" eg["wifi-drop"];
+        /// Whether it begins (`fired`) or is over (`ended`).
+        pub state: FaultState = "state" eg["ended"];
+        /// The last such moment of the whole run, not the first.
+        pub last: bool = "last" eg["true"] or["false"];
     }
 }

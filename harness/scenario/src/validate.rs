@@ -3,132 +3,115 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
-use crate::bench::Bench;
-use crate::diagnostics::{Collector, Diagnostics, Source};
+use crate::bench::{Bench, Wire};
+use crate::diagnostics::{Diagnostics, Source};
 use crate::expectation::Expectation;
 use crate::located::{Located, Span};
-use crate::log;
 use crate::matrix::Case;
 use crate::model::{ExpectVerdict, File, Purpose, Scenario};
 use crate::names;
 use crate::provisioning;
 use crate::quantity::TimeSpan;
-use crate::step::{RawStep, Step, StepKind};
+use crate::read::Cx;
+use crate::step::{RawExpectPin, RawSetControl, RawStep, Step, StepKind};
+use crate::tree::Node;
 use crate::validate_expect::{Engine, expectation, regex};
-use crate::validate_fault::faults;
+use crate::validate_fault;
+use crate::wokwi::{self, either};
 
-/// Highest GPIO of the chip (ESP32-C3 datasheet, pin overview).
-const MAX_GPIO: u8 = 21;
-
-/// What a check needs to know of the rest of the file.
-pub(crate) struct Context<'a, 'p> {
-    pub(crate) duration: Located<TimeSpan>,
-    pub(crate) fault_names: &'a [String],
-    pub(crate) problems: &'p mut Collector<'a>,
-}
-
-impl Context<'_, '_> {
-    pub(crate) fn problem(
-        &mut self,
-        span: Span,
-        message: impl Into<String>,
-        label: &str,
-        help: impl Into<String>,
-    ) {
-        self.problems.add(span, message, label, help);
-    }
-
-    /// A moment that lies behind the end of the run.
-    pub(crate) fn within_run(&mut self, span: Span, time: TimeSpan, what: &str) {
-        if time > self.duration.value {
-            let message = format!(
-                "{what} at {time} is after the end of the run at {}",
-                self.duration.value
-            );
-            self.problem(
-                span,
-                message,
-                "after the end",
-                "set `bench.duration` to a longer time",
-            );
-        }
-    }
-
-    pub(crate) fn gpio(&mut self, gpio: Located<u8>) {
-        if gpio.value > MAX_GPIO {
-            let message = format!(
-                "GPIO{} does not exist: the chip has GPIO0 to GPIO{MAX_GPIO}",
-                gpio.value
-            );
-            self.problem(gpio.span, message, "this pin", "");
-        }
-    }
-}
-
+/// What a file must fulfil as a whole, and the scenario that it is.
 pub(crate) fn scenario(
     file: File,
-    case: Case,
-    source: Source,
+    root: &Node,
     purpose: Purpose,
+    case: Case,
+    source: &Source,
+    mut cx: Cx<'_>,
 ) -> Result<Scenario, Diagnostics> {
-    let fault_names: Vec<String> = file.faults.iter().map(|f| f.name.value.clone()).collect();
-    let mut problems = Collector::new(&source);
-    let mut context = Context {
-        duration: file.bench.duration,
-        fault_names: &fault_names,
-        problems: &mut problems,
-    };
-    head(&file, purpose, &mut context);
-    bench(&file.bench, &mut context);
+    wokwi::name(root.get("name"), &mut cx);
+    head(&file, root, purpose, &mut cx);
     let steps: Vec<Step> = file
         .steps
+        .0
         .iter()
-        .filter_map(|raw| step(raw, &file.bench, &mut context))
+        .filter_map(|raw| step(raw, &file.bench, &mut cx))
         .collect();
-    faults(&file.faults, &file.bench, &mut context);
-    unique(file.faults.iter().map(|f| &f.name), "fault", &mut context);
+    validate_fault::plan(&file.faults.0, &mut cx);
+    unique(file.faults.0.iter().map(|f| &f.name), "fault", &mut cx);
     let expect: Vec<Expectation> = file
         .expect
+        .0
         .iter()
-        .filter_map(|raw| expectation(raw, &mut context))
+        .filter_map(|raw| expectation(raw, &mut cx))
         .collect();
     unique(
-        file.expect.iter().filter_map(|e| e.name.as_ref()),
+        file.expect.0.iter().filter_map(|e| e.name.as_ref()),
         "expectation",
-        &mut context,
+        &mut cx,
     );
-    verdict(&file, &mut context);
-    log::check(&file.snapshot, &file.redact, &mut context);
-    problems.finish(())?;
+    verdict(&file, root, &mut cx);
+    long_enough(&file, &steps, &mut cx);
+    let pins = std::mem::take(&mut cx.pins);
+    let warnings = cx.problems.finish()?;
     Ok(Scenario {
         name: file.name.value,
         parameters: case,
-        author: file.author,
+        author: file.author.0,
         description: file.description,
         catalogue: file.catalogue,
         bench: file.bench,
         steps,
-        faults: file.faults.into_iter().map(|f| f.value).collect(),
+        faults: file.faults.0.into_iter().map(|f| f.value).collect(),
         expect,
         expect_verdict: file.expect_verdict,
         snapshot: file.snapshot,
-        redact: file.redact.into_iter().map(|r| r.value).collect(),
-        source,
+        redact: file.redact.0.into_iter().map(|r| r.value).collect(),
+        warnings,
+        pins,
+        source: source.clone(),
     })
 }
 
-fn head(file: &File, purpose: Purpose, context: &mut Context<'_, '_>) {
-    if file.version.value != 1 {
-        let message = format!("version {} is not known", file.version.value);
-        context.problem(file.version.span, message, "this version", "write `version: 1`");
+/// A run that ends before its steps can be done.
+fn long_enough(file: &File, steps: &[Step], cx: &mut Cx<'_>) {
+    let delays = steps.iter().filter_map(|step| match step.kind {
+        StepKind::Delay(delay) => Some(delay.0),
+        StepKind::WaitSerial(_)
+        | StepKind::WriteSerial(_)
+        | StepKind::ExpectPin { .. }
+        | StepKind::SetPin { .. } => None,
+    });
+    let total = TimeSpan(delays.fold(0, u64::saturating_add));
+    let Some(end) = cx.duration.filter(|end| total > *end) else {
+        return;
+    };
+    let message = format!("the steps take at least {total}, the run ends after {end}");
+    let (help, place) = if file.bench.duration.span.is_known() {
+        ("set `bench.duration` to a longer time", file.bench.duration.span)
+    } else {
+        (
+            "add `bench: {duration: …}`, or run it with `--timeout`",
+            steps.first().map(|step| step.span).unwrap_or_default(),
+        )
+    };
+    if file.bench.duration.span.is_known() {
+        cx.problem(place, message, "too short", help);
+    } else {
+        // A file of Wokwi's, which has its time from the command line.
+        cx.warn(place, message, "longer than the run", help);
     }
+}
+
+fn head(file: &File, root: &Node, purpose: Purpose, cx: &mut Cx<'_>) {
     if file.name.trim().is_empty() {
-        context.problem(file.name.span, "the name is empty", "this name", "");
+        cx.problem(file.name.span, "the name is empty", "this name", "");
     }
-    let expects_nothing = file.steps.is_empty() && file.expect.is_empty();
-    if purpose == Purpose::Judged && expects_nothing {
+    let has = |key: &str| root.get(key).is_some_and(|list| !list.items().is_empty());
+    // A key that is not known may have been meant for one of them.
+    let unknown = wokwi::has_unknown_key(root, &File::MAPPING);
+    if purpose == Purpose::Judged && !has("steps") && !has("expect") && !unknown {
         let help = "add `expect:` or `steps:`";
-        context.problem(
+        cx.problem(
             file.name.span,
             "the scenario can only pass: it expects nothing",
             "this scenario",
@@ -137,15 +120,15 @@ fn head(file: &File, purpose: Purpose, context: &mut Context<'_, '_>) {
     }
 }
 
-fn verdict(file: &File, context: &mut Context<'_, '_>) {
+fn verdict(file: &File, root: &Node, context: &mut Cx<'_>) {
     let ExpectVerdict::Fail(name) = &file.expect_verdict else {
         return;
     };
-    let names: Vec<&str> = file
-        .expect
+    // Those of expectations that are wrong are names all the same.
+    let entries = root.get("expect").map(Node::items).unwrap_or_default();
+    let names: Vec<&str> = entries
         .iter()
-        .filter_map(|e| e.name.as_ref())
-        .map(|n| n.value.as_str())
+        .filter_map(|entry| Some(entry.get("name")?.text()?.text.as_str()))
         .collect();
     if names.contains(&name.value.as_str()) {
         return;
@@ -163,7 +146,7 @@ fn verdict(file: &File, context: &mut Context<'_, '_>) {
     );
 }
 
-fn unique<'n>(names: impl Iterator<Item = &'n Located<String>>, what: &str, context: &mut Context<'_, '_>) {
+fn unique<'n>(names: impl Iterator<Item = &'n Located<String>>, what: &str, context: &mut Cx<'_>) {
     let mut seen: BTreeMap<&str, Span> = BTreeMap::new();
     for name in names {
         if name.trim().is_empty() {
@@ -181,7 +164,16 @@ fn unique<'n>(names: impl Iterator<Item = &'n Located<String>>, what: &str, cont
     }
 }
 
-fn bench(bench: &Bench, context: &mut Context<'_, '_>) {
+/// The bench is read: what follows may ask for it.
+pub(crate) fn bench_is_known(bench: &Bench, node: &Node, cx: &mut Cx<'_>) {
+    let wrong = node.get("duration").is_some() && !bench.duration.span.is_known();
+    cx.duration = (!wrong).then_some(bench.duration.value);
+    cx.bench = Some(bench.clone());
+    check_bench(bench, cx);
+}
+
+/// What the bench must fulfil beyond its form.
+fn check_bench(bench: &Bench, context: &mut Cx<'_>) {
     let minute = TimeSpan::from_secs(60);
     positive(bench.duration, "the run", context);
     positive(bench.cloud.session_lifetime, "a session", context);
@@ -260,9 +252,11 @@ fn bench(bench: &Bench, context: &mut Context<'_, '_>) {
             help,
         );
     }
-    for wire in bench.wiring.values() {
-        context.gpio(wire.gpio);
-    }
+}
+
+/// A part is wired to a pin.
+pub(crate) fn wire(wire: &Wire, _: Span, cx: &mut Cx<'_>) {
+    cx.gpio(wire.gpio);
 }
 
 /// What a token of the contract looks like.
@@ -274,7 +268,7 @@ fn token(text: &str) -> Result<(), String> {
     }
 }
 
-pub(crate) fn positive(span: Located<TimeSpan>, what: &str, context: &mut Context<'_, '_>) {
+pub(crate) fn positive(span: Located<TimeSpan>, what: &str, context: &mut Cx<'_>) {
     if span.nanos() == 0 {
         context.problem(
             span.span,
@@ -290,7 +284,7 @@ pub(crate) fn range<T: Copy + PartialOrd + Display>(
     least: T,
     most: T,
     what: &str,
-    context: &mut Context<'_, '_>,
+    context: &mut Cx<'_>,
 ) {
     if value.value < least || value.value > most {
         let message = format!("{what} {} is not from {least} to {most}", value.value);
@@ -298,7 +292,7 @@ pub(crate) fn range<T: Copy + PartialOrd + Display>(
     }
 }
 
-fn step(raw: &Located<RawStep>, bench: &Bench, context: &mut Context<'_, '_>) -> Option<Step> {
+fn step(raw: &Located<RawStep>, bench: &Bench, context: &mut Cx<'_>) -> Option<Step> {
     let steps = [
         ("delay", raw.delay.is_some()),
         ("wait-serial", raw.wait_serial.is_some()),
@@ -368,7 +362,7 @@ fn step(raw: &Located<RawStep>, bench: &Bench, context: &mut Context<'_, '_>) ->
     })
 }
 
-fn step_kind(raw: &RawStep, bench: &Bench, context: &mut Context<'_, '_>) -> Option<StepKind> {
+fn step_kind(raw: &RawStep, bench: &Bench, context: &mut Cx<'_>) -> Option<StepKind> {
     if let Some(delay) = raw.delay {
         return Some(StepKind::Delay(delay.value));
     }
@@ -386,57 +380,83 @@ fn step_kind(raw: &RawStep, bench: &Bench, context: &mut Context<'_, '_>) -> Opt
         }
         return Some(StepKind::WriteSerial(input.value.0.clone()));
     }
-    if let Some(Located { value: pin, span }) = &raw.expect_pin {
-        let Some(name) = pin.pin.as_ref().or(pin.name.as_ref()) else {
-            context.problem(*span, "the pin is missing", "this step", "add `pin: GPIO4`");
-            return None;
-        };
-        let level = binary(pin.value.value, pin.value.span, context)?;
-        return Some(StepKind::ExpectPin {
-            gpio: pin_number(name, context)?,
-            level,
-        });
+    if let Some(pin) = &raw.expect_pin {
+        return expect_pin(&pin.value, pin.span, context);
     }
-    let control = &raw.set_control.as_ref()?.value;
-    let Some(wire) = bench.wiring.get(&control.part_id.value) else {
+    let control = raw.set_control.as_ref()?;
+    set_control(&control.value, control.span, bench, context)
+}
+
+fn expect_pin(raw: &RawExpectPin, span: Span, context: &mut Cx<'_>) -> Option<StepKind> {
+    let pin = either(
+        raw.pin.as_ref(),
+        raw.name.as_ref(),
+        ["pin", "name"],
+        span,
+        context,
+    );
+    let value = either(
+        raw.value.as_ref(),
+        raw.expected.as_ref(),
+        ["value", "expected"],
+        span,
+        context,
+    );
+    if let Some(old) = raw.expected.as_ref().filter(|_| raw.value.is_none()) {
+        let message = "Wokwi's runner refuses `expected`";
+        context.warn(old.span, message, "an old word", "write `value`");
+    }
+    let gpio = pin.and_then(|name| pin_number(&name, context));
+    let level = value.and_then(|value| binary(value.value, value.span, context));
+    Some(StepKind::ExpectPin {
+        gpio: gpio?,
+        level: level?,
+    })
+}
+
+fn set_control(raw: &RawSetControl, span: Span, bench: &Bench, context: &mut Cx<'_>) -> Option<StepKind> {
+    let control = either(
+        raw.name.as_ref(),
+        raw.control.as_ref(),
+        ["name", "control"],
+        span,
+        context,
+    );
+    let Some(wire) = bench.wiring.get(&raw.part_id.value) else {
         let known: Vec<&str> = bench.wiring.keys().map(String::as_str).collect();
-        let help = match names::closest(&control.part_id, known.iter().copied()) {
+        let help = match names::closest(&raw.part_id, known.iter().copied()) {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => format!(
                 "say which pin it drives: `bench: {{wiring: {{{}: {{gpio: 9}}}}}}`",
-                control.part_id.value
+                raw.part_id.value
             ),
         };
-        let message = format!("no part `{}` is wired to the device", control.part_id.value);
-        context.problem(control.part_id.span, message, "this part", help);
+        let message = format!("no part `{}` is wired to the device", raw.part_id.value);
+        context.problem(raw.part_id.span, message, "this part", help);
         return None;
     };
-    if control.control.value != "pressed" {
+    let control = control?;
+    if control.value != "pressed" {
         let message = format!(
             "`{}` is not supported: parts of the bench are buttons",
-            control.control.value
+            control.value
         );
-        context.problem(
-            control.control.span,
-            message,
-            "this control",
-            "write `control: pressed`",
-        );
+        context.problem(control.span, message, "this control", "write `name: pressed`");
         return None;
     }
-    let value = match control.value.as_str() {
+    let value = match raw.value.value.0.as_str() {
         "0" | "false" => 0,
         "1" | "true" => 1,
         _ => 2,
     };
-    let active = binary(value, control.value.span, context)?;
+    let active = binary(value, raw.value.span, context)?;
     Some(StepKind::SetPin {
         gpio: wire.gpio.value,
         level: wire.level(active),
     })
 }
 
-fn binary(value: u8, span: Span, context: &mut Context<'_, '_>) -> Option<bool> {
+fn binary(value: u8, span: Span, context: &mut Cx<'_>) -> Option<bool> {
     if value > 1 {
         context.problem(span, "the value is 0 or 1", "this value", "");
         return None;
@@ -445,13 +465,19 @@ fn binary(value: u8, span: Span, context: &mut Context<'_, '_>) -> Option<bool> 
 }
 
 /// `GPIO4`, `IO4` or `4`.
-fn pin_number(name: &Located<String>, context: &mut Context<'_, '_>) -> Option<u8> {
+fn pin_number(name: &Located<String>, context: &mut Cx<'_>) -> Option<u8> {
     let upper = name.trim().to_uppercase();
     let digits = upper
         .strip_prefix("GPIO")
         .or_else(|| upper.strip_prefix("IO"))
         .unwrap_or(&upper);
-    let number = digits.parse::<u8>().ok().filter(|n| *n <= MAX_GPIO);
+    let number = digits.parse::<u8>().ok();
+    if let Some(value) = number {
+        context.gpio(Located {
+            value,
+            span: name.span,
+        });
+    }
     if number.is_none() {
         let arduino = upper.starts_with('D') || upper.starts_with('A');
         let why = if arduino {
@@ -460,12 +486,7 @@ fn pin_number(name: &Located<String>, context: &mut Context<'_, '_>) -> Option<u
             ""
         };
         let message = format!("`{}` is no pin of the chip{why}", name.value);
-        context.problem(
-            name.span,
-            message,
-            "this pin",
-            format!("write `GPIO0` to `GPIO{MAX_GPIO}`"),
-        );
+        context.problem(name.span, message, "this pin", "write one like `GPIO4`");
     }
     number
 }
@@ -475,7 +496,7 @@ pub(crate) fn pattern(
     text: Option<&Located<String>>,
     expression: Option<&Located<String>>,
     whole: Span,
-    context: &mut Context<'_, '_>,
+    context: &mut Cx<'_>,
 ) {
     match (text, expression) {
         (Some(text), None) => {

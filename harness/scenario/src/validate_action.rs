@@ -9,11 +9,11 @@ use crate::action::{
     Only, RadioAction, RequestAction, Respond, ServerClockFault, ServiceAction,
 };
 use crate::bench::Bench;
-use crate::fault::Fault;
 use crate::located::{Located, Span};
 use crate::provisioning;
 use crate::quantity::TimeSpan;
-use crate::validate::{Context, positive, range};
+use crate::read::Cx;
+use crate::validate::{positive, range};
 
 /// The longest delay that the network knows.
 const MINUTE: TimeSpan = TimeSpan::from_secs(60);
@@ -22,22 +22,22 @@ const RELAYS: u8 = 8;
 /// Resets that come from outside or that the chip can be told to take for its own.
 const NO_RESET: [ResetCause; 2] = [ResetCause::DeepSleep, ResetCause::Usb];
 
-pub(crate) fn action(entry: &Located<Fault>, bench: &Bench, context: &mut Context<'_, '_>) {
-    match &entry.action.value {
-        Action::Radio(action) => radio(action, bench, context),
-        Action::Network(action) => network(action, entry, bench, context),
+pub(crate) fn action(action: &Action, span: Span, context: &mut Cx<'_>) {
+    match action {
+        Action::Radio(action) => radio(action, context),
+        Action::Network(action) => network(action, span, context),
         Action::Tls(_) => {}
-        Action::Request(action) => request(action, entry.action.span, context),
-        Action::Service(action) => service(action, entry.action.span, context),
-        Action::Device(action) => device(action, entry.action.span, context),
+        Action::Request(action) => request(action, span, context),
+        Action::Service(action) => service(action, span, context),
+        Action::Device(action) => device(action, span, context),
     }
 }
 
-fn radio(action: &RadioAction, bench: &Bench, context: &mut Context<'_, '_>) {
+fn radio(action: &RadioAction, context: &mut Cx<'_>) {
     match action {
         RadioAction::Rssi(dbm) => range(*dbm, -127, 0, "signal strength", context),
         RadioAction::Channel(channel) => range(*channel, 1, 14, "channel", context),
-        RadioAction::WrongPassword(text) => password(text, bench, context),
+        RadioAction::WrongPassword(text) => password(text, context),
         RadioAction::Deauthenticate(frame) => {
             if frame.reason.value == 0 {
                 let help = "8 is what an access point sends that leaves";
@@ -48,10 +48,9 @@ fn radio(action: &RadioAction, bench: &Bench, context: &mut Context<'_, '_>) {
     }
 }
 
-fn network(action: &NetworkAction, entry: &Located<Fault>, bench: &Bench, context: &mut Context<'_, '_>) {
-    let span = entry.action.span;
+fn network(action: &NetworkAction, span: Span, context: &mut Cx<'_>) {
     match action {
-        NetworkAction::Link(fault) => link(fault, span, bench, context),
+        NetworkAction::Link(fault) => link(fault, span, context),
         NetworkAction::Dhcp(DhcpFault::Lease(time)) => {
             positive(*time, "a DHCP lease", context);
             if !time.nanos().is_multiple_of(1_000_000_000) {
@@ -70,11 +69,7 @@ fn network(action: &NetworkAction, entry: &Located<Fault>, bench: &Bench, contex
             }
         }
         NetworkAction::Refuse(which) | NetworkAction::Blackhole(which) => {
-            only(which, bench, context);
-            if entry.endpoint.is_some() && *which != Only::default() {
-                let help = "keep one of them";
-                context.problem(span, "`endpoint` says already what is meant", "this action", help);
-            }
+            only(which, context);
         }
         NetworkAction::Ntp(NtpFault::KissOfDeath(code)) => {
             if code.len() != 4 || !code.bytes().all(|b| b.is_ascii_uppercase()) {
@@ -102,7 +97,7 @@ fn network(action: &NetworkAction, entry: &Located<Fault>, bench: &Bench, contex
     }
 }
 
-fn request(action: &RequestAction, span: Span, context: &mut Context<'_, '_>) {
+fn request(action: &RequestAction, span: Span, context: &mut Cx<'_>) {
     match action {
         RequestAction::ResetConnection(reset) => {
             if reset.after_byte.is_none() && reset.of.value == Message::Request {
@@ -153,7 +148,7 @@ fn request(action: &RequestAction, span: Span, context: &mut Context<'_, '_>) {
     }
 }
 
-fn service(action: &ServiceAction, span: Span, context: &mut Context<'_, '_>) {
+fn service(action: &ServiceAction, span: Span, context: &mut Cx<'_>) {
     match action {
         ServiceAction::CommandRelay(command) => range(command.relay, 1, RELAYS, "relay", context),
         ServiceAction::Limits(limits) => {
@@ -182,7 +177,7 @@ fn service(action: &ServiceAction, span: Span, context: &mut Context<'_, '_>) {
     }
 }
 
-fn device(action: &DeviceAction, span: Span, context: &mut Context<'_, '_>) {
+fn device(action: &DeviceAction, span: Span, context: &mut Cx<'_>) {
     match action {
         DeviceAction::Reset(reset) => {
             if NO_RESET.contains(&reset.cause) {
@@ -201,22 +196,25 @@ fn device(action: &DeviceAction, span: Span, context: &mut Context<'_, '_>) {
     }
 }
 
-fn password(text: &Located<String>, bench: &Bench, context: &mut Context<'_, '_>) {
+fn password(text: &Located<String>, context: &mut Cx<'_>) {
+    let network = context.bench.as_ref().map(|b| &b.network.password.value);
+    let is_open = network.is_some_and(String::is_empty);
+    let is_right = network.is_some_and(|right| *right == text.value);
     if let Err(why) = provisioning::password(text) {
         context.problem(text.span, why, "this password", "");
-    } else if bench.network.password.is_empty() {
+    } else if is_open {
         context.problem(
             text.span,
             "the bench's network is open: it has no password",
             "this password",
             "",
         );
-    } else if text.value == bench.network.password.value {
+    } else if is_right {
         context.problem(text.span, "this is the right password", "this password", "");
     }
 }
 
-fn at_most_a_minute(time: Located<TimeSpan>, context: &mut Context<'_, '_>) {
+fn at_most_a_minute(time: Located<TimeSpan>, context: &mut Cx<'_>) {
     if time.value > MINUTE {
         context.problem(
             time.span,
@@ -227,7 +225,7 @@ fn at_most_a_minute(time: Located<TimeSpan>, context: &mut Context<'_, '_>) {
     }
 }
 
-fn link(fault: &LinkFault, span: Span, bench: &Bench, context: &mut Context<'_, '_>) {
+fn link(fault: &LinkFault, span: Span, context: &mut Cx<'_>) {
     if !fault.does_something() {
         let help = "add one of `loss`, `latency`, `jitter`, `duplicate`, `corrupt`, `reorder`, `bandwidth`";
         context.problem(span, "the link is as good as before", "this action", help);
@@ -263,16 +261,18 @@ fn link(fault: &LinkFault, span: Span, bench: &Bench, context: &mut Context<'_, 
         );
     }
     if let Some(which) = &fault.only {
-        only(which, bench, context);
+        only(which, context);
     }
 }
 
-fn only(which: &Only, bench: &Bench, context: &mut Context<'_, '_>) {
+fn only(which: &Only, context: &mut Cx<'_>) {
     if let Some(port) = which.port {
         range(port, 1, 65535, "port", context);
     }
     let Some(host) = &which.host else { return };
-    let known = bench.host_names();
+    let Some(known) = context.bench.as_ref().map(Bench::host_names) else {
+        return;
+    };
     if host.parse::<Ipv4Addr>().is_err() && !known.contains(&host.to_ascii_lowercase()) {
         let names: Vec<&str> = known.iter().map(String::as_str).collect();
         let help = format!("an IPv4 address, or one of {}", crate::names::list(&names));
@@ -281,7 +281,7 @@ fn only(which: &Only, bench: &Bench, context: &mut Context<'_, '_>) {
     }
 }
 
-fn pace(bytes: Located<u32>, every: Located<TimeSpan>, context: &mut Context<'_, '_>) {
+fn pace(bytes: Located<u32>, every: Located<TimeSpan>, context: &mut Cx<'_>) {
     if bytes.value == 0 {
         context.problem(
             bytes.span,
@@ -293,7 +293,7 @@ fn pace(bytes: Located<u32>, every: Located<TimeSpan>, context: &mut Context<'_,
     positive(every, "a pause", context);
 }
 
-fn respond(reply: &Respond, span: Span, context: &mut Context<'_, '_>) {
+fn respond(reply: &Respond, span: Span, context: &mut Cx<'_>) {
     let status = reply.status;
     if !(200..=599).contains(&status.value) {
         let message = format!("{} is no final HTTP status", status.value);
@@ -338,7 +338,7 @@ fn respond(reply: &Respond, span: Span, context: &mut Context<'_, '_>) {
 }
 
 /// Partitions of the firmware under test are not known here; the bench refuses one that is not there.
-fn corrupt_flash(flash: &CorruptFlash, context: &mut Context<'_, '_>) {
+fn corrupt_flash(flash: &CorruptFlash, context: &mut Cx<'_>) {
     if flash.new_bytes().is_none() {
         let message = format!("`{}` is not a sequence of bytes", flash.bytes.value);
         context.problem(

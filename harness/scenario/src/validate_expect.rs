@@ -7,17 +7,15 @@ use crate::expectation::{
 use crate::located::{Located, Span};
 use crate::names;
 use crate::quantity::TimeSpan;
-use crate::trigger::Trigger;
-use crate::validate::{Context, pattern};
+use crate::read::Cx;
+use crate::trigger::{PinTrigger, SerialTrigger, Trigger};
+use crate::validate::pattern;
 
 /// Types of DHCP messages (RFC 2131, table 2).
 const DHCP_MESSAGES: [&str; 7] = ["discover", "offer", "request", "ack", "nak", "decline", "release"];
 
 /// Checks an expectation and gives it its type.
-pub(crate) fn expectation(
-    raw: &Located<RawExpectation>,
-    context: &mut Context<'_, '_>,
-) -> Option<Expectation> {
+pub(crate) fn expectation(raw: &Located<RawExpectation>, context: &mut Cx<'_>) -> Option<Expectation> {
     let mut found: Vec<(&str, Span, ExpectationKind)> = Vec::new();
     macro_rules! take {
         ($($key:literal $field:ident $kind:ident),*) => {
@@ -57,7 +55,7 @@ pub(crate) fn expectation(
     })
 }
 
-fn check(kind: &ExpectationKind, span: Span, context: &mut Context<'_, '_>) {
+fn check(kind: &ExpectationKind, span: Span, context: &mut Cx<'_>) {
     use ExpectationKind as K;
     match kind {
         K::Serial(e) => {
@@ -76,11 +74,7 @@ fn check(kind: &ExpectationKind, span: Span, context: &mut Context<'_, '_>) {
             count(e.count.as_ref(), context);
             window(e.window(), context);
         }
-        K::Interval(e) => {
-            trigger(&e.from, context);
-            trigger(&e.to, context);
-            limits(e.min, e.max, span, context);
-        }
+        K::Interval(e) => limits(e.min, e.max, span, context),
         K::Requests(e) => {
             if let Some(status) = e.status {
                 http_status(status.value, status.span, context);
@@ -117,24 +111,20 @@ fn check(kind: &ExpectationKind, span: Span, context: &mut Context<'_, '_>) {
         }
         K::Liveness(e) => {
             positive(e.within, context);
-            match &e.after {
-                Some(after) => trigger(after, context),
-                None if context.fault_names.is_empty() => {
-                    let help = "add `faults:`, or say `after` what";
-                    context.problem(
-                        span,
-                        "the device is to recover, but the scenario has no fault",
-                        "here",
-                        help,
-                    );
-                }
-                None => {}
+            if e.after.is_none() && context.fault_names.is_empty() {
+                let help = "add `faults:`, or say `after` what";
+                context.problem(
+                    span,
+                    "the device is to recover, but the scenario has no fault",
+                    "here",
+                    help,
+                );
             }
         }
     }
 }
 
-fn patterns(list: &[Located<SerialPattern>], span: Span, least: usize, context: &mut Context<'_, '_>) {
+fn patterns(list: &[Located<SerialPattern>], span: Span, least: usize, context: &mut Cx<'_>) {
     if list.len() < least {
         let message = if least == 2 {
             "an order needs two texts"
@@ -143,18 +133,9 @@ fn patterns(list: &[Located<SerialPattern>], span: Span, least: usize, context: 
         };
         context.problem(span, message, "this list", "");
     }
-    for entry in list {
-        pattern(
-            entry.text.as_ref(),
-            entry.regex.as_ref(),
-            entry.span.or(span),
-            context,
-        );
-    }
 }
 
-fn pin(e: &PinExpectation, span: Span, context: &mut Context<'_, '_>) {
-    context.gpio(e.gpio);
+fn pin(e: &PinExpectation, span: Span, context: &mut Cx<'_>) {
     one_form(
         &[
             ("level", e.level.is_some()),
@@ -168,7 +149,7 @@ fn pin(e: &PinExpectation, span: Span, context: &mut Context<'_, '_>) {
     );
 }
 
-fn status(e: &StatusExpectation, span: Span, context: &mut Context<'_, '_>) {
+fn status(e: &StatusExpectation, span: Span, context: &mut Cx<'_>) {
     one_form(
         &[
             ("is", e.is.is_some()),
@@ -194,7 +175,7 @@ fn one_form(
     at: Option<&Located<Trigger>>,
     stretch: Window<'_>,
     span: Span,
-    context: &mut Context<'_, '_>,
+    context: &mut Cx<'_>,
 ) {
     let names: Vec<&str> = forms.iter().map(|(name, _)| *name).collect();
     if forms.iter().filter(|(_, there)| *there).count() != 1 {
@@ -212,8 +193,7 @@ fn one_form(
             let help = "add `at`, or use `always`";
             context.problem(span, format!("`{}` needs a moment", first.0), "here", help);
         }
-        (true, Some(at)) => {
-            trigger(at, context);
+        (true, Some(_)) => {
             if let Some(extra) = stretch
                 .after
                 .or(stretch.before)
@@ -240,7 +220,7 @@ fn one_form(
     }
 }
 
-fn count(count: Option<&Located<Count>>, context: &mut Context<'_, '_>) {
+fn count(count: Option<&Located<Count>>, context: &mut Cx<'_>) {
     let Some(count) = count else { return };
     match (count.min, count.max) {
         (None, None) => context.problem(
@@ -269,12 +249,7 @@ fn count(count: Option<&Located<Count>>, context: &mut Context<'_, '_>) {
     }
 }
 
-fn limits(
-    min: Option<Located<TimeSpan>>,
-    max: Option<Located<TimeSpan>>,
-    span: Span,
-    context: &mut Context<'_, '_>,
-) {
+fn limits(min: Option<Located<TimeSpan>>, max: Option<Located<TimeSpan>>, span: Span, context: &mut Cx<'_>) {
     match (min, max) {
         (None, None) => context.problem(span, "any length is right", "here", "give `min` or `max`"),
         (Some(min), Some(max)) if min.value > max.value => {
@@ -286,19 +261,13 @@ fn limits(
     }
 }
 
-fn positive(span: Located<TimeSpan>, context: &mut Context<'_, '_>) {
+fn positive(span: Located<TimeSpan>, context: &mut Cx<'_>) {
     if span.nanos() == 0 {
         context.problem(span.span, "a stretch without length", "this time", "");
     }
 }
 
-fn window(window: Window<'_>, context: &mut Context<'_, '_>) {
-    if let Some(after) = window.after {
-        trigger(after, context);
-    }
-    if let Some(before) = window.before {
-        trigger(before, context);
-    }
+fn window(window: Window<'_>, context: &mut Cx<'_>) {
     if let Some(within) = window.within {
         positive(*within, context);
     }
@@ -329,8 +298,7 @@ fn window(window: Window<'_>, context: &mut Context<'_, '_>) {
 }
 
 /// What an expectation is about: something that happens again and again.
-fn subject(of: &Located<Trigger>, context: &mut Context<'_, '_>) {
-    trigger(of, context);
+fn subject(of: &Located<Trigger>, context: &mut Cx<'_>) {
     if matches!(of.value, Trigger::Time(_) | Trigger::After(_)) {
         context.problem(
             of.span,
@@ -348,12 +316,28 @@ fn subject(of: &Located<Trigger>, context: &mut Context<'_, '_>) {
     }
 }
 
-/// Checks a trigger and what is inside.
-pub(crate) fn trigger(t: &Located<Trigger>, context: &mut Context<'_, '_>) {
-    check_trigger(&t.value, t.span, t.pattern_span(), context);
+/// Checks the pattern of a trigger.
+pub(crate) fn serial_trigger(serial: &SerialTrigger, span: Span, context: &mut Cx<'_>) {
+    pattern(serial.text.as_ref(), serial.regex.as_ref(), span, context);
 }
 
-fn check_trigger(t: &Trigger, span: Span, pattern_span: Span, context: &mut Context<'_, '_>) {
+/// Notes the pin of a trigger.
+pub(crate) fn pin_trigger(pin: &PinTrigger, _: Span, context: &mut Cx<'_>) {
+    context.gpio(pin.gpio);
+}
+
+/// Notes the pin of an expectation.
+pub(crate) fn pin_expectation(pin: &PinExpectation, _: Span, context: &mut Cx<'_>) {
+    context.gpio(pin.gpio);
+}
+
+/// Checks a pattern of a list.
+pub(crate) fn serial_pattern(serial: &SerialPattern, span: Span, context: &mut Cx<'_>) {
+    pattern(serial.text.as_ref(), serial.regex.as_ref(), span, context);
+}
+
+/// Checks a trigger; what is inside of it has been checked.
+pub(crate) fn trigger(t: &Trigger, span: Span, context: &mut Cx<'_>) {
     if t.nth() == Some(0) {
         context.problem(
             span,
@@ -365,11 +349,7 @@ fn check_trigger(t: &Trigger, span: Span, pattern_span: Span, context: &mut Cont
     match t {
         Trigger::Time(time) => context.within_run(span, *time, "a moment"),
         Trigger::After(after) => {
-            check_trigger(&after.trigger, span, span, context);
             context.within_run(span, after.delay, "the delay");
-        }
-        Trigger::Serial(serial) => {
-            pattern(serial.text.as_ref(), serial.regex.as_ref(), pattern_span, context)
         }
         Trigger::Request(request) => {
             use vocabulary::Phase;
@@ -396,14 +376,16 @@ fn check_trigger(t: &Trigger, span: Span, pattern_span: Span, context: &mut Cont
                 );
             }
         }
-        Trigger::Dhcp(dhcp) if !DHCP_MESSAGES.contains(&dhcp.message.as_str()) => {
-            let help = format!("one of {}", names::list(&DHCP_MESSAGES));
-            let message = format!("`{}` is no DHCP message", dhcp.message.value);
-            context.problem(dhcp.message.span.or(span), message, "this message", help);
+        Trigger::Dhcp(dhcp) => {
+            if !DHCP_MESSAGES.contains(&dhcp.message.as_str()) {
+                let help = format!("one of {}", names::list(&DHCP_MESSAGES));
+                let message = format!("`{}` is no DHCP message", dhcp.message.value);
+                context.problem(dhcp.message.span.or(span), message, "this message", help);
+            }
         }
-        Trigger::Pin(pin) => context.gpio(pin.gpio),
         Trigger::Fault(fault) => {
-            let names: Vec<&str> = context.fault_names.iter().map(String::as_str).collect();
+            let known = context.fault_names.clone();
+            let names: Vec<&str> = known.iter().map(String::as_str).collect();
             if let Some(name) = fault
                 .name
                 .as_ref()
@@ -422,11 +404,18 @@ fn check_trigger(t: &Trigger, span: Span, pattern_span: Span, context: &mut Cont
                 );
             }
         }
-        _ => {}
+        Trigger::Serial(_)
+        | Trigger::Wifi(_)
+        | Trigger::Dns(_)
+        | Trigger::Sntp(_)
+        | Trigger::Pin(_)
+        | Trigger::Reset(_)
+        | Trigger::Status(_)
+        | Trigger::Session(_) => {}
     }
 }
 
-fn http_status(status: u16, span: Span, context: &mut Context<'_, '_>) {
+fn http_status(status: u16, span: Span, context: &mut Cx<'_>) {
     if !(100..=599).contains(&status) {
         context.problem(span, format!("{status} is no HTTP status"), "this status", "");
     }
@@ -442,12 +431,7 @@ pub(crate) enum Engine {
 }
 
 /// Checks a regular expression and points at the character that is wrong.
-pub(crate) fn regex(
-    expression: &Located<String>,
-    whole: Span,
-    engine: Engine,
-    context: &mut Context<'_, '_>,
-) {
+pub(crate) fn regex(expression: &Located<String>, whole: Span, engine: Engine, context: &mut Cx<'_>) {
     let span = expression.span.or(whole);
     let mut parser = regex_syntax::ParserBuilder::new()
         .utf8(engine == Engine::Lines)

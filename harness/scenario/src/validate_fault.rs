@@ -4,34 +4,33 @@ use std::time::Duration;
 
 use vocabulary::{FaultState, Phase};
 
-use crate::action::{Action, Nature};
-use crate::bench::Bench;
+use crate::action::{Action, Nature, NetworkAction, Only};
 use crate::fault::Fault;
 use crate::located::{Located, Span};
 use crate::names;
 use crate::quantity::TimeSpan;
+use crate::read::Cx;
 use crate::trigger::Trigger;
-use crate::validate::{Context, positive};
-use crate::validate_action::action;
-use crate::validate_expect::trigger;
+use crate::validate::positive;
 
-pub(crate) fn faults(plan: &[Located<Fault>], bench: &Bench, context: &mut Context<'_, '_>) {
-    for entry in plan {
-        trigger(&entry.when, context);
-        moment(entry, context);
-        length(entry, context);
-        repeat(entry, context);
-        requests(entry, context);
-        if entry.probability.is_some_and(|p| p.ppm == 0) {
-            context.problem(
-                entry.span,
-                "the fault can never fire: its probability is 0 %",
-                "this fault",
-                "",
-            );
-        }
-        action(entry, bench, context);
+/// A fault by itself.
+pub(crate) fn fault(entry: &Fault, span: Span, context: &mut Cx<'_>) {
+    moment(entry, context);
+    length(entry, span, context);
+    repeat(entry, context);
+    requests(entry, span, context);
+    if entry.probability.is_some_and(|p| p.ppm == 0) {
+        context.problem(
+            span,
+            "the fault can never fire: its probability is 0 %",
+            "this fault",
+            "",
+        );
     }
+}
+
+/// The faults of a plan together.
+pub(crate) fn plan(plan: &[Located<Fault>], context: &mut Cx<'_>) {
     for (at, entry) in plan.iter().enumerate() {
         waits_for_itself(plan, entry, context);
         waits_for_an_end(plan, entry, context);
@@ -42,7 +41,7 @@ pub(crate) fn faults(plan: &[Located<Fault>], bench: &Bench, context: &mut Conte
 }
 
 /// A trigger that no run brings about.
-fn moment(entry: &Located<Fault>, context: &mut Context<'_, '_>) {
+fn moment(entry: &Fault, context: &mut Cx<'_>) {
     if let Trigger::Fault(other) = &entry.when.value
         && other.last
     {
@@ -76,7 +75,7 @@ fn time_of(trigger: &Trigger) -> Option<TimeSpan> {
     }
 }
 
-fn length(entry: &Located<Fault>, context: &mut Context<'_, '_>) {
+fn length(entry: &Fault, span: Span, context: &mut Cx<'_>) {
     let by_request = matches!(entry.when.value, Trigger::Request(_));
     let nature = entry.action.nature();
     let name = entry.action.name();
@@ -90,13 +89,13 @@ fn length(entry: &Located<Fault>, context: &mut Context<'_, '_>) {
             let help = "add `for: 5m`, or let it be triggered by a `request`";
             let message =
                 format!("how long requests are struck is missing: `{name}` is not triggered by one");
-            context.problem(entry.span, message, "this fault", help);
+            context.problem(span, message, "this fault", help);
         }
         (None, Nature::Lasting)
             if entry.repeat.is_some_and(|r| r.times != Some(1)) && !ends_by_itself(entry) =>
         {
             let message = format!("`{name}` cannot begin again: it lasts to the end of the run");
-            context.problem(entry.span, message, "this fault", "add `for: 30s`");
+            context.problem(span, message, "this fault", "add `for: 30s`");
         }
         _ => {}
     }
@@ -106,7 +105,7 @@ fn ends_by_itself(entry: &Fault) -> bool {
     entry.action.usual_length() == Some(Duration::ZERO)
 }
 
-fn repeat(entry: &Located<Fault>, context: &mut Context<'_, '_>) {
+fn repeat(entry: &Fault, context: &mut Cx<'_>) {
     let Some(repeat) = entry.repeat else { return };
     let timed = matches!(entry.when.value, Trigger::Time(_) | Trigger::After(_));
     if repeat.times == Some(0) || repeat.every == Some(0) || repeat.interval == Some(TimeSpan(0)) {
@@ -137,13 +136,22 @@ fn repeat(entry: &Located<Fault>, context: &mut Context<'_, '_>) {
 }
 
 /// Actions on requests: which requests, and at which moment of theirs.
-fn requests(entry: &Located<Fault>, context: &mut Context<'_, '_>) {
+fn requests(entry: &Fault, span: Span, context: &mut Cx<'_>) {
     let nature = entry.action.nature();
     let name = entry.action.name();
     if nature != Nature::OnRequests {
-        if entry.endpoint.is_some() {
+        let names_traffic = matches!(&entry.action.value, Action::Network(NetworkAction::Blackhole(only)) if *only != Only::default());
+        if names_traffic && entry.endpoint.is_some() {
+            let help = "keep one of them";
+            context.problem(
+                entry.action.span,
+                "`endpoint` says already what is meant",
+                "this action",
+                help,
+            );
+        } else if entry.endpoint.is_some() {
             let message = format!("`{name}` does not strike requests");
-            context.problem(entry.span, message, "this fault", "remove `endpoint`");
+            context.problem(span, message, "this fault", "remove `endpoint`");
         }
         return;
     }
@@ -155,12 +163,7 @@ fn requests(entry: &Located<Fault>, context: &mut Context<'_, '_>) {
     {
         let message =
             format!("it can never strike: it waits for a request to `{other}` and strikes those to `{one}`");
-        context.problem(
-            entry.span,
-            message,
-            "this fault",
-            "add `for`, or remove `endpoint`",
-        );
+        context.problem(span, message, "this fault", "add `for`, or remove `endpoint`");
     }
     if entry.action.is_on_the_way_in() {
         if request.at != Some(Phase::FirstByte) && entry.lasts.is_none() {
@@ -197,7 +200,7 @@ fn find<'f>(plan: &'f [Located<Fault>], name: &str) -> Option<&'f Located<Fault>
     plan.iter().find(|f| f.name.value == name)
 }
 
-fn waits_for_itself(plan: &[Located<Fault>], entry: &Located<Fault>, context: &mut Context<'_, '_>) {
+fn waits_for_itself(plan: &[Located<Fault>], entry: &Located<Fault>, context: &mut Cx<'_>) {
     let mut chain: Vec<&str> = vec![&entry.name.value];
     let mut at = entry;
     while let Some((name, _)) = awaited(&at.when.value) {
@@ -224,7 +227,7 @@ fn waits_for_itself(plan: &[Located<Fault>], entry: &Located<Fault>, context: &m
 }
 
 /// Waiting for the end of what lasts to the end of the run.
-fn waits_for_an_end(plan: &[Located<Fault>], entry: &Located<Fault>, context: &mut Context<'_, '_>) {
+fn waits_for_an_end(plan: &[Located<Fault>], entry: &Located<Fault>, context: &mut Cx<'_>) {
     let Some((name, FaultState::Ended)) = awaited(&entry.when.value) else {
         return;
     };
@@ -257,7 +260,7 @@ fn in_force(fault: &Fault) -> Option<(u64, u64)> {
 }
 
 /// Two faults that set the same thing in two ways at the same time.
-fn contradiction(one: &Located<Fault>, two: &Located<Fault>, context: &mut Context<'_, '_>) {
+fn contradiction(one: &Located<Fault>, two: &Located<Fault>, context: &mut Cx<'_>) {
     let (Some(what), Some(same)) = (one.action.sets(), two.action.sets()) else {
         return;
     };

@@ -65,7 +65,7 @@ fn what_cannot_be_is_refused_with_its_place() {
         (by("endpoint: renewal", "reset"), "6:42: `renewal` is no endpoint"),
         (
             one("when: 1m, do: acess-point-gone"),
-            "6:29: `acess-point-gone` is not known here; did you mean `access-point-gone`?",
+            "6:29: `acess-point-gone` is not known here (did you mean `access-point-gone`?",
         ),
         (
             one("when: 1m, do: deauthenticate"),

@@ -2,40 +2,29 @@
 
 use std::time::Duration;
 
-use schemars::JsonSchema;
-use serde::Deserialize;
 use vocabulary::ResetCause;
 use vocabulary::spec::Nature;
 
 use crate::located::Located;
-use crate::names;
-use crate::scalar::{ShortForm, or_scalar, short_form};
+use crate::read::{choice, mapping};
 
-/// An action on the device: on its supply, its reset pin, its pins and its flash.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DeviceAction {
-    /// The supply is cut; RAM is lost, flash stays. Bare, at once; or in the middle of a flash write, which is when it
-    /// counts as fired. Lasts; without `for` it comes back at once.
-    PowerCut(PowerCut),
-    /// The device is reset: bare by its reset pin, or with a cause. Happens once.
-    Reset(ResetFault),
-    /// A pin is driven from outside, as by an input that is stuck. Lasts; afterwards nothing drives it.
-    DrivePin(DrivePin),
-    /// Bytes of the flash are overwritten behind the firmware's back. Happens once.
-    CorruptFlash(CorruptFlash),
+choice! {
+    /// An action on the device: on its supply, its reset pin, its pins and its flash.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub enum DeviceAction = "DeviceAction" {
+        /// The supply is cut; RAM is lost, flash stays. Bare, at once; or in the middle of a flash write, which is when it
+        /// counts as fired. Lasts; without `for` it comes back at once.
+        "power-cut" => PowerCut(PowerCut) eg["{flash-write-byte: 17}"] bare yes;
+        /// The device is reset: bare by its reset pin, or with a cause. Happens once.
+        "reset" => Reset(ResetFault) eg["brown-out"] bare yes;
+        /// A pin is driven from outside, as by an input that is stuck. Lasts; afterwards nothing drives it.
+        "drive-pin" => DrivePin(DrivePin) eg["{gpio: 9, level: low}"];
+        /// Bytes of the flash are overwritten behind the firmware's back. Happens once.
+        "corrupt-flash" => CorruptFlash(CorruptFlash) eg["{partition: token, offset: 12, bytes: 00ff00}"];
+    }
 }
 
 impl DeviceAction {
-    /// Its name in files.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            DeviceAction::PowerCut(_) => "power-cut",
-            DeviceAction::Reset(_) => "reset",
-            DeviceAction::DrivePin(_) => "drive-pin",
-            DeviceAction::CorruptFlash(_) => "corrupt-flash",
-        }
-    }
-
     /// How long it acts.
     pub const fn nature(&self) -> Nature {
         match self {
@@ -62,72 +51,48 @@ impl DeviceAction {
     }
 }
 
-/// The supply is cut.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub struct PowerCut {
-    /// Not at once but in the next flash write: so many bytes are still programmed or erased, the one after them is
-    /// not. An erased sector counts 4096 bytes.
-    #[schemars(example = 17)]
-    pub flash_write_byte: Option<u64>,
-}
-
-/// A reset, by its cause. A bare name is the cause.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(remote = "Self", deny_unknown_fields, rename_all = "kebab-case")]
-#[schemars(transform = or_scalar)]
-pub struct ResetFault {
-    /// What the chip takes for the cause.
-    #[serde(deserialize_with = "names::a_reset_cause")]
-    #[schemars(with = "names::ResetCauseName", example = &"brown-out")]
-    pub cause: ResetCause,
-}
-
-impl Default for ResetFault {
-    fn default() -> ResetFault {
-        ResetFault {
-            cause: ResetCause::Pin,
-        }
+mapping! {
+    /// The supply is cut.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct PowerCut = "PowerCut" {
+        /// Not at once but in the next flash write: so many bytes are still programmed or erased, the one after them is
+        /// not. An erased sector counts 4096 bytes.
+        pub flash_write_byte: Option<u64> = "flash-write-byte" eg["17"];
     }
 }
 
-impl ShortForm for ResetFault {
-    const EXPECTING: &'static str = "a reset cause such as `brown-out`, or a mapping with `cause`";
+mapping! {
+    /// A reset, by its cause. A bare name is the cause.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct ResetFault = "ResetFault" {
+        /// What the chip takes for the cause.
+        pub cause: ResetCause = "cause" eg["brown-out"] or["pin"];
+    }
+    short "cause";
+}
 
-    fn from_short(text: &str) -> Result<Self, String> {
-        Ok(ResetFault {
-            cause: names::find(text, "reset cause", &names::RESET_CAUSES)?,
-        })
+mapping! {
+    /// A pin driven from outside.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct DrivePin = "DrivePin" {
+        /// GPIO number.
+        pub gpio: Located<u8> = "gpio" eg["9"];
+        /// The level.
+        pub level: crate::trigger::Level = "level" eg["low"];
     }
 }
 
-short_form!(ResetFault);
-
-/// A pin driven from outside.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct DrivePin {
-    /// GPIO number, 0 to 21.
-    #[schemars(example = 9)]
-    pub gpio: Located<u8>,
-    /// The level.
-    #[schemars(example = &"low")]
-    pub level: crate::trigger::Level,
-}
-
-/// Bytes of the flash are overwritten.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct CorruptFlash {
-    /// In this partition.
-    #[schemars(example = &"token")]
-    pub partition: Located<String>,
-    /// From this byte of it on.
-    #[schemars(example = 12)]
-    pub offset: u32,
-    /// The new bytes, hexadecimal.
-    #[schemars(example = &"00ff00")]
-    pub bytes: Located<String>,
+mapping! {
+    /// Bytes of the flash are overwritten.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct CorruptFlash = "CorruptFlash" {
+        /// In this partition.
+        pub partition: Located<String> = "partition" eg["token"];
+        /// From this byte of it on.
+        pub offset: u32 = "offset" eg["12"];
+        /// The new bytes, hexadecimal.
+        pub bytes: Located<String> = "bytes" eg["00ff00"];
+    }
 }
 
 impl CorruptFlash {

@@ -2,53 +2,39 @@
 
 use std::net::Ipv4Addr;
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-
 use super::clock::{ClockError, NtpFault};
 use super::wire::LinkFault;
 use crate::located::Located;
 use crate::quantity::TimeSpan;
+use crate::read::{choice, mapping};
 
-/// An action of the network behind the access point: on frames, DHCP, DNS, SNTP and new connections.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NetworkAction {
-    /// The link gets worse. Several add up. Lasts.
-    Link(Box<LinkFault>),
-    /// The DHCP server misbehaves. Lasts.
-    Dhcp(DhcpFault),
-    /// The DNS server misbehaves. Lasts.
-    Dns(DnsFault),
-    /// Every name has the gateway's address, and every connection ends at a page that wants a login: each HTTP request
-    /// is answered 302 by the portal. Connections that stand are reset. Lasts.
-    CaptivePortal,
-    /// New TCP connections are turned away by a reset, as by a closed port; what stands, stands. Bare, all of them.
-    /// Lasts.
-    Refuse(Only),
-    /// A silent firewall: what is meant is swallowed in both directions. Bare, all of TCP; with the fault's
-    /// `endpoint`, only requests to it, of which the cloud never learns more than the first byte. Lasts.
-    Blackhole(Only),
-    /// The SNTP servers misbehave. Lasts.
-    Ntp(NtpFault),
-    /// The clock that SNTP serves goes wrong; the same as `ntp` with `offset`. Lasts.
-    NtpClock(ClockError),
+choice! {
+    /// An action of the network behind the access point: on frames, DHCP, DNS, SNTP and new connections.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub enum NetworkAction = "NetworkAction" {
+        /// The link gets worse. Several add up. Lasts.
+        "link" => Link(Box<LinkFault>) eg["{loss: 20%, direction: to-device, only: {protocol: tcp}}"];
+        /// The DHCP server misbehaves. Lasts.
+        "dhcp" => Dhcp(DhcpFault) eg["{lease: 60s}"];
+        /// The DNS server misbehaves. Lasts.
+        "dns" => Dns(DnsFault) eg["{slow: 8s}"];
+        /// Every name has the gateway's address, and every connection ends at a page that wants a login: each HTTP request
+        /// is answered 302 by the portal. Connections that stand are reset. Lasts.
+        "captive-portal" => CaptivePortal;
+        /// New TCP connections are turned away by a reset, as by a closed port; what stands, stands. Bare, all of them.
+        /// Lasts.
+        "refuse" => Refuse(Only) eg["{port: 80}"] bare yes;
+        /// A silent firewall: what is meant is swallowed in both directions. Bare, all of TCP; with the fault's
+        /// `endpoint`, only requests to it, of which the cloud never learns more than the first byte. Lasts.
+        "blackhole" => Blackhole(Only) eg["{host: cloud.oceanremote.test, port: 80}"] bare yes;
+        /// The clock that SNTP serves goes wrong; the same as `ntp` with `offset`. Lasts.
+        "ntp-clock" => NtpClock(ClockError) eg["{offset: '-301s'}"];
+        /// The SNTP servers misbehave. Lasts.
+        "ntp" => Ntp(NtpFault) eg["{kiss-of-death: RATE}"];
+    }
 }
 
 impl NetworkAction {
-    /// Its name in files.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            NetworkAction::Link(_) => "link",
-            NetworkAction::Dhcp(_) => "dhcp",
-            NetworkAction::Dns(_) => "dns",
-            NetworkAction::CaptivePortal => "captive-portal",
-            NetworkAction::Refuse(_) => "refuse",
-            NetworkAction::Blackhole(_) => "blackhole",
-            NetworkAction::Ntp(_) => "ntp",
-            NetworkAction::NtpClock(_) => "ntp-clock",
-        }
-    }
-
     /// See [`super::Action::sets`].
     pub(super) const fn sets(&self) -> Option<&'static str> {
         match self {
@@ -70,89 +56,88 @@ impl NetworkAction {
     }
 }
 
-/// The access point ends the association.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Deauthenticate {
-    /// Reason code (IEEE 802.11-2020, table 9-49; from 200 the vendor's).
-    #[schemars(example = 8)]
-    pub reason: Located<u8>,
+mapping! {
+    /// The access point ends the association.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct Deauthenticate = "Deauthenticate" {
+        /// Reason code (IEEE 802.11-2020, table 9-49; from 200 the vendor's).
+        pub reason: Located<u8> = "reason" eg["8"];
+    }
 }
 
-/// How the DHCP server misbehaves.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum DhcpFault {
-    /// No answer.
-    Silent,
-    /// It offers, and refuses each request.
-    Nak,
-    /// Another host claims the device's address whenever the device asks for it (RFC 5227).
-    AddressConflict,
-    /// Leases granted from now on last this long, whole seconds.
-    #[schemars(example = &"60s")]
-    Lease(Located<TimeSpan>),
+choice! {
+    /// How the DHCP server misbehaves.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub enum DhcpFault = "DhcpFault" {
+        /// No answer.
+        "silent" => Silent;
+        /// It offers, and refuses each request.
+        "nak" => Nak;
+        /// Another host claims the device's address whenever the device asks for it (RFC 5227).
+        "address-conflict" => AddressConflict;
+        /// Leases granted from now on last this long, whole seconds.
+        "lease" => Lease(Located<TimeSpan>) eg["60s"];
+    }
 }
 
-/// How the DNS server misbehaves.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum DnsFault {
-    /// No answer.
-    Silent,
-    /// No name exists.
-    Nxdomain,
-    /// Every query fails.
-    Servfail,
-    /// Every name has this address.
-    #[schemars(example = &"198.51.100.7", with = "String")]
-    Address(Located<Ipv4Addr>),
-    /// Right answers, this late; at most one minute.
-    #[schemars(example = &"8s")]
-    Slow(Located<TimeSpan>),
+choice! {
+    /// How the DNS server misbehaves.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub enum DnsFault = "DnsFault" {
+        /// No answer.
+        "silent" => Silent;
+        /// No name exists.
+        "nxdomain" => Nxdomain;
+        /// Every query fails.
+        "servfail" => Servfail;
+        /// Every name has this address.
+        "address" => Address(Located<Ipv4Addr>) eg["'198.51.100.7'"];
+        /// Right answers, this late; at most one minute.
+        "slow" => Slow(Located<TimeSpan>) eg["8s"];
+    }
 }
 
-/// Which traffic is meant; each key narrows it, none is all of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Only {
-    /// Only this kind of traffic.
-    #[schemars(example = &"tcp")]
-    pub protocol: Option<TrafficKind>,
-    /// Only to or from this host: an IPv4 address, or a name that the bench's DNS knows.
-    #[schemars(example = &"cloud.oceanremote.test")]
-    pub host: Option<Located<String>>,
-    /// Only to or from this TCP or UDP port.
-    #[schemars(example = 80)]
-    pub port: Option<Located<u16>>,
+mapping! {
+    /// Which traffic is meant; each key narrows it, none is all of it.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct Only = "Only" {
+        /// Only this kind of traffic.
+        pub protocol: Option<TrafficKind> = "protocol" eg["tcp"];
+        /// Only to or from this host: an IPv4 address, or a name that the bench's DNS knows.
+        pub host: Option<Located<String>> = "host" eg["cloud.oceanremote.test"];
+        /// Only to or from this TCP or UDP port.
+        pub port: Option<Located<u16>> = "port" eg["80"];
+    }
 }
 
-/// A kind of traffic.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum TrafficKind {
-    /// ARP.
-    Arp,
-    /// DHCP.
-    Dhcp,
-    /// DNS.
-    Dns,
-    /// SNTP.
-    Ntp,
-    /// ICMP.
-    Icmp,
-    /// TCP.
-    Tcp,
-    /// All of UDP.
-    Udp,
+choice! {
+    /// A kind of traffic.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum TrafficKind = "TrafficKind" {
+        /// ARP.
+        "arp" => Arp;
+        /// DHCP.
+        "dhcp" => Dhcp;
+        /// DNS.
+        "dns" => Dns;
+        /// SNTP.
+        "ntp" => Ntp;
+        /// ICMP.
+        "icmp" => Icmp;
+        /// TCP.
+        "tcp" => Tcp;
+        /// All of UDP.
+        "udp" => Udp;
+    }
 }
 
-/// Which way traffic goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum TrafficDirection {
-    /// From the device.
-    FromDevice,
-    /// To the device.
-    ToDevice,
+choice! {
+    /// Which way traffic goes.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum TrafficDirection = "TrafficDirection" {
+        /// From the device.
+        "from-device" => FromDevice;
+        /// To the device.
+        "to-device" => ToDevice;
+    }
 }

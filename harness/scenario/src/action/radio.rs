@@ -4,37 +4,28 @@ use vocabulary::spec::Nature;
 
 use super::network::Deauthenticate;
 use crate::located::Located;
+use crate::read::choice;
 
-/// An action of the access point: on its beacons, its association with the device, its signal.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RadioAction {
-    /// The access point stops: beacons are missed, and no network is found. Lasts.
-    AccessPointGone,
-    /// The access point ends the association. Happens once.
-    Deauthenticate(Deauthenticate),
-    /// The access point wants this password from now on; an association that stands is not ended. Lasts.
-    WrongPassword(Located<String>),
-    /// The signal has this strength, dBm. It alone loses no frames: add `link` for that. Lasts.
-    Rssi(Located<i8>),
-    /// Beacons leave the network's name out. Lasts.
-    Hidden,
-    /// The access point is on this channel, without a word to its station. Lasts.
-    Channel(Located<u8>),
+choice! {
+    /// An action of the access point: on its beacons, its association with the device, its signal.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub enum RadioAction = "RadioAction" {
+        /// The access point stops: beacons are missed, and no network is found. Lasts.
+        "access-point-gone" => AccessPointGone;
+        /// The access point ends the association. Happens once.
+        "deauthenticate" => Deauthenticate(Deauthenticate) eg["{reason: 8}"];
+        /// The access point wants this password from now on; an association that stands is not ended. Lasts.
+        "wrong-password" => WrongPassword(Located<String>) eg["changed-password"];
+        /// The signal has this strength, dBm. It alone loses no frames: add `link` for that. Lasts.
+        "rssi" => Rssi(Located<i8>) eg["-80"];
+        /// Beacons leave the network's name out. Lasts.
+        "hidden" => Hidden;
+        /// The access point is on this channel, without a word to its station. Lasts.
+        "channel" => Channel(Located<u8>) eg["11"];
+    }
 }
 
 impl RadioAction {
-    /// Its name in files.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            RadioAction::AccessPointGone => "access-point-gone",
-            RadioAction::Deauthenticate(_) => "deauthenticate",
-            RadioAction::WrongPassword(_) => "wrong-password",
-            RadioAction::Rssi(_) => "rssi",
-            RadioAction::Hidden => "hidden",
-            RadioAction::Channel(_) => "channel",
-        }
-    }
-
     /// How long it acts.
     pub const fn nature(&self) -> Nature {
         match self {

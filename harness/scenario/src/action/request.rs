@@ -4,76 +4,55 @@ use super::service::{LoseReply, Respond};
 use super::tcp::{Dribble, Message, ResetConnection, SlowBody, Truncate};
 use crate::located::Located;
 use crate::quantity::TimeSpan;
+use crate::read::choice;
 
-/// An action on requests to a service and on their replies.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RequestAction {
-    /// The request is swallowed: the service never learns more than its first byte.
-    Blackhole,
-    /// The server tears the connection down (RST): at once, or after so many bytes of the reply, or of the request. On
-    /// requests.
-    ResetConnection(ResetConnection),
-    /// The server ends the connection in order (FIN) and gives no reply. On requests.
-    CloseConnection,
-    /// The server falls silent, and the connection stays open on the device's side only: no reply, no end. On requests.
-    HalfOpen,
-    /// The reply, or the request, breaks off after so many bytes, head included, and the connection ends in order. On
-    /// requests.
-    Truncate(Truncate),
-    /// The reply trickles. On requests.
-    Dribble(Dribble),
-    /// The request is answered this and has no effect; at `after-effect` it has its effect and is answered this all
-    /// the same. A bare number is the status. On requests.
-    Respond(Box<Respond>),
-    /// Nothing moves for this long: before the effect the request waits, after it the reply. On requests.
-    Delay(Located<TimeSpan>),
-    /// `Content-Length` is off by so many bytes. On requests.
-    WrongContentLength(Located<i32>),
-    /// The reply's JSON is cut in the middle; its length is right. On requests.
-    MalformedJson,
-    /// The reply's JSON lacks this member. On requests.
-    MissingField(Located<String>),
-    /// The reply is a page of HTML in place of JSON; its status stays. On requests.
-    Html,
-    /// The reply is compressed with gzip, which nobody asked for. On requests.
-    Gzip,
-    /// The request is answered 301 to the same path on https, and has no effect. On requests.
-    RedirectToHttps,
-    /// The reply's head comes at once, its body trickles. On requests.
-    SlowBody(SlowBody),
-    /// The reply comes twice. On requests.
-    DuplicateReply,
-    /// These bytes come in place of the reply's. On requests.
-    RawReply(Located<String>),
-    /// The request takes effect, and its reply is lost. On requests.
-    LoseReply(LoseReply),
+choice! {
+    /// An action on requests to a service and on their replies.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub enum RequestAction = "RequestAction" {
+        /// The request is swallowed: the service never learns more than its first byte.
+        "blackhole" => Blackhole;
+        /// The server tears the connection down (RST): at once, or after so many bytes of the reply, or of the request. On
+        /// requests.
+        "reset-connection" => ResetConnection(ResetConnection) eg["{after-byte: 40}"] bare yes;
+        /// The server ends the connection in order (FIN) and gives no reply. On requests.
+        "close-connection" => CloseConnection;
+        /// The server falls silent, and the connection stays open on the device's side only: no reply, no end. On requests.
+        "half-open" => HalfOpen;
+        /// The reply, or the request, breaks off after so many bytes, head included, and the connection ends in order. On
+        /// requests.
+        "truncate" => Truncate(Truncate) eg["{after-byte: 120}"];
+        /// The reply trickles. On requests.
+        "dribble" => Dribble(Dribble) eg["{bytes: 1, every: 500ms}"] bare yes;
+        /// The request is answered this and has no effect; at `after-effect` it has its effect and is answered this all
+        /// the same. A bare number is the status. On requests.
+        "respond" => Respond(Box<Respond>) eg["{status: 503, retry-after: '120'}"];
+        /// Nothing moves for this long: before the effect the request waits, after it the reply. On requests.
+        "delay" => Delay(Located<TimeSpan>) eg["8s"];
+        /// `Content-Length` is off by so many bytes. On requests.
+        "wrong-content-length" => WrongContentLength(Located<i32>) eg["10"];
+        /// The reply's JSON is cut in the middle; its length is right. On requests.
+        "malformed-json" => MalformedJson;
+        /// The reply's JSON lacks this member. On requests.
+        "missing-field" => MissingField(Located<String>) eg["session"];
+        /// The reply is a page of HTML in place of JSON; its status stays. On requests.
+        "html" => Html;
+        /// The reply is compressed with gzip, which nobody asked for. On requests.
+        "gzip" => Gzip;
+        /// The request is answered 301 to the same path on https, and has no effect. On requests.
+        "redirect-to-https" => RedirectToHttps;
+        /// The reply's head comes at once, its body trickles. On requests.
+        "slow-body" => SlowBody(SlowBody) eg["{bytes: 1, every: 1s}"] bare yes;
+        /// The reply comes twice. On requests.
+        "duplicate-reply" => DuplicateReply;
+        /// These bytes come in place of the reply's. On requests.
+        "raw-reply" => RawReply(Located<String>) eg[r#""SSH-2.0-OpenSSH_9.6\r\n""#];
+        /// The request takes effect, and its reply is lost. On requests.
+        "lose-reply" => LoseReply(LoseReply) eg["{then: reset}"] bare yes;
+    }
 }
 
 impl RequestAction {
-    /// Its name in files.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            RequestAction::Blackhole => "blackhole",
-            RequestAction::ResetConnection(_) => "reset-connection",
-            RequestAction::CloseConnection => "close-connection",
-            RequestAction::HalfOpen => "half-open",
-            RequestAction::Truncate(_) => "truncate",
-            RequestAction::Dribble(_) => "dribble",
-            RequestAction::Respond(_) => "respond",
-            RequestAction::Delay(_) => "delay",
-            RequestAction::WrongContentLength(_) => "wrong-content-length",
-            RequestAction::MalformedJson => "malformed-json",
-            RequestAction::MissingField(_) => "missing-field",
-            RequestAction::Html => "html",
-            RequestAction::Gzip => "gzip",
-            RequestAction::RedirectToHttps => "redirect-to-https",
-            RequestAction::SlowBody(_) => "slow-body",
-            RequestAction::DuplicateReply => "duplicate-reply",
-            RequestAction::RawReply(_) => "raw-reply",
-            RequestAction::LoseReply(_) => "lose-reply",
-        }
-    }
-
     /// See [`super::Action::sets`].
     pub(super) const fn sets(&self) -> Option<&'static str> {
         match self {
