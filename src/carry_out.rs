@@ -56,13 +56,7 @@ impl Job {
         }
     }
 
-    fn attempt(
-        &self,
-        args: &RunArgs,
-        before: &[Attempt],
-        screen: &Screen,
-        stop: &AtomicBool,
-    ) -> Option<Run> {
+    fn attempt(&self, args: &RunArgs, before: &[Attempt], screen: &Screen, stop: &AtomicBool) -> Option<Run> {
         let started = output::wall_clock();
         let scenario = &self.selected.scenario;
         let mut run = Run {
@@ -71,8 +65,8 @@ impl Job {
             repeat: self.repeat(args),
             events: Vec::new(),
             must_fail: match &scenario.expect_verdict {
-                    scenario::ExpectVerdict::Pass => None,
-                    scenario::ExpectVerdict::Fail(name) => Some(name.value.clone()),
+                scenario::ExpectVerdict::Pass => None,
+                scenario::ExpectVerdict::Fail(name) => Some(name.value.clone()),
             },
             outcome: Outcome::Passed,
             wall: Duration::ZERO,

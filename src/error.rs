@@ -173,7 +173,9 @@ impl CliError {
             CliError::NoSuchFault(_) => Some("`oceanrig faults` lists them all"),
             CliError::NothingSelected(_) => Some("`oceanrig run --list PATH` shows the names"),
             CliError::OutBusy { .. } => Some("wait until it has ended, or give another directory with --out"),
-            CliError::Report(ReportError::Io { what: "write", .. }) | CliError::Write { .. } => Some("check that the directory may be written and the disk has room"),
+            CliError::Report(ReportError::Io { what: "write", .. }) | CliError::Write { .. } => {
+                Some("check that the directory may be written and the disk has room")
+            }
             _ => None,
         }
     }

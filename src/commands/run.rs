@@ -17,7 +17,7 @@ use report::{Outcome, ReportError, Run};
 use vocabulary::text::one_line;
 
 use crate::cli::{Format, RunArgs};
-use crate::commands::check;
+use crate::commands::check::{self, Beyond};
 use crate::error::{CliError, stdout_failed};
 use crate::exit::{self, Exit};
 use crate::job::{self, Job};
@@ -63,8 +63,19 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, CliError> {
 /// # Errors
 /// When a file is not valid or nothing is selected.
 pub(crate) fn jobs(args: &RunArgs) -> Result<Vec<Job>, CliError> {
-    let selected = select::select(check::read(&args.paths)?, &args.select)?;
+    let mut selected = select::select(check::read(&args.paths)?, &args.select)?;
+    if let Some(timeout) = args.timeout {
+        for s in &mut selected {
+            s.scenario = s.scenario.with_timeout(timeout);
+        }
+    }
     refuse_tls(&selected)?;
+    let beyond = Beyond {
+        firmware_is_named: false,
+        firmware_is_foreign: args.firmware.is_some() || !args.dut.is_default(),
+        is_emulator: args.dut.is_default(),
+    };
+    check::beyond_the_file(selected.iter().map(|s| &s.scenario), beyond)?;
     job::prepare(selected, args)
 }
 
@@ -107,7 +118,9 @@ fn round(jobs: &[Job], args: &RunArgs) -> Result<Exit, CliError> {
         width,
         |place, job| {
             let stopped = INTERRUPTED.load(Ordering::Relaxed);
-            let mut run = (!stopped).then(|| job.carry_out(args, &screen, &INTERRUPTED)).flatten();
+            let mut run = (!stopped)
+                .then(|| job.carry_out(args, &screen, &INTERRUPTED))
+                .flatten();
             // As soon as it has ended: its events are in memory no longer than that, whichever runs are still to come.
             let mut reporters = reporters.lock().unwrap_or_else(PoisonError::into_inner);
             match &run {
@@ -138,7 +151,9 @@ fn round(jobs: &[Job], args: &RunArgs) -> Result<Exit, CliError> {
     };
     let mut reporters = reporters.into_inner().unwrap_or_else(PoisonError::into_inner);
     reporters.each(|reporter| reporter.session_done(&session));
-    let exits = [exit(&runs, args.ci)].into_iter().chain(reporters.troubles.tell());
+    let exits = [exit(&runs, args.ci)]
+        .into_iter()
+        .chain(reporters.troubles.tell());
     Ok(exit::first_of(exits))
 }
 
@@ -223,7 +238,10 @@ impl Troubles {
 }
 
 fn exit(runs: &[Run], ci: bool) -> Exit {
-    let troubles = runs.iter().filter(|run| !run.troubles.is_empty()).map(|_| Exit::Bench);
+    let troubles = runs
+        .iter()
+        .filter(|run| !run.troubles.is_empty())
+        .map(|_| Exit::Bench);
     let interrupted = INTERRUPTED.load(Ordering::Relaxed).then_some(Exit::Interrupted);
     let of = |run: &Run| match &run.outcome {
         Outcome::Passed => Exit::Passed,

@@ -40,9 +40,11 @@ fn no_file_that_cannot_be_written_hides_a_failure() {
         .prints(&[SUMMARY])
         .tells(&["error: cannot write no/such/s"]);
     fs::create_dir(rig.path("a.snap.new")).unwrap();
-    rig.oceanrig(&["run", "a.yaml", "--snapshots"])
-        .exits(1)
-        .prints(&["not written: cannot write a.snap.new", "× registers", SUMMARY]);
+    rig.oceanrig(&["run", "a.yaml", "--snapshots"]).exits(1).prints(&[
+        "not written: cannot write a.snap.new",
+        "× registers",
+        SUMMARY,
+    ]);
 }
 
 #[test]

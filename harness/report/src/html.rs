@@ -117,7 +117,11 @@ impl Page {
         let mut list = String::new();
         // Runs that did not come to their end leave no gap.
         for (i, (item, _)) in self.runs.values().enumerate() {
-            let _ = write!(list, "<li><a href=\"#s={i}\" data-run=\"{i}\">{}</a></li>", item.html);
+            let _ = write!(
+                list,
+                "<li><a href=\"#s={i}\" data-run=\"{i}\">{}</a></li>",
+                item.html
+            );
         }
         write!(
             out,

@@ -126,7 +126,11 @@ impl Reporter for JunitFile {
         let replaced = replace(path, |out| {
             failed = junit.write(session.wall, out);
             // The cause is kept; what is half written is thrown away.
-            if failed.is_ok() { Ok(()) } else { Err(io::ErrorKind::Other.into()) }
+            if failed.is_ok() {
+                Ok(())
+            } else {
+                Err(io::ErrorKind::Other.into())
+            }
         });
         failed.and(replaced.map_err(ReportError::io("write", &*path)))
     }

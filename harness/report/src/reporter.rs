@@ -113,7 +113,8 @@ impl<O: Output> InOrder<O> {
         let summary = session.summary();
         let printed = self.print(&format!("{summary}\n"));
         // A reader that has gone wants nothing more.
-        let is_lost = |e: &ReportError| !matches!(e, ReportError::Output(e) if e.kind() == io::ErrorKind::BrokenPipe);
+        let is_lost =
+            |e: &ReportError| !matches!(e, ReportError::Output(e) if e.kind() == io::ErrorKind::BrokenPipe);
         if printed.as_ref().is_err_and(is_lost) {
             self.out.note(&summary);
         }
@@ -183,6 +184,10 @@ pub(crate) mod tests {
             wall: Duration::ZERO,
         };
         assert!(InOrder::to(&mut kept).summary(&session).is_err());
-        assert!(kept.noted.contains("1 passed") && kept.noted.contains("lost\\n"), "{}", kept.noted);
+        assert!(
+            kept.noted.contains("1 passed") && kept.noted.contains("lost\\n"),
+            "{}",
+            kept.noted
+        );
     }
 }

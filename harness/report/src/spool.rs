@@ -124,7 +124,10 @@ mod tests {
         let mut spool = Spool::beside(&path).unwrap();
         let two = spool.add(b"two").unwrap();
         let one = spool.add(b"one ").unwrap();
-        replace(&path, |out| spool.copy(one, out).and_then(|()| spool.copy(two, out))).unwrap();
+        replace(&path, |out| {
+            spool.copy(one, out).and_then(|()| spool.copy(two, out))
+        })
+        .unwrap();
         drop(spool);
         assert_eq!(fs::read(&path).unwrap(), b"one two");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);

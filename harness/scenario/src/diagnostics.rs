@@ -389,8 +389,13 @@ impl<'a> Collector<'a> {
         label: &str,
         help: impl Into<String>,
     ) {
-        let problem = self.problem(span, message.into(), label, &help.into(), Severity::Warning);
+        let problem = self.warning(span, message.into(), label, &help.into());
         self.warnings.push(problem);
+    }
+
+    /// A warning by itself.
+    pub(crate) fn warning(&self, span: Span, message: String, label: &str, help: &str) -> Problem {
+        self.problem(span, message, label, help, Severity::Warning)
     }
 
     fn problem(&self, span: Span, message: String, label: &str, help: &str, severity: Severity) -> Problem {

@@ -72,33 +72,15 @@ pub(crate) fn scenario(
     })
 }
 
-/// A run that ends before its steps can be done.
+/// A run that ends before its steps can be done. A file of Wokwi's has its time from the command line.
 fn long_enough(file: &File, steps: &[Step], cx: &mut Cx<'_>) {
-    let delays = steps.iter().filter_map(|step| match step.kind {
-        StepKind::Delay(delay) => Some(delay.0),
-        StepKind::WaitSerial(_)
-        | StepKind::WriteSerial(_)
-        | StepKind::ExpectPin { .. }
-        | StepKind::SetPin { .. } => None,
-    });
-    let total = TimeSpan(delays.fold(0, u64::saturating_add));
-    let Some(end) = cx.duration.filter(|end| total > *end) else {
-        return;
-    };
-    let message = format!("the steps take at least {total}, the run ends after {end}");
-    let (help, place) = if file.bench.duration.span.is_known() {
-        ("set `bench.duration` to a longer time", file.bench.duration.span)
-    } else {
-        (
-            "add `bench: {duration: …}`, or run it with `--timeout`",
-            steps.first().map(|step| step.span).unwrap_or_default(),
-        )
-    };
-    if file.bench.duration.span.is_known() {
-        cx.problem(place, message, "too short", help);
-    } else {
-        // A file of Wokwi's, which has its time from the command line.
-        cx.warn(place, message, "longer than the run", help);
+    let total = crate::step::least_time(steps);
+    let duration = file.bench.duration;
+    if duration.span.is_known()
+        && let Some(end) = cx.duration.filter(|end| total > *end)
+    {
+        let message = format!("the steps take at least {total}, the run ends after {end}");
+        cx.problem(duration.span, message, "too short", "set it to a longer time");
     }
 }
 
