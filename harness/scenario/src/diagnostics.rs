@@ -10,11 +10,11 @@ use miette::{
 use crate::located::Span;
 
 /// Mistakes of a file that are shown; of more, their number.
-const MOST_SHOWN: usize = 50;
+const MOST_SHOWN: usize = 20;
 /// Longest message and longest help, characters.
 const MOST_TEXT: usize = 600;
 /// Characters of a line before a place, and from it on, that are shown.
-const WINDOW: (usize, usize) = (60, 100);
+const WINDOW: (usize, usize) = (40, 48);
 
 /// One thing that is wrong, or may be.
 #[derive(Clone, Debug)]

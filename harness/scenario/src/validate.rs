@@ -205,6 +205,15 @@ fn check_bench(bench: &Bench, context: &mut Cx<'_>) {
             "",
         );
     }
+    if bench.network.dhcp_lease.nanos() / 1_000_000_000 > u64::from(u32::MAX) {
+        context.problem(
+            bench.network.dhcp_lease.span,
+            format!("a DHCP lease has at most {} seconds", u32::MAX),
+            "this time",
+            "",
+        );
+    }
+    range(bench.cloud.clock_drift_ppm, -100_000, 100_000, "drift", context);
     range(bench.network.channel, 1, 14, "channel", context);
     range(bench.network.rssi, -127, 0, "signal strength", context);
     range(bench.cloud.port, 1, 65535, "port", context);
@@ -214,11 +223,23 @@ fn check_bench(bench: &Bench, context: &mut Cx<'_>) {
             context.problem(value.span, why, "this value", "");
         }
     };
+    text(&bench.cloud.host, provisioning::host_or_address);
     text(&bench.network.ssid, provisioning::ssid);
     text(&bench.network.password, provisioning::password);
     text(&bench.cloud.registration_token, token);
     if let Some(permanent) = &bench.device.permanent_token {
         text(permanent, token);
+    }
+    if let Some(permanent) = &bench.device.permanent_token
+        && permanent.value == bench.cloud.registration_token.value
+    {
+        let message = "the permanent token is the registration token, too";
+        context.problem(
+            permanent.span,
+            message,
+            "this token",
+            "give each a value of its own",
+        );
     }
     for (span, why) in bench.provisioning_problems() {
         context.problem(span, why, "this value", "docs/provisioning.md lists what fits");
