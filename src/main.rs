@@ -7,6 +7,7 @@ mod commands;
 mod discover;
 mod error;
 mod exit;
+mod findings;
 mod firmware;
 mod job;
 mod out_lock;
