@@ -184,9 +184,14 @@ impl Backend for OnDevice {
         }
         self.source
             .check(firmware(elf))
-            .map_err(|source| CliError::Firmware {
+            .map_err(|error| CliError::Firmware {
                 path: elf.path().to_owned(),
-                source,
+                source: match error {
+                    DutError::Backend { source, .. } => source,
+                    DutError::Cancelled | DutError::Unsupported { .. } | DutError::NoSuchFlash { .. } => {
+                        Box::new(error)
+                    }
+                },
             })
     }
 

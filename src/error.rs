@@ -73,7 +73,7 @@ pub(crate) enum CliError {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: dut::DutError,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The firmware that a scenario names cannot be used.
     #[error("{position}: this firmware cannot be used")]

@@ -68,7 +68,7 @@ const BODY: [Case; 11] = [
         name: "the reply to the registration is lost",
         scenario: "bench: {duration: 4s}\n\
                    faults: [{name: lost, when: {request: {endpoint: register, at: after-effect}}, do: {lose-reply: {then: reset}}}]\n\
-                   expect: [{event: {of: {fault: {name: lost}}, count: 1}}]\n",
+                   expect: [{event: {of: {fault: {name: lost, state: fired}}, count: 1}}]\n",
         emulator: 0,
         board: 0,
         process: Some(0),

@@ -24,7 +24,6 @@ fn a_failure_is_1_and_tells_what_was_awaited_what_came_and_how_to_repeat_it() {
         "because  awaited serial \"[REG] Registerd\"",
         "nearest  0:00:00.",
         "[REG] Register",
-        "serial | # OceanicRemote v5.0 - ESP32",
         "serial | [REG] Registered, permanent token saved",
         "PASS  b",
         "1 passed, 1 failed",

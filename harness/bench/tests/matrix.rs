@@ -59,6 +59,11 @@ impl Progress for Kept {
                 state: FaultState::WithoutEffect,
                 ..
             } => self.without_effect += 1,
+            // No request came in its time: the run says so and fails, as for a fault without effect.
+            Kind::Fault {
+                state: FaultState::NeverFired,
+                ..
+            } => self.without_effect += 1,
             _ => {}
         }
     }

@@ -34,11 +34,12 @@ fn tshark_reads_a_capture_and_finds_nothing_wrong() {
         ..config()
     };
     let epoch = config.epoch;
+    let time = *config.ntp_servers.first().unwrap();
     let mut bench = Bench::online(config);
     assert!(bench.resolve("cloud.test").is_some() && bench.resolve("nowhere.test").is_none());
     let mut request = [0; 48];
     request[0] = 0x23;
-    bench.datagram(50_123, (SERVER, 123), &request).unwrap();
+    bench.datagram(50_123, (time, 123), &request).unwrap();
     bench.ping(SERVER).unwrap();
     let socket = bench.dial((SERVER, 8080));
     bench.echo(socket, b"hello", Duration::from_secs(1)).unwrap();
