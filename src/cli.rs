@@ -94,6 +94,10 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
 
+    /// How long a scenario without `bench.duration` may run, such as 90s; for files of Wokwi's runner.
+    #[arg(long, value_name = "TIME")]
+    pub timeout: Option<scenario::TimeSpan>,
+
     /// Fail a scenario in which the firmware touches something that the chip model does not implement.
     #[arg(long)]
     pub strict: bool,

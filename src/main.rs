@@ -8,6 +8,7 @@ mod discover;
 mod dut_name;
 mod error;
 mod exit;
+mod findings;
 mod firmware;
 mod job;
 mod out_lock;

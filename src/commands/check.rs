@@ -1,17 +1,21 @@
 //! `oceanrig check`
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::PathBuf;
 
 use report::input;
-use scenario::{Purpose, Scenario};
+use scenario::{Problem, Purpose, Scenario};
 use vocabulary::text::one_line;
 
 use crate::cli::CheckArgs;
 use crate::discover;
 use crate::error::{CliError, stdout_failed};
 use crate::exit::Exit;
-use crate::output;
+use crate::{findings, output};
+
+/// Columns of what is said about a file.
+const WIDTH: usize = 100;
 
 /// Checks scenario files without running them.
 ///
@@ -19,7 +23,13 @@ use crate::output;
 /// When a file cannot be read or is not valid.
 pub(crate) fn check(args: &CheckArgs) -> Result<Exit, CliError> {
     let scenarios = read(&args.paths)?;
-    let files: std::collections::BTreeSet<&str> = scenarios.iter().map(Scenario::path).collect();
+    let beyond = Beyond {
+        firmware_is_named: true,
+        firmware_is_foreign: false,
+        is_emulator: true,
+    };
+    beyond_the_file(scenarios.iter(), beyond)?;
+    let files: BTreeSet<&str> = scenarios.iter().map(Scenario::path).collect();
     let (files, cases) = (files.len(), scenarios.len());
     let plural = |n: usize| if n == 1 { "" } else { "s" };
     let mut out = std::io::stdout();
@@ -31,6 +41,65 @@ pub(crate) fn check(args: &CheckArgs) -> Result<Exit, CliError> {
     )
     .map_err(stdout_failed)?;
     Ok(Exit::Passed)
+}
+
+/// What is known beside the files.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Beyond {
+    /// Whether the firmware that a file names is looked for here; a run tells of it when it loads it.
+    pub(crate) firmware_is_named: bool,
+    /// Whether another firmware than the shipped one runs, whatever the files name.
+    pub(crate) firmware_is_foreign: bool,
+    /// Whether the device is the emulator, whose pins are known.
+    pub(crate) is_emulator: bool,
+}
+
+/// Tells what reading does not find: the firmware, its defects, the chip's pins, the time that steps take.
+///
+/// # Errors
+/// When something of that is wrong.
+pub(crate) fn beyond_the_file<'s>(
+    scenarios: impl Iterator<Item = &'s Scenario> + Clone,
+    beyond: Beyond,
+) -> Result<(), CliError> {
+    let mut wrong = BTreeSet::new();
+    let mut shown = BTreeSet::new();
+    let mut warn = |warning: &Problem| {
+        if shown.insert(warning.line()) {
+            output::note(warning.render(true, WIDTH).trim_end());
+        }
+    };
+    for scenario in scenarios.clone() {
+        if let Some(finding) = scenario.too_short() {
+            warn(&scenario.warning(finding));
+        }
+        let is_foreign = beyond.firmware_is_foreign || scenario.bench.firmware.is_some();
+        let found = [
+            beyond
+                .firmware_is_named
+                .then(|| findings::firmware(scenario))
+                .unwrap_or(Ok(())),
+            beyond
+                .is_emulator
+                .then(|| findings::pins(scenario))
+                .unwrap_or(Ok(())),
+            findings::defects(scenario, is_foreign).map(|warnings| warnings.iter().for_each(&mut warn)),
+        ];
+        for mistakes in found.into_iter().filter_map(Result::err) {
+            // The cases of a file say the same.
+            if wrong.insert(scenario.path()) {
+                output::note(&mistakes.render(true, WIDTH));
+            }
+        }
+    }
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let files: BTreeSet<&str> = scenarios.map(Scenario::path).collect();
+    Err(CliError::Invalid {
+        invalid: wrong.len(),
+        all: files.len(),
+    })
 }
 
 /// Reads and checks all scenario files under `paths`; what is wrong with them goes to stderr.
@@ -65,10 +134,15 @@ pub(crate) fn read_for(purpose: Purpose, paths: &[PathBuf]) -> Result<Vec<Scenar
             continue;
         };
         match Scenario::parse_all_for(purpose, &name, &text) {
-            Ok(cases) => scenarios.extend(cases),
+            Ok(cases) => {
+                for warning in cases.iter().flat_map(Scenario::warnings) {
+                    output::note(warning.render(true, WIDTH).trim_end());
+                }
+                scenarios.extend(cases);
+            }
             Err(diagnostics) => {
                 invalid += 1;
-                output::note(&diagnostics.render(true, 100));
+                output::note(&diagnostics.render(true, WIDTH));
             }
         }
     }

@@ -17,7 +17,7 @@ use report::{Outcome, ReportError, Run};
 use vocabulary::text::one_line;
 
 use crate::cli::{Format, RunArgs};
-use crate::commands::check;
+use crate::commands::check::{self, Beyond};
 use crate::error::{CliError, stdout_failed};
 use crate::exit::{self, Exit};
 use crate::job::{self, Job};
@@ -63,8 +63,19 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, CliError> {
 /// # Errors
 /// When a file is not valid or nothing is selected.
 fn jobs(args: &RunArgs) -> Result<Vec<Job>, CliError> {
-    let selected = select::select(check::read(&args.paths)?, &args.select)?;
+    let mut selected = select::select(check::read(&args.paths)?, &args.select)?;
+    if let Some(timeout) = args.timeout {
+        for s in &mut selected {
+            s.scenario = s.scenario.with_timeout(timeout);
+        }
+    }
     refuse_tls(&selected)?;
+    let beyond = Beyond {
+        firmware_is_named: false,
+        firmware_is_foreign: args.firmware.is_some() || !args.dut.is_default(),
+        is_emulator: args.dut.is_default(),
+    };
+    check::beyond_the_file(selected.iter().map(|s| &s.scenario), beyond)?;
     job::prepare(selected, args)
 }
 

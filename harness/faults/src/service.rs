@@ -39,7 +39,7 @@ pub fn cloud_config(bench: &Bench, seed: u64) -> CloudConfig {
         host: c.host.value.clone(),
         epoch: bench.start.unix_time(),
         clock_offset_ns: c.clock_offset.0,
-        clock_drift_ppm: c.clock_drift_ppm,
+        clock_drift_ppm: c.clock_drift_ppm.value,
         session_lifetime: c.session_lifetime.duration(),
         max_skew: c.max_clock_skew.duration(),
         permanent_lifetime: c.permanent_token_lifetime.map(|t| t.duration()),

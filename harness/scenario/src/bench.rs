@@ -88,7 +88,7 @@ mapping! {
         /// How far the server's clock is ahead of true time.
         pub clock_offset: TimeOffset = "clock-offset" eg["'-301s'"] or["0s"];
         /// How much the server's clock gains, parts per million.
-        pub clock_drift_ppm: i32 = "clock-drift-ppm" eg["50"] or["0"];
+        pub clock_drift_ppm: Located<i32> = "clock-drift-ppm" eg["50"] or["0"];
         /// How long a permanent token lives; left out, until it is revoked.
         pub permanent_token_lifetime: Option<TimeSpan> = "permanent-token-lifetime" eg["90d"];
         /// Status for a spent registration token: 401 or 410; the public pages name both.

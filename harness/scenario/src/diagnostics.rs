@@ -10,11 +10,11 @@ use miette::{
 use crate::located::Span;
 
 /// Mistakes of a file that are shown; of more, their number.
-const MOST_SHOWN: usize = 50;
+const MOST_SHOWN: usize = 20;
 /// Longest message and longest help, characters.
 const MOST_TEXT: usize = 600;
 /// Characters of a line before a place, and from it on, that are shown.
-const WINDOW: (usize, usize) = (60, 100);
+const WINDOW: (usize, usize) = (40, 48);
 
 /// One thing that is wrong, or may be.
 #[derive(Clone, Debug)]
@@ -389,8 +389,13 @@ impl<'a> Collector<'a> {
         label: &str,
         help: impl Into<String>,
     ) {
-        let problem = self.problem(span, message.into(), label, &help.into(), Severity::Warning);
+        let problem = self.warning(span, message.into(), label, &help.into());
         self.warnings.push(problem);
+    }
+
+    /// A warning by itself.
+    pub(crate) fn warning(&self, span: Span, message: String, label: &str, help: &str) -> Problem {
+        self.problem(span, message, label, help, Severity::Warning)
     }
 
     fn problem(&self, span: Span, message: String, label: &str, help: &str, severity: Severity) -> Problem {

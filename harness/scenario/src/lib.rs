@@ -54,7 +54,8 @@ pub use expectation::{Expectation, ExpectationKind, Secret, SerialPattern, Windo
 pub use fault::{Fault, Repeat};
 pub use fault_reference::{FaultEntry, fault_entries, fault_reference};
 pub use located::{Located, Span};
-pub use model::{Catalogue, ExpectVerdict, Purpose, Scenario};
+pub use model::{Catalogue, ExpectVerdict, Finding, Purpose, Scenario};
+pub use names::closest;
 pub use provisioning::Provisioning;
 pub use quantity::{TimeOffset, TimeSpan};
 pub use reference::reference;

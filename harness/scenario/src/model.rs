@@ -116,6 +116,17 @@ pub struct Scenario {
     pub(crate) source: Source,
 }
 
+/// Something about a scenario that reading alone does not find, such as a firmware that is not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Its place in the file.
+    pub span: Span,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it; empty if that is clear.
+    pub help: String,
+}
+
 /// What a file is read for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
@@ -165,27 +176,59 @@ impl Scenario {
         &self.warnings
     }
 
-    /// Checks the pins that the file names against a chip that has GPIO0 to GPIO`most`.
+    /// The pins that the file names beyond GPIO`most`, which is the last one of the device's chip, as mistakes.
+    pub fn pins_beyond(&self, chip: &str, most: u8) -> Vec<Finding> {
+        let beyond = self.pins.iter().filter(|pin| pin.value > most);
+        beyond
+            .map(|pin| Finding {
+                span: pin.span,
+                message: format!(
+                    "GPIO{} does not exist: the {chip} has GPIO0 to GPIO{most}",
+                    pin.value
+                ),
+                help: String::new(),
+            })
+            .collect()
+    }
+
+    /// That the steps of a file without a duration take longer than its run, if they do.
+    pub fn too_short(&self) -> Option<Finding> {
+        let (total, end) = (crate::step::least_time(&self.steps), self.bench.duration);
+        let first = self.steps.first()?;
+        (!end.span.is_known() && total > end.value).then(|| Finding {
+            span: first.span,
+            message: format!(
+                "the steps take at least {total}, the run ends after {}",
+                end.value
+            ),
+            help: "add `bench: {duration: 2m}`, or run it with `--timeout`".to_owned(),
+        })
+    }
+
+    /// Mistakes that somebody else has found, in the form of those that reading finds.
     ///
     /// # Errors
-    /// Pins that the chip does not have.
-    pub fn check_pins(&self, chip: &str, most: u8) -> Result<(), Diagnostics> {
+    /// When there are any.
+    pub fn refuse(&self, findings: Vec<Finding>) -> Result<(), Diagnostics> {
         let mut problems = Collector::new(&self.source);
-        for pin in self.pins.iter().filter(|pin| pin.value > most) {
-            let message = format!(
-                "GPIO{} does not exist: the {chip} has GPIO0 to GPIO{most}",
-                pin.value
-            );
-            problems.add(pin.span, message, "this pin", "");
+        for finding in findings {
+            problems.add(finding.span, finding.message, "here", finding.help);
         }
         problems.finish().map(|_| ())
     }
 
-    /// The same for a run of this length, however long its steps take: for files of Wokwi's, which have no length
-    /// of their own.
+    /// The same as a warning.
+    pub fn warning(&self, finding: Finding) -> Problem {
+        Collector::new(&self.source).warning(finding.span, finding.message, "here", &finding.help)
+    }
+
+    /// The same for a run of this length, if the file names none: for files of Wokwi's, which have their time from the
+    /// command line.
     pub fn with_timeout(&self, timeout: TimeSpan) -> Scenario {
         let mut scenario = self.clone();
-        scenario.bench.duration.value = timeout;
+        if !scenario.bench.duration.span.is_known() {
+            scenario.bench.duration.value = timeout;
+        }
         scenario
     }
 

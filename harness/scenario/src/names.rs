@@ -177,7 +177,7 @@ pub(crate) fn list(names: &[&str]) -> String {
 }
 
 /// The candidate that `name` is most likely a slip of.
-pub(crate) fn closest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub fn closest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let limit = 1 + name.chars().count() / 3;
     candidates
         .map(|c| (distance(&name.to_lowercase().replace('_', "-"), c), c))

@@ -1,5 +1,7 @@
 //! Settings for the device's provisioning partition (`docs/provisioning.md`).
 
+use std::net::Ipv4Addr;
+
 use crate::bench::Bench;
 use crate::located::{Located, Span};
 use crate::quantity::TimeSpan;
@@ -163,12 +165,12 @@ impl Bench {
         };
         text(&p.wifi.ssid, ssid);
         text(&p.wifi.password, password);
-        text(&p.server.host, |s| bytes(s, 1, 128, "a host"));
+        text(&p.server.host, host_or_address);
         text(&p.device.id, device_id);
         text(&p.device.registration_token, |s| {
             bytes(s, 1, 80, "a registration token")
         });
-        text(&p.ntp.server, |s| bytes(s, 1, 128, "a host"));
+        text(&p.ntp.server, host_or_address);
         for defect in &p.defects {
             text(&Some(defect.clone()), defect_name);
         }
@@ -229,10 +231,35 @@ fn bytes(text: &str, least: usize, most: usize, what: &str) -> Result<(), String
 }
 
 pub(crate) fn ssid(text: &str) -> Result<(), String> {
+    line(text)?;
     bytes(text, 1, 32, "a network name")
 }
 
+/// A host name (RFC 1123, section 2.1, and `_`) of at most 128 bytes, or an IPv4 address.
+pub(crate) fn host_or_address(text: &str) -> Result<(), String> {
+    line(text)?;
+    bytes(text, 1, 128, "a host")?;
+    let label = |l: &str| {
+        (1..=63).contains(&l.len())
+            && l.bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    };
+    if let Ok(address) = text.parse::<Ipv4Addr>()
+        && (address.is_unspecified() || address.is_broadcast() || address.is_multicast())
+    {
+        return Err(format!("no host can have the address {text}"));
+    }
+    if text.split('.').all(label) {
+        Ok(())
+    } else {
+        Err(format!(
+            "`{text}` is no host: a name is made of `A-Z a-z 0-9 _ -` and dots, each part 1 to 63 long"
+        ))
+    }
+}
+
 pub(crate) fn password(text: &str) -> Result<(), String> {
+    line(text)?;
     if text.is_empty() {
         Ok(())
     } else {

@@ -149,6 +149,14 @@ pub(crate) struct Mapping {
 /// Says what is wrong with a key that is not known; true if it may stand there all the same.
 pub(crate) type Unknown = fn(&Scalar, &[(Scalar, Node)], &'static Mapping, &mut Cx<'_>) -> bool;
 
+impl Mapping {
+    /// The keys that a person is told of.
+    fn shown(&self) -> Vec<&'static str> {
+        let keys = self.keys.iter().filter(|k| !k.about.is_empty());
+        keys.map(|k| k.name).collect()
+    }
+}
+
 impl fmt::Debug for Mapping {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Mapping")
@@ -164,13 +172,11 @@ pub(crate) fn refuse_key(
     mapping: &'static Mapping,
     cx: &mut Cx<'_>,
 ) -> bool {
-    let keys = mapping.keys.iter().filter(|k| !k.about.is_empty());
-    let shown: Vec<&str> = keys.map(|k| k.name).collect();
     cx.problem(
         key.span,
         format!("unknown key `{}`", key.text),
         "not known here",
-        meant(&key.text, &shown),
+        meant(&key.text, &mapping.shown()),
     );
     false
 }
@@ -313,7 +319,7 @@ impl<'n> Entries<'n> {
                 opened.short = mapping.short.map(|key| (key, node));
             }
             Kind::Scalar(_) | Kind::List(_) | Kind::Binary(_) => {
-                let keys: Vec<&str> = mapping.keys.iter().map(|k| k.name).collect();
+                let keys: Vec<&str> = mapping.shown();
                 let message = format!("expected a mapping, found {}", node.describe());
                 cx.problem(
                     node.span,

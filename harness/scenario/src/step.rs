@@ -146,3 +146,15 @@ pub enum StepKind {
         level: bool,
     },
 }
+
+/// How long the steps take at least: their delays.
+pub(crate) fn least_time(steps: &[Step]) -> TimeSpan {
+    let delays = steps.iter().map(|step| match step.kind {
+        StepKind::Delay(delay) => delay.0,
+        StepKind::WaitSerial(_)
+        | StepKind::WriteSerial(_)
+        | StepKind::ExpectPin { .. }
+        | StepKind::SetPin { .. } => 0,
+    });
+    TimeSpan(delays.fold(0, u64::saturating_add))
+}

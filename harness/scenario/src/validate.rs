@@ -72,33 +72,15 @@ pub(crate) fn scenario(
     })
 }
 
-/// A run that ends before its steps can be done.
+/// A run that ends before its steps can be done. A file of Wokwi's has its time from the command line.
 fn long_enough(file: &File, steps: &[Step], cx: &mut Cx<'_>) {
-    let delays = steps.iter().filter_map(|step| match step.kind {
-        StepKind::Delay(delay) => Some(delay.0),
-        StepKind::WaitSerial(_)
-        | StepKind::WriteSerial(_)
-        | StepKind::ExpectPin { .. }
-        | StepKind::SetPin { .. } => None,
-    });
-    let total = TimeSpan(delays.fold(0, u64::saturating_add));
-    let Some(end) = cx.duration.filter(|end| total > *end) else {
-        return;
-    };
-    let message = format!("the steps take at least {total}, the run ends after {end}");
-    let (help, place) = if file.bench.duration.span.is_known() {
-        ("set `bench.duration` to a longer time", file.bench.duration.span)
-    } else {
-        (
-            "add `bench: {duration: …}`, or run it with `--timeout`",
-            steps.first().map(|step| step.span).unwrap_or_default(),
-        )
-    };
-    if file.bench.duration.span.is_known() {
-        cx.problem(place, message, "too short", help);
-    } else {
-        // A file of Wokwi's, which has its time from the command line.
-        cx.warn(place, message, "longer than the run", help);
+    let total = crate::step::least_time(steps);
+    let duration = file.bench.duration;
+    if duration.span.is_known()
+        && let Some(end) = cx.duration.filter(|end| total > *end)
+    {
+        let message = format!("the steps take at least {total}, the run ends after {end}");
+        cx.problem(duration.span, message, "too short", "set it to a longer time");
     }
 }
 
@@ -223,6 +205,15 @@ fn check_bench(bench: &Bench, context: &mut Cx<'_>) {
             "",
         );
     }
+    if bench.network.dhcp_lease.nanos() / 1_000_000_000 > u64::from(u32::MAX) {
+        context.problem(
+            bench.network.dhcp_lease.span,
+            format!("a DHCP lease has at most {} seconds", u32::MAX),
+            "this time",
+            "",
+        );
+    }
+    range(bench.cloud.clock_drift_ppm, -100_000, 100_000, "drift", context);
     range(bench.network.channel, 1, 14, "channel", context);
     range(bench.network.rssi, -127, 0, "signal strength", context);
     range(bench.cloud.port, 1, 65535, "port", context);
@@ -232,11 +223,23 @@ fn check_bench(bench: &Bench, context: &mut Cx<'_>) {
             context.problem(value.span, why, "this value", "");
         }
     };
+    text(&bench.cloud.host, provisioning::host_or_address);
     text(&bench.network.ssid, provisioning::ssid);
     text(&bench.network.password, provisioning::password);
     text(&bench.cloud.registration_token, token);
     if let Some(permanent) = &bench.device.permanent_token {
         text(permanent, token);
+    }
+    if let Some(permanent) = &bench.device.permanent_token
+        && permanent.value == bench.cloud.registration_token.value
+    {
+        let message = "the permanent token is the registration token, too";
+        context.problem(
+            permanent.span,
+            message,
+            "this token",
+            "give each a value of its own",
+        );
     }
     for (span, why) in bench.provisioning_problems() {
         context.problem(span, why, "this value", "docs/provisioning.md lists what fits");
