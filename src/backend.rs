@@ -1,22 +1,15 @@
 //! What carries a scenario out. A job knows nothing of how.
 
 use std::fmt;
-use std::str::FromStr;
 
 use bench::{Limits, Progress, RunEnd, RunError};
-use board::BoardFactory;
-use dut::{Clock, DutError, DutFactory, DutOptions, DutSource, Firmware};
-use emulator::EmulatorFactory;
-use process::ProcessFactory;
+use dut::{Clock, DutError, DutOptions, DutSource, Firmware};
 use scenario::{Pace, Scenario};
 use vocabulary::Trouble;
 
 use crate::cli::RunArgs;
 use crate::error::{CliError, with_causes};
 use crate::firmware::Elf;
-
-/// The backends, one row each.
-const FACTORIES: [&dyn DutFactory; 3] = [&EmulatorFactory, &BoardFactory, &ProcessFactory];
 
 /// What is to be carried out.
 pub(crate) struct Task<'a> {
@@ -87,51 +80,15 @@ pub(crate) fn time_scale(backend: &dyn Backend) -> u32 {
     backend.pace().map_or(1, |pace| pace.scale)
 }
 
-/// The device that `--dut` names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct DutName(String);
-
-impl fmt::Display for DutName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl DutName {
-    /// Whether it is the one that is meant when no other is named.
-    pub(crate) fn is_default(&self) -> bool {
-        self.0 == EmulatorFactory.scheme()
-    }
-}
-
-/// The factory of a name's scheme, and the rest of the name.
-fn factory(name: &str) -> Option<(&'static dyn DutFactory, Option<&str>)> {
-    let (scheme, rest) = match name.split_once(':') {
-        Some((scheme, rest)) => (scheme, Some(rest)),
-        None => (name, None),
-    };
-    let factory = FACTORIES.into_iter().find(|factory| factory.scheme() == scheme)?;
-    Some((factory, rest))
-}
-
-impl FromStr for DutName {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<DutName, String> {
-        if factory(text).is_none() {
-            let forms: Vec<&str> = FACTORIES.iter().map(|factory| factory.form()).collect();
-            return Err(format!("expected {}", forms.join(", or ")));
-        }
-        Ok(DutName(text.to_owned()))
-    }
-}
-
 /// The backend for what `--dut` names.
 ///
 /// # Errors
 /// When there is no such device, or it has no use for an argument.
 pub(crate) fn open(args: &RunArgs) -> Result<Box<dyn Backend>, CliError> {
-    let (factory, name) = factory(&args.dut.0).ok_or(CliError::Usage("--dut names no device"))?;
+    let (factory, name) = args
+        .dut
+        .factory()
+        .ok_or(CliError::Usage("--dut names no device"))?;
     let options = DutOptions {
         boards: args.boards.clone(),
     };
@@ -248,23 +205,6 @@ fn stopped(error: &RunError) -> Stop {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn duts_have_names() {
-        for right in ["emulator", "board:desk", "process:./client --fast"] {
-            assert_eq!(
-                right.parse::<DutName>().map(|name| name.to_string()),
-                Ok(right.to_owned())
-            );
-        }
-        for wrong in ["qemu", "", "boards:x"] {
-            let error = wrong.parse::<DutName>().unwrap_err();
-            assert!(
-                error.contains("board:NAME") && error.contains("process:COMMAND"),
-                "{wrong}: {error}"
-            );
-        }
-    }
 
     #[test]
     fn what_a_device_says_decides_the_verdict() {

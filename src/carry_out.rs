@@ -251,9 +251,11 @@ impl Job {
 fn pcapng(frames: &[CapturedFrame], events: &[Event], epoch: UnixTime) -> Vec<u8> {
     let mut faults = events
         .iter()
-        .filter_map(|event| match &event.kind {
-            Kind::Fault { name, state } => Some((event.at, name, *state)),
-            _ => None,
+        .filter_map(|event| {
+            let Kind::Fault { name, state } = &event.kind else {
+                return None;
+            };
+            Some((event.at, name, *state))
         })
         .filter_map(|(at, name, state)| match state {
             FaultState::Fired => Some((at, format!("fault `{name}` begins at {at}"))),

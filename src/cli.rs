@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand, ValueEnum, ValueHint};
 
-use crate::backend::DutName;
+use crate::dut_name::DutName;
 use crate::exit;
 
 /// Runs real ESP32 firmware against a simulated network and a mock cloud that breaks things on purpose.

@@ -5,6 +5,7 @@ mod carry_out;
 mod cli;
 mod commands;
 mod discover;
+mod dut_name;
 mod error;
 mod exit;
 mod findings;

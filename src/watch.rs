@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use crate::cli::RunArgs;
-use crate::commands::run::jobs;
 use crate::discover;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -21,13 +20,14 @@ const PERIOD: Duration = Duration::from_millis(200);
 /// By what a changed file is known: its time and length; `None` when it is not there.
 pub(crate) type Stamp = Option<(SystemTime, u64)>;
 
-/// Runs everything once, then what changes affect, until `stop`.
+/// Runs everything once, then what changes affect, until `stop`. `jobs` gives the jobs that there are now.
 ///
 /// # Errors
 /// Those of `round`. A file that is not valid is shown, and waited for.
 pub(crate) fn watch(
     args: &RunArgs,
     stop: &AtomicBool,
+    jobs: impl Fn() -> Result<Vec<Job>, CliError>,
     round: impl Fn(Vec<Job>) -> Result<Exit, CliError>,
 ) -> Result<Exit, CliError> {
     let mut known: BTreeMap<PathBuf, Stamp> = stamps(args, &[]);
@@ -35,7 +35,7 @@ pub(crate) fn watch(
     // What was not run since it changed; at first that is everything.
     let mut waiting: Option<BTreeMap<PathBuf, Stamp>> = None;
     loop {
-        match jobs(args) {
+        match jobs() {
             Ok(jobs) => {
                 inputs = jobs.iter().flat_map(Job::inputs).collect();
                 // Taken before the run, so that a change while it runs counts.

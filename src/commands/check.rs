@@ -75,14 +75,16 @@ pub(crate) fn beyond_the_file<'s>(
         }
         let is_foreign = beyond.firmware_is_foreign || scenario.bench.firmware.is_some();
         let found = [
-            beyond
-                .firmware_is_named
-                .then(|| findings::firmware(scenario))
-                .unwrap_or(Ok(())),
-            beyond
-                .is_emulator
-                .then(|| findings::pins(scenario))
-                .unwrap_or(Ok(())),
+            if beyond.firmware_is_named {
+                findings::firmware(scenario)
+            } else {
+                Ok(())
+            },
+            if beyond.is_emulator {
+                findings::pins(scenario)
+            } else {
+                Ok(())
+            },
             findings::defects(scenario, is_foreign).map(|warnings| warnings.iter().for_each(&mut warn)),
         ];
         for mistakes in found.into_iter().filter_map(Result::err) {

@@ -51,7 +51,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, CliError> {
     ctrlc::set_handler(on_interrupt).map_err(|e| CliError::Bench(format!("cannot catch Ctrl-C: {e}")))?;
     if args.watch {
         let _lock = args.out.as_deref().map(OutLock::take).transpose()?;
-        return watch::watch(args, &INTERRUPTED, |jobs| round(&jobs, args));
+        return watch::watch(args, &INTERRUPTED, || jobs(args), |jobs| round(&jobs, args));
     }
     let jobs = jobs(args)?;
     let _lock = args.out.as_deref().map(OutLock::take).transpose()?;
@@ -62,7 +62,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, CliError> {
 ///
 /// # Errors
 /// When a file is not valid or nothing is selected.
-pub(crate) fn jobs(args: &RunArgs) -> Result<Vec<Job>, CliError> {
+fn jobs(args: &RunArgs) -> Result<Vec<Job>, CliError> {
     let mut selected = select::select(check::read(&args.paths)?, &args.select)?;
     if let Some(timeout) = args.timeout {
         for s in &mut selected {

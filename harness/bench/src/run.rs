@@ -366,7 +366,27 @@ impl Run {
             }
             // What the device did not finish it will not finish any more.
             Kind::Reset { .. } | Kind::Power { on: false } => self.lines.flush(),
-            _ => Vec::new(),
+            Kind::ScenarioStarted { .. }
+            | Kind::SerialLine { .. }
+            | Kind::SerialInput { .. }
+            | Kind::Pin { .. }
+            | Kind::Power { on: true }
+            | Kind::GuestFault { .. }
+            | Kind::Exited { .. }
+            | Kind::Unmodelled(_)
+            | Kind::Wifi(_)
+            | Kind::Frame { .. }
+            | Kind::Link(_)
+            | Kind::Request { .. }
+            | Kind::Fact(_)
+            | Kind::Session { .. }
+            | Kind::Status { .. }
+            | Kind::ClockOffset { .. }
+            | Kind::Fault { .. }
+            | Kind::Step { .. }
+            | Kind::Expectation(_)
+            | Kind::Note { .. }
+            | Kind::ScenarioFinished { .. } => Vec::new(),
         };
         let at = event.at;
         self.show(event, progress);

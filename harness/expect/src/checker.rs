@@ -93,8 +93,24 @@ impl Checker {
                 return;
             }
             Kind::Reset { .. } | Kind::Power { on: false } => self.end_lines(event.at),
-            kind if !self.edges.is_news(kind) => return,
-            _ => {}
+            Kind::Pin { .. } if !self.edges.is_news(&event.kind) => return,
+            Kind::ScenarioStarted { .. }
+            | Kind::Pin { .. }
+            | Kind::Power { on: true }
+            | Kind::GuestFault { .. }
+            | Kind::Exited { .. }
+            | Kind::Wifi(_)
+            | Kind::Link(_)
+            | Kind::Request { .. }
+            | Kind::Fact(_)
+            | Kind::Session { .. }
+            | Kind::Status { .. }
+            | Kind::ClockOffset { .. }
+            | Kind::Fault { .. }
+            | Kind::Step { .. }
+            | Kind::Expectation(_)
+            | Kind::Note { .. }
+            | Kind::ScenarioFinished { .. } => {}
         }
         self.show(&Happening {
             at: event.at,
@@ -315,7 +331,7 @@ fn requests(e: &RequestsExpectation, count: Count, serial: &mut SerialMatcher) -
 fn pin(e: &PinExpectation, serial: &mut SerialMatcher) -> Level {
     let value = |level: PinLevel| Value::of_pin(level.is_high());
     let demand = match (e.level, &e.at, e.always, e.never) {
-        (Some(level), Some(at), ..) => Demand::At(value(level), Moment::new(&at.value, serial)),
+        (Some(level), Some(at), ..) => Demand::At(value(level), Box::new(Moment::new(&at.value, serial))),
         (_, _, Some(always), _) => Demand::Always(value(always)),
         (_, _, _, Some(never)) => Demand::Never(value(never)),
         _ => unreachable!("a checked pin expectation has one form"),
@@ -325,7 +341,7 @@ fn pin(e: &PinExpectation, serial: &mut SerialMatcher) -> Level {
 
 fn status(e: &StatusExpectation, serial: &mut SerialMatcher) -> Level {
     let demand = match (e.is, &e.at, e.always, e.never, e.time_in) {
-        (Some(is), Some(at), ..) => Demand::At(Value::Status(is), Moment::new(&at.value, serial)),
+        (Some(is), Some(at), ..) => Demand::At(Value::Status(is), Box::new(Moment::new(&at.value, serial))),
         (_, _, Some(always), ..) => Demand::Always(Value::Status(always)),
         (_, _, _, Some(never), _) => Demand::Never(Value::Status(never)),
         (.., Some(status)) => Demand::TimeIn(

@@ -9,8 +9,8 @@ use vocabulary::text::quoted;
 use vocabulary::{DeviceStatus, Endpoint, Event, Exchange, FaultState, Kind, LinkEvent, Phase, ResetCause};
 use vocabulary::{SessionChange, WifiEvent};
 
-use crate::judge::Misses;
 use crate::serial::SerialMatcher;
+use crate::times::Misses;
 
 /// An input of the expectations: an event, a complete console line, or the patterns that one byte of the
 /// console completed.
@@ -103,30 +103,45 @@ impl Subject {
             (_, What::Serial(_) | What::Line(_)) => return None,
             (_, What::Event(event)) => event,
         };
-        let yes = match (self, &event.kind) {
-            (Subject::Request(r), Kind::Request { phase, exchange }) => {
+        let kind = &event.kind;
+        let yes = match self {
+            Subject::Serial(_) => false,
+            Subject::Request(r) => {
+                let Kind::Request { phase, exchange } = kind else {
+                    return None;
+                };
                 return r.occurs(h.at, *phase, exchange);
             }
-            (Subject::Wifi { state, reason }, Kind::Wifi(wifi)) => is_wifi(*state, *reason, wifi),
-            (Subject::Dhcp(wanted), Kind::Link(LinkEvent::Dhcp { message, .. })) => wanted == message,
-            (Subject::Dns(wanted), Kind::Link(LinkEvent::Dns { name, .. })) => wanted
-                .as_ref()
-                .is_none_or(|wanted| wanted.eq_ignore_ascii_case(name.trim_end_matches('.'))),
-            (Subject::Sntp, Kind::Link(LinkEvent::SntpAsked)) => true,
-            (Subject::Pin { gpio, high }, Kind::Pin { gpio: pin, level }) => {
-                gpio == pin && *level == Some(*high)
+            Subject::Wifi { state, reason } => {
+                matches!(kind, Kind::Wifi(wifi) if is_wifi(*state, *reason, wifi))
             }
-            (Subject::Reset(wanted), Kind::Reset { cause }) => wanted.is_none_or(|wanted| wanted == *cause),
-            (Subject::Status(wanted), Kind::Status { status, .. }) => wanted == status,
-            (Subject::Session(wanted), Kind::Session { change, .. }) => is_session(*wanted, change),
-            (
-                Subject::Fault { name, state },
-                Kind::Fault {
-                    name: other,
-                    state: now,
-                },
-            ) => state == now && name.as_ref().is_none_or(|name| name == other),
-            _ => false,
+            Subject::Dhcp(wanted) => {
+                matches!(kind, Kind::Link(LinkEvent::Dhcp { message, .. }) if wanted == message)
+            }
+            Subject::Dns(wanted) => {
+                let is_wanted = |name: &str| {
+                    let name = name.trim_end_matches('.');
+                    wanted
+                        .as_ref()
+                        .is_none_or(|wanted| wanted.eq_ignore_ascii_case(name))
+                };
+                matches!(kind, Kind::Link(LinkEvent::Dns { name, .. }) if is_wanted(name))
+            }
+            Subject::Sntp => matches!(kind, Kind::Link(LinkEvent::SntpAsked)),
+            Subject::Pin { gpio, high } => {
+                matches!(kind, Kind::Pin { gpio: pin, level } if gpio == pin && *level == Some(*high))
+            }
+            Subject::Reset(wanted) => {
+                matches!(kind, Kind::Reset { cause } if wanted.is_none_or(|wanted| wanted == *cause))
+            }
+            Subject::Status(wanted) => matches!(kind, Kind::Status { status, .. } if wanted == status),
+            Subject::Session(wanted) => {
+                matches!(kind, Kind::Session { change, .. } if is_session(*wanted, change))
+            }
+            Subject::Fault { name: wanted, state } => {
+                let is_wanted = |name: &String| wanted.as_ref().is_none_or(|wanted| wanted == name);
+                matches!(kind, Kind::Fault { name, state: now } if state == now && is_wanted(name))
+            }
         };
         yes.then_some(h.at)
     }
@@ -231,19 +246,45 @@ impl Subject {
 
     /// The property of a near miss that the filters of this subject exclude.
     fn instead(&self, kind: &Kind) -> String {
-        match (self, kind) {
-            (Subject::Wifi { .. }, Kind::Wifi(event)) => match event {
-                WifiEvent::Refused { reason } | WifiEvent::Disassociated { reason } => {
-                    format!("with reason {}", reason.0)
+        match self {
+            Subject::Wifi { .. } => {
+                if let Kind::Wifi(event) = kind {
+                    return match event {
+                        WifiEvent::Refused { reason } | WifiEvent::Disassociated { reason } => {
+                            format!("with reason {}", reason.0)
+                        }
+                        WifiEvent::Scan | WifiEvent::Associated { .. } => "without a reason".to_owned(),
+                    };
                 }
-                WifiEvent::Scan | WifiEvent::Associated { .. } => "without a reason".to_owned(),
-            },
-            (Subject::Request(wanted), Kind::Request { exchange, .. }) => wanted.instead(exchange),
-            (Subject::Dns(_), Kind::Link(LinkEvent::Dns { name, .. })) => format!("for {}", short(name)),
-            (Subject::Reset(_), Kind::Reset { cause }) => format!("by {cause:?}"),
-            (Subject::Fault { .. }, Kind::Fault { name, .. }) => format!("the fault {}", short(name)),
-            _ => String::new(),
+            }
+            Subject::Request(wanted) => {
+                if let Kind::Request { exchange, .. } = kind {
+                    return wanted.instead(exchange);
+                }
+            }
+            Subject::Dns(_) => {
+                if let Kind::Link(LinkEvent::Dns { name, .. }) = kind {
+                    return format!("for {}", short(name));
+                }
+            }
+            Subject::Reset(_) => {
+                if let Kind::Reset { cause } = kind {
+                    return format!("by {cause:?}");
+                }
+            }
+            Subject::Fault { .. } => {
+                if let Kind::Fault { name, .. } = kind {
+                    return format!("the fault {}", short(name));
+                }
+            }
+            Subject::Serial(_)
+            | Subject::Dhcp(_)
+            | Subject::Sntp
+            | Subject::Pin { .. }
+            | Subject::Status(_)
+            | Subject::Session(_) => {}
         }
+        String::new()
     }
 }
 
@@ -339,9 +380,9 @@ pub(crate) struct Edges(BTreeMap<u8, Option<bool>>);
 impl Edges {
     /// True unless the event repeats the known level of a pin.
     pub(crate) fn is_news(&mut self, kind: &Kind) -> bool {
-        match kind {
-            Kind::Pin { gpio, level } => self.0.insert(*gpio, *level) != Some(*level),
-            _ => true,
-        }
+        let Kind::Pin { gpio, level } = kind else {
+            return true;
+        };
+        self.0.insert(*gpio, *level) != Some(*level)
     }
 }

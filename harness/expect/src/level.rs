@@ -51,10 +51,19 @@ pub(crate) enum Signal {
 impl Signal {
     fn change(self, h: &Happening<'_>) -> Option<Option<Value>> {
         let What::Event(event) = h.what else { return None };
-        match (self, &event.kind) {
-            (Signal::Pin(pin), Kind::Pin { gpio, level }) if pin == *gpio => Some(level.map(Value::of_pin)),
-            (Signal::Status, Kind::Status { status, .. }) => Some(Some(Value::Status(*status))),
-            _ => None,
+        match self {
+            Signal::Pin(pin) => {
+                let Kind::Pin { gpio, level } = &event.kind else {
+                    return None;
+                };
+                (pin == *gpio).then(|| level.map(Value::of_pin))
+            }
+            Signal::Status => {
+                let Kind::Status { status, .. } = &event.kind else {
+                    return None;
+                };
+                Some(Some(Value::Status(*status)))
+            }
         }
     }
 
@@ -79,7 +88,7 @@ impl Signal {
 #[derive(Debug)]
 pub(crate) enum Demand {
     /// It has this value at a moment.
-    At(Value, Moment),
+    At(Value, Box<Moment>),
     /// It always has this value.
     Always(Value),
     /// It never has this value.

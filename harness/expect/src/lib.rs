@@ -28,6 +28,7 @@ mod rhythm;
 mod secrets;
 mod serial;
 mod steps;
+mod times;
 mod tokens;
 mod window;
 

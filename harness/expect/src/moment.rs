@@ -7,8 +7,8 @@ use sim::Instant;
 use vocabulary::Phase;
 
 use crate::happening::{Happening, Nearly, Subject};
-use crate::judge::{Times, times};
 use crate::serial::SerialMatcher;
+use crate::times::{Times, times};
 
 /// A moment, and the time at which it was reached.
 #[derive(Clone, Debug)]

@@ -23,7 +23,7 @@ pub struct Moments {
 enum Source {
     /// Occurrences by the clock: at `next`, and again after each interval.
     Clock {
-        moment: Moment,
+        moment: Box<Moment>,
         scheduled: bool,
         next: Option<Instant>,
         interval: Option<Duration>,
@@ -44,7 +44,7 @@ impl Moments {
                 let next = moment.due();
                 Source::Clock {
                     scheduled: next.is_some(),
-                    moment,
+                    moment: Box::new(moment),
                     next,
                     interval,
                 }

@@ -4,8 +4,9 @@ use scenario::Count;
 use sim::Instant;
 
 use crate::happening::{Happening, Nearly, Subject};
-use crate::judge::{Failure, Judge, Times};
+use crate::judge::{Failure, Judge};
 use crate::nearest::{Log, Near};
+use crate::times::Times;
 use crate::window::Window;
 
 /// Counts the occurrences of a subject in a window.

@@ -8,8 +8,9 @@ use scenario::quantity::Factor;
 use sim::Instant;
 
 use crate::happening::{Happening, Nearly, Subject};
-use crate::judge::{Failure, Judge, Times, span};
+use crate::judge::{Failure, Judge, span};
 use crate::nearest::Log;
+use crate::times::Times;
 use crate::window::Window;
 
 /// At most `max` events in any period of length `per`.

@@ -76,7 +76,31 @@ impl NoSecrets {
                 | SessionChange::Recovered { session } => self.learn(Secret::Session, session),
                 SessionChange::Expired { .. } | SessionChange::Invalidated { .. } => {}
             },
-            _ => {}
+            Kind::ScenarioStarted { .. }
+            | Kind::SerialChunk { .. }
+            | Kind::SerialLine { .. }
+            | Kind::SerialInput { .. }
+            | Kind::Pin { .. }
+            | Kind::Reset { .. }
+            | Kind::Power { .. }
+            | Kind::GuestFault { .. }
+            | Kind::Exited { .. }
+            | Kind::Unmodelled(_)
+            | Kind::Wifi(_)
+            | Kind::Frame { .. }
+            | Kind::Link(_)
+            | Kind::Request {
+                phase: Phase::FirstByte | Phase::BeforeEffect | Phase::AfterReply,
+                ..
+            }
+            | Kind::Fact(_)
+            | Kind::Status { .. }
+            | Kind::ClockOffset { .. }
+            | Kind::Fault { .. }
+            | Kind::Step { .. }
+            | Kind::Expectation(_)
+            | Kind::Note { .. }
+            | Kind::ScenarioFinished { .. } => {}
         }
     }
 }

@@ -130,20 +130,19 @@ impl StepRunner {
 
     /// Takes the next event of the run.
     pub fn observe(&mut self, event: &Event) {
-        match &event.kind {
-            Kind::SerialChunk { port, bytes } if !self.is_over() => {
-                for (_, line) in self.lines.push(*port, bytes) {
-                    self.log.push(event.at, &line);
-                }
-                self.backlog.push(event.at, bytes);
+        if let Kind::SerialChunk { port, bytes } = &event.kind
+            && !self.is_over()
+        {
+            for (_, line) in self.lines.push(*port, bytes) {
+                self.log.push(event.at, &line);
             }
-            Kind::Pin { gpio, level } => {
-                match level {
-                    Some(level) => self.pins.insert(*gpio, *level),
-                    None => self.pins.remove(gpio),
-                };
-            }
-            _ => {}
+            self.backlog.push(event.at, bytes);
+        }
+        if let Kind::Pin { gpio, level } = &event.kind {
+            match level {
+                Some(level) => self.pins.insert(*gpio, *level),
+                None => self.pins.remove(gpio),
+            };
         }
     }
 

@@ -7,8 +7,9 @@ use vocabulary::text::one_line;
 use vocabulary::{Exchange, Kind, Phase};
 
 use crate::happening::{Happening, What};
-use crate::judge::{Failure, Judge, Times};
+use crate::judge::{Failure, Judge};
 use crate::nearest::Log;
+use crate::times::Times;
 use crate::window::Window;
 
 /// Greatest number of tokens that are counted; `rate` detects firmware that invents more.

@@ -84,9 +84,10 @@ impl Armed {
     fn new(f: &Fault) -> Armed {
         let repeat = f.repeat.as_ref().map(|r| r.value);
         let nature = f.action.nature();
-        let request = match &f.when.value {
-            Trigger::Request(request) => Some(request),
-            _ => None,
+        let request = if let Trigger::Request(request) = &f.when.value {
+            Some(request)
+        } else {
+            None
         };
         let lasts = f.lasts.map(|l| l.duration()).or(f.action.usual_length());
         Armed {

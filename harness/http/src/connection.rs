@@ -6,7 +6,6 @@
 //! and know no timeout for a body.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -510,6 +509,3 @@ impl Drop for Connection {
         }
     }
 }
-
-/// Exchanges whose reply is on its way out.
-pub(crate) type Replying = BTreeMap<u64, ActiveExchange>;

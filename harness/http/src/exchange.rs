@@ -1,7 +1,7 @@
 //! One exchange, from the request that hyper has read to the reply that hyper is given.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
 use std::future::{Future, pending, poll_fn};
 use std::net::IpAddr;
@@ -16,7 +16,6 @@ use hyper::{Response, StatusCode};
 use sim::Instant;
 use vocabulary::Phase;
 
-use crate::connection::Replying;
 use crate::fault::{ActiveExchange, Directive, Shared};
 use crate::head::Refusal;
 use crate::wire::{Shape, Wire};
@@ -58,6 +57,9 @@ const BODY_TOO_LARGE: Refusal = Refusal {
     status: 413,
     what: std::borrow::Cow::Borrowed("Body too large"),
 };
+
+/// Exchanges whose reply is on its way out.
+pub(crate) type Replying = BTreeMap<u64, ActiveExchange>;
 
 /// What a connection and its exchanges share.
 pub(crate) struct Link {

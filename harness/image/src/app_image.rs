@@ -7,12 +7,8 @@ use sha2::{Digest, Sha256};
 
 use crate::chip::Chip;
 use crate::error::BootError;
+use crate::format::{CHECKSUM_SEED, IMAGE_HEADER, IMAGE_MAGIC, MAX_SEGMENTS, SEGMENT_HEADER};
 
-pub(crate) const IMAGE_MAGIC: u8 = 0xE9;
-pub(crate) const IMAGE_HEADER: usize = 24;
-pub(crate) const SEGMENT_HEADER: usize = 8;
-pub(crate) const MAX_SEGMENTS: usize = 16;
-pub(crate) const CHECKSUM_SEED: u8 = 0xEF;
 /// Offset of `hash_appended` in the header.
 const HASH_APPENDED: usize = 23;
 const HASH: usize = 32;

@@ -1,10 +1,10 @@
 //! Makes the application image of an ELF file, laid out as the vendor's tools lay it out (ESP-IDF programming guide, "App
 //! Image Format").
 
-use crate::app_image::{CHECKSUM_SEED, IMAGE_HEADER, IMAGE_MAGIC, MAX_SEGMENTS, SEGMENT_HEADER};
 use crate::chip::Chip;
 use crate::elf::Firmware;
 use crate::error::BootError;
+use crate::format::{CHECKSUM_SEED, IMAGE_HEADER, IMAGE_MAGIC, MAX_SEGMENTS, SEGMENT_HEADER};
 
 /// Flash is mapped to addresses in pages of this many bytes.
 pub(crate) const MMU_PAGE: u32 = 0x1_0000;

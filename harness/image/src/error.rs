@@ -1,6 +1,6 @@
 //! Why an application does not boot.
 
-use crate::app_image::MAX_SEGMENTS;
+use crate::format::MAX_SEGMENTS;
 
 /// Why an application cannot be put into flash, or does not boot from there.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

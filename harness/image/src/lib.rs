@@ -14,6 +14,7 @@ mod elf;
 mod error;
 mod flash_image;
 mod flashed;
+mod format;
 pub mod panics;
 pub mod partitions;
 mod provisioning;

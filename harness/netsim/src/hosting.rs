@@ -9,22 +9,20 @@ use std::net::Ipv4Addr;
 
 use smoltcp::wire::IpProtocol;
 
-use crate::frame::{self, Content, Path};
-use crate::netsim::Netsim;
+use crate::DropReason;
+use crate::frame::{self, Content};
 use crate::wan::Flow;
-use crate::{DropReason, NetNote, Refusal};
 
 const PORT_DNS: u16 = 53;
 const PORT_NTP: u16 = 123;
 /// Greatest number of connections that wait for an answer, and of datagrams that wait to be taken.
 const MOST_WAITING: usize = 256;
-/// Greatest payload of a datagram in one frame, bytes: 1500 minus the headers of IPv4 and UDP.
-const MAX_DATAGRAM: usize = 1472;
 
 /// An IPv4 address and a port.
 pub type Endpoint = (Ipv4Addr, u16);
 
-/// A connection that the station wants to open. It waits for [`Netsim::answer_connect`].
+/// A connection that the station wants to open. It waits for
+/// [`Netsim::answer_connect`](crate::Netsim::answer_connect).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Connect {
     /// The station's address and port.
@@ -47,13 +45,13 @@ pub struct Datagram {
 /// Settings of hosting, and connections and datagrams that wait for the owner.
 #[derive(Debug, Default)]
 pub(crate) struct Hosting {
-    on: bool,
+    pub(crate) on: bool,
     /// Ports whose datagrams are for the owner at any address, including the ports of DNS and SNTP.
-    udp_ports: BTreeSet<u16>,
+    pub(crate) udp_ports: BTreeSet<u16>,
     /// The SYN of each connection that waits for an answer.
-    asked: BTreeMap<Flow, Vec<u8>>,
-    connects: Vec<Connect>,
-    datagrams: Vec<Datagram>,
+    pub(crate) asked: BTreeMap<Flow, Vec<u8>>,
+    pub(crate) connects: Vec<Connect>,
+    pub(crate) datagrams: Vec<Datagram>,
 }
 
 /// Result of the check of a frame for a server.
@@ -127,52 +125,5 @@ impl Hosting {
     /// True if DNS queries are for the owner.
     pub(crate) fn has_dns(&self) -> bool {
         self.on && self.udp_ports.contains(&PORT_DNS)
-    }
-}
-
-impl Netsim {
-    /// Makes the caller the host of the servers: each connection waits in
-    /// [`take_connects`](Self::take_connects) for an answer, and datagrams to the gateway's address are in
-    /// [`take_datagrams`](Self::take_datagrams). The network keeps DNS and SNTP unless `udp_ports` has their
-    /// port. Datagrams to a port in `udp_ports` are for the caller at any address.
-    pub fn set_hosted(&mut self, udp_ports: BTreeSet<u16>) {
-        self.hosting.on = true;
-        self.hosting.udp_ports = udp_ports;
-    }
-
-    /// Returns the new connections that wait for an answer.
-    pub fn take_connects(&mut self) -> Vec<Connect> {
-        std::mem::take(&mut self.hosting.connects)
-    }
-
-    /// Accepts or refuses a connection of [`take_connects`](Self::take_connects). An accepted one is opened,
-    /// with the event [`StreamEvent::Opened`](crate::StreamEvent::Opened); a refused one gets a reset, as
-    /// from a closed port. No effect on a connection that does not wait.
-    pub fn answer_connect(&mut self, connect: Connect, accept: bool) {
-        if let Some(syn) = self.hosting.asked.remove(&(connect.from, connect.to)) {
-            self.for_a_server(syn, (!accept).then_some(Refusal::NobodyListens));
-        }
-    }
-
-    /// Returns the datagrams for the host since the last call.
-    pub fn take_datagrams(&mut self) -> Vec<Datagram> {
-        std::mem::take(&mut self.hosting.datagrams)
-    }
-
-    /// Sends a datagram from a server to the station. A datagram that does not fit into a frame is dropped,
-    /// with a note.
-    pub fn send_datagram(&mut self, datagram: &Datagram) {
-        if datagram.bytes.len() > MAX_DATAGRAM {
-            let why = DropReason::TooLong;
-            self.notes.push(self.now, NetNote::FrameDropped { why });
-            return;
-        }
-        let path = Path {
-            src_mac: [0; 6],
-            dst_mac: [0; 6],
-            src: datagram.from,
-            dst: datagram.to,
-        };
-        self.send_from_server(frame::udp(path, &datagram.bytes));
     }
 }

@@ -13,7 +13,7 @@ use smoltcp::socket::tcp::{self, State};
 use smoltcp::wire::{HardwareAddress, IpCidr, IpProtocol, Ipv4Cidr};
 
 use crate::frame::{self, ETHERNET_HEADER};
-use crate::{DropReason, NetConfig, NetError, NetNote, Refusal, ResetBy, StreamEvent};
+use crate::{DropReason, NetConfig, NetError, NetNote, Refusal, ResetBy, StreamEvent, StreamId};
 
 /// Greatest number of connections, including those in TIME-WAIT. Further ones are refused.
 pub const MAX_STREAMS: usize = 64;
@@ -27,16 +27,6 @@ const BUFFER: usize = 16 * 1024;
 /// If the stack requests to be polled at once although it was just polled, it is polled again after this
 /// time, to avoid an endless loop.
 const BREATH: Duration = Duration::from_millis(1);
-
-/// A TCP connection; connections are numbered from 1 in the order of their SYNs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct StreamId(pub u64);
-
-impl fmt::Display for StreamId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "stream {}", self.0)
-    }
-}
 
 /// Endpoints of a connection: station's address and port, server's address and port.
 pub(crate) type Flow = ((Ipv4Addr, u16), (Ipv4Addr, u16));

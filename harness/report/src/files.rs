@@ -303,13 +303,15 @@ fn manifest(dir: &Path, run: &Run) -> Result<Manifest, ReportError> {
         }
     }
     files.sort_by(|a, b| a.name.cmp(&b.name));
-    let (seed, firmware_sha256) = match run.events.first().map(|e| &e.kind) {
-        Some(Kind::ScenarioStarted {
-            seed,
-            firmware_sha256,
-            ..
-        }) => (Some(*seed), Some(firmware_sha256.clone())),
-        _ => (None, None),
+    let (seed, firmware_sha256) = if let Some(Kind::ScenarioStarted {
+        seed,
+        firmware_sha256,
+        ..
+    }) = run.events.first().map(|e| &e.kind)
+    {
+        (Some(*seed), Some(firmware_sha256.clone()))
+    } else {
+        (None, None)
     };
     Ok(Manifest {
         version: MANIFEST_VERSION,

@@ -337,8 +337,8 @@ pub(crate) fn base64(source: Source<'_>, mut each: impl FnMut(&View)) {
         for phase in 0..4 {
             view.clear();
             let (mut bits, mut held) = (0_u32, 0);
-            for at in i + phase..i + len {
-                bits = bits << 6 | u32::from(six(text[at]).unwrap_or(0));
+            for (at, byte) in text.iter().enumerate().take(i + len).skip(i + phase) {
+                bits = bits << 6 | u32::from(six(*byte).unwrap_or(0));
                 held += 6;
                 if held >= 8 {
                     held -= 8;

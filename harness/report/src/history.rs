@@ -51,13 +51,15 @@ pub struct Record {
 impl Record {
     /// The record of `run`, which should be redacted.
     pub fn of(run: &Run) -> Record {
-        let (seed, firmware) = match run.events.first().map(|e| &e.kind) {
-            Some(Kind::ScenarioStarted {
-                seed,
-                firmware_sha256,
-                ..
-            }) => (Some(*seed), Some(firmware_sha256.clone())),
-            _ => (None, None),
+        let (seed, firmware) = if let Some(Kind::ScenarioStarted {
+            seed,
+            firmware_sha256,
+            ..
+        }) = run.events.first().map(|e| &e.kind)
+        {
+            (Some(*seed), Some(firmware_sha256.clone()))
+        } else {
+            (None, None)
         };
         Record {
             version: RECORD_VERSION,

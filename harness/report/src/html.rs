@@ -204,7 +204,7 @@ fn fill(template: &str, values: &[(&str, &str)], out: &mut dyn io::Write) -> io:
         let Some((at, mark, value)) = next else {
             return out.write_all(rest.as_bytes());
         };
-        out.write_all(rest[..at].as_bytes())?;
+        out.write_all(&rest.as_bytes()[..at])?;
         out.write_all(value.as_bytes())?;
         rest = &rest[at + mark.len()..];
     }

@@ -64,13 +64,15 @@ pub fn object(run: &Run) -> Value {
             })
         })
         .collect();
-    let started = match run.events.first().map(|e| &e.kind) {
-        Some(Kind::ScenarioStarted {
-            seed,
-            firmware_sha256,
-            ..
-        }) => Some((seed, firmware_sha256)),
-        _ => None,
+    let started = if let Some(Kind::ScenarioStarted {
+        seed,
+        firmware_sha256,
+        ..
+    }) = run.events.first().map(|e| &e.kind)
+    {
+        Some((seed, firmware_sha256))
+    } else {
+        None
     };
     let (instructions, unmodelled) = run.counts();
     json!({

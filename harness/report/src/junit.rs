@@ -214,7 +214,7 @@ fn case(run: &Run) -> TestCase {
         }
     }
     if let Some(name) = &run.must_fail {
-        case.add_property(("must-fail", xml(&name).as_str()));
+        case.add_property(("must-fail", xml(name).as_str()));
         let _ = writeln!(out, "{}\n", negative_control(run, name));
     }
     let mut log = Vec::new();

@@ -18,6 +18,7 @@ pub mod junit;
 pub mod lines;
 pub mod load;
 mod outcome;
+mod paint;
 pub mod project;
 pub mod redact;
 mod redact_events;
@@ -25,6 +26,7 @@ pub mod reporter;
 mod secrets;
 pub mod serial;
 pub mod spool;
+mod summary;
 #[cfg(any(test, feature = "synthetic"))]
 pub mod synthetic;
 pub mod terminal;
@@ -153,9 +155,11 @@ impl Run {
 
     /// The expectations in the order of their decision, with the moment of each.
     pub fn expectations(&self) -> impl Iterator<Item = (Instant, &ExpectationResult)> {
-        self.events.iter().filter_map(|e| match &e.kind {
-            Kind::Expectation(result) => Some((result.decided, result)),
-            _ => None,
+        self.events.iter().filter_map(|e| {
+            let Kind::Expectation(result) = &e.kind else {
+                return None;
+            };
+            Some((result.decided, result))
         })
     }
 
@@ -242,13 +246,15 @@ impl Run {
 
     /// Instructions and unmodelled accesses of the run, zero for one that did not finish.
     pub fn counts(&self) -> (u64, u64) {
-        match self.events.last().map(|e| &e.kind) {
-            Some(Kind::ScenarioFinished {
-                instructions,
-                unmodelled,
-                ..
-            }) => (*instructions, *unmodelled),
-            _ => (0, 0),
+        if let Some(Kind::ScenarioFinished {
+            instructions,
+            unmodelled,
+            ..
+        }) = self.events.last().map(|e| &e.kind)
+        {
+            (*instructions, *unmodelled)
+        } else {
+            (0, 0)
         }
     }
 }

@@ -153,22 +153,24 @@ fn damaged(outcome: &Outcome, damage: &[String]) -> Outcome {
 }
 
 fn run(events: Vec<Event>, manifest: Option<&Manifest>) -> Run {
-    let (name, seed, firmware, backend, time_scale) = match events.first().map(|e| &e.kind) {
-        Some(Kind::ScenarioStarted {
-            name,
-            seed,
-            firmware_sha256,
-            backend,
-            time_scale,
-            ..
-        }) => (
+    let (name, seed, firmware, backend, time_scale) = if let Some(Kind::ScenarioStarted {
+        name,
+        seed,
+        firmware_sha256,
+        backend,
+        time_scale,
+        ..
+    }) = events.first().map(|e| &e.kind)
+    {
+        (
             name.clone(),
             *seed,
             firmware_sha256.clone(),
             backend.clone(),
             *time_scale,
-        ),
-        _ => (String::new(), 0, String::new(), String::new(), 1),
+        )
+    } else {
+        (String::new(), 0, String::new(), String::new(), 1)
     };
     let same = |m: &&Manifest| m.seed == Some(seed) && m.firmware_sha256.as_ref() == Some(&firmware);
     let mut run = Run {
@@ -215,13 +217,14 @@ fn run(events: Vec<Event>, manifest: Option<&Manifest>) -> Run {
                 .map(|(_, r)| r.name.clone())
                 .collect();
             let others = other_reasons(&run.events);
-            run.outcome = match run.events.last().map(|e| &e.kind) {
-                Some(Kind::ScenarioFinished { verdict, .. }) => {
+            run.outcome =
+                if let Some(Kind::ScenarioFinished { verdict, .. }) = run.events.last().map(|e| &e.kind) {
                     Outcome::judge(verdict, &failed, None, &others)
-                }
-                _ if failed.is_empty() => Outcome::broken("the run was cut off before its verdict"),
-                _ => Outcome::judge(&Verdict::Fail, &failed, None, &others),
-            };
+                } else if failed.is_empty() {
+                    Outcome::broken("the run was cut off before its verdict")
+                } else {
+                    Outcome::judge(&Verdict::Fail, &failed, None, &others)
+                };
         }
     }
     run
@@ -229,16 +232,22 @@ fn run(events: Vec<Event>, manifest: Option<&Manifest>) -> Run {
 
 /// Why a run failed apart from its expectations, as far as its events say.
 fn other_reasons(events: &[Event]) -> Vec<String> {
-    let reason = |event: &Event| match &event.kind {
-        Kind::Step {
+    let reason = |event: &Event| {
+        if let Kind::Step {
             index,
             state: StepState::Failed { message },
-        } => Some(step_reason(*index, message)),
-        Kind::Fault {
+        } = &event.kind
+        {
+            Some(step_reason(*index, message))
+        } else if let Kind::Fault {
             name,
             state: FaultState::NeverFired,
-        } => Some(fault_reason(name)),
-        _ => None,
+        } = &event.kind
+        {
+            Some(fault_reason(name))
+        } else {
+            None
+        }
     };
     events.iter().filter_map(reason).collect()
 }

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
-use crate::{ReportError, Run, terminal};
+use crate::summary::summary;
+use crate::{ReportError, Run};
 
 /// All runs of a session, once they have ended.
 #[derive(Debug)]
@@ -24,7 +25,7 @@ impl Session<'_> {
     /// The summary, one line with styles.
     pub fn summary(&self) -> String {
         let runs: Vec<&Run> = self.runs.iter().collect();
-        terminal::summary(&runs, self.not_run.len(), self.wall)
+        summary(&runs, self.not_run.len(), self.wall)
     }
 }
 

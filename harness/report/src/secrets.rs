@@ -63,12 +63,12 @@ impl Windows {
     }
 
     fn add(&mut self, secret: usize, text: &[u8], public: usize) {
-        if text.len() < RUN {
-            if let Some(start) = text.first_chunk::<SHORTEST>() {
-                let key = u32::from_be_bytes(*start);
-                self.mark(u64::from(key));
-                self.short.insert((key, secret as u32));
-            }
+        if text.len() < RUN
+            && let Some(start) = text.first_chunk::<SHORTEST>()
+        {
+            let key = u32::from_be_bytes(*start);
+            self.mark(u64::from(key));
+            self.short.insert((key, secret as u32));
         }
         for (offset, window) in text.windows(RUN).enumerate() {
             let private = (offset + RUN).saturating_sub(public.max(offset));

@@ -87,16 +87,12 @@ fn redact_bytes(line: &[u8], redactor: &mut Redactor, out: &mut Vec<u8>) {
 /// # Errors
 /// Those of the writer.
 pub fn write_timed<W: Write>(mut out: W, event: &Event) -> io::Result<()> {
-    match &event.kind {
-        Kind::SerialLine {
-            port: SerialPort::Uart0,
-            text,
-        } => writeln!(out, "{} {text}", event.at),
-        Kind::SerialLine {
-            port: SerialPort::UsbSerialJtag,
-            text,
-        } => writeln!(out, "{} usb| {text}", event.at),
-        _ => Ok(()),
+    let Kind::SerialLine { port, text } = &event.kind else {
+        return Ok(());
+    };
+    match port {
+        SerialPort::Uart0 => writeln!(out, "{} {text}", event.at),
+        SerialPort::UsbSerialJtag => writeln!(out, "{} usb| {text}", event.at),
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 
-use anstyle::{AnsiColor, Style};
 use sim::Instant;
 use vocabulary::text::{one_line, printable};
 use vocabulary::{FaultState, Kind, StepState};
 
 use crate::around::{Moment, around};
+use crate::paint::{BAD, DIM, GOOD, OTHER, WARN, paint};
 use crate::reporter::{InOrder, Output, Reporter, Session};
 use crate::{Outcome, ReportError, Run};
 
@@ -15,16 +15,6 @@ use crate::{Outcome, ReportError, Run};
 const CONTEXT_LINES: usize = 12;
 /// How many moments behind the failure it shows.
 const CONTEXT_AFTER: usize = 4;
-
-const GOOD: Style = AnsiColor::Green.on_default().bold();
-const BAD: Style = AnsiColor::Red.on_default().bold();
-const WARN: Style = AnsiColor::Yellow.on_default().bold();
-const OTHER: Style = AnsiColor::Cyan.on_default();
-const DIM: Style = Style::new().dimmed();
-
-fn paint(style: Style, text: &str) -> String {
-    format!("{style}{text}{style:#}")
-}
 
 /// The line of one scenario: verdict, name, virtual and wall time.
 pub fn line(run: &Run) -> String {
@@ -134,34 +124,33 @@ pub fn failure(run: &Run) -> String {
         shown_until = Some(shown_until.map_or(at, |t: Instant| t.min(at)));
     }
     for event in &run.events {
-        match &event.kind {
-            Kind::Step {
-                index,
-                state: StepState::Failed { message },
-            } => {
-                let text = step_reason(*index, message);
-                let _ = writeln!(out, "  {} {}", paint(BAD, "×"), one_line(&text));
-                shown_until = Some(shown_until.map_or(event.at, |t: Instant| t.min(event.at)));
+        if let Kind::Step {
+            index,
+            state: StepState::Failed { message },
+        } = &event.kind
+        {
+            let text = step_reason(*index, message);
+            let _ = writeln!(out, "  {} {}", paint(BAD, "×"), one_line(&text));
+            shown_until = Some(shown_until.map_or(event.at, |t: Instant| t.min(event.at)));
+        }
+        if let Kind::Fault {
+            name,
+            state: FaultState::NeverFired,
+        } = &event.kind
+        {
+            let _ = writeln!(out, "  {} {}", paint(WARN, "!"), one_line(&fault_reason(name)));
+        }
+        if let Kind::GuestFault { message, backtrace } = &event.kind {
+            let _ = writeln!(
+                out,
+                "  {} guest fault at {}: {}",
+                paint(BAD, "×"),
+                event.at,
+                one_line(message)
+            );
+            for frame in backtrace {
+                let _ = writeln!(out, "      {}", one_line(frame));
             }
-            Kind::Fault {
-                name,
-                state: FaultState::NeverFired,
-            } => {
-                let _ = writeln!(out, "  {} {}", paint(WARN, "!"), one_line(&fault_reason(name)));
-            }
-            Kind::GuestFault { message, backtrace } => {
-                let _ = writeln!(
-                    out,
-                    "  {} guest fault at {}: {}",
-                    paint(BAD, "×"),
-                    event.at,
-                    one_line(message)
-                );
-                for frame in backtrace {
-                    let _ = writeln!(out, "      {}", one_line(frame));
-                }
-            }
-            _ => {}
         }
     }
     story(&mut out, run, shown_until);
@@ -171,17 +160,24 @@ pub fn failure(run: &Run) -> String {
 
 /// Whether a failed expectation, a failed step or a fault that never fired says the same as `reason`.
 fn is_told_below(run: &Run, reason: &str) -> bool {
-    run.events.iter().any(|event| match &event.kind {
-        Kind::Expectation(result) => !result.held && reason == format!("`{}` failed", result.name),
-        Kind::Step {
+    run.events.iter().any(|event| {
+        if let Kind::Expectation(result) = &event.kind {
+            !result.held && reason == format!("`{}` failed", result.name)
+        } else if let Kind::Step {
             index,
             state: StepState::Failed { message },
-        } => reason == step_reason(*index, message),
-        Kind::Fault {
+        } = &event.kind
+        {
+            reason == step_reason(*index, message)
+        } else if let Kind::Fault {
             name,
             state: FaultState::NeverFired,
-        } => reason == fault_reason(name),
-        _ => false,
+        } = &event.kind
+        {
+            reason == fault_reason(name)
+        } else {
+            false
+        }
     })
 }
 
@@ -280,59 +276,6 @@ impl<O: Output> Reporter for Terminal<O> {
     }
 }
 
-/// The last line: how many of what, and how long.
-pub fn summary(runs: &[&Run], not_run: usize, wall: std::time::Duration) -> String {
-    let count = |f: fn(&Run) -> bool| runs.iter().filter(|r| f(r)).count();
-    let passed = count(|r| matches!(r.outcome, Outcome::Passed));
-    let failed = count(|r| matches!(r.outcome, Outcome::Failed { .. }) && !r.is_quarantined());
-    let broken = count(|r| matches!(r.outcome, Outcome::Infrastructure { .. }));
-    let skipped = count(|r| matches!(r.outcome, Outcome::Skipped { .. }));
-    let known = count(Run::is_quarantined);
-    let again = count(|r| !r.attempts.is_empty());
-    let style = |n: usize, style: Style, word: &str| {
-        let text = format!("{n} {word}");
-        if n > 0 { paint(style, &text) } else { text }
-    };
-    let mut out = format!(
-        "{}, {}",
-        style(passed, GOOD, "passed"),
-        style(failed, BAD, "failed")
-    );
-    if broken > 0 {
-        let _ = write!(out, ", {}", style(broken, WARN, "bench errors"));
-    }
-    if known > 0 {
-        let _ = write!(out, ", {}", style(known, WARN, "quarantined"));
-    }
-    if skipped > 0 {
-        let _ = write!(out, ", {}", style(skipped, WARN, "skipped"));
-    }
-    if not_run > 0 {
-        let _ = write!(out, ", {}", style(not_run, WARN, "not run"));
-    }
-    if again > 0 {
-        let _ = write!(out, ", {}", style(again, WARN, "tried again"));
-    }
-    let virtual_s = runs
-        .iter()
-        .fold(0_u64, |sum, r| sum.saturating_add(r.ended().as_secs()));
-    let _ = write!(
-        out,
-        " {}",
-        paint(
-            DIM,
-            &format!(
-                "({}:{:02}:{:02} of device time in {:.2} s)",
-                virtual_s / 3600,
-                virtual_s / 60 % 60,
-                virtual_s % 60,
-                wall.as_secs_f64()
-            )
-        )
-    );
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -340,6 +283,7 @@ mod tests {
     use vocabulary::{Event, Trouble};
 
     use super::*;
+    use crate::summary::summary;
     use crate::synthetic::{self, Shape};
 
     #[test]

@@ -20,14 +20,14 @@ pub struct Change {
 impl Change {
     /// The pin change that `event` is, if it is one.
     pub fn of(event: &Event) -> Option<Change> {
-        match event.kind {
-            Kind::Pin { gpio, level } => Some(Change {
-                at: event.at,
-                gpio,
-                level,
-            }),
-            _ => None,
-        }
+        let Kind::Pin { gpio, level } = event.kind else {
+            return None;
+        };
+        Some(Change {
+            at: event.at,
+            gpio,
+            level,
+        })
     }
 }
 

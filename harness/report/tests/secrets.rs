@@ -72,9 +72,12 @@ fn column(bytes: &[u8]) -> String {
         .collect()
 }
 
-/// Each form by its name, and what it makes of a secret; several lines are lines of the console.
-fn forms() -> Vec<(&'static str, Box<dyn Fn(&str) -> String>)> {
-    let mut all: Vec<(&'static str, Box<dyn Fn(&str) -> String>)> = vec![
+/// The name of a form, and what the form makes of a secret.
+type Form = (&'static str, Box<dyn Fn(&str) -> String>);
+
+/// All forms; several lines are lines of the console.
+fn forms() -> Vec<Form> {
+    let mut all: Vec<Form> = vec![
         ("plain", Box::new(|s| format!("token {s}!"))),
         ("url", Box::new(|s| format!("GET /x?token={s}&a=1"))),
         ("json", Box::new(|s| format!("{{\"token\":\"{s}\"}}"))),

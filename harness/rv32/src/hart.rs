@@ -6,7 +6,7 @@ use crate::config::HartConfig;
 use crate::csr::{Counts, Csrs, Privilege};
 use crate::exec::{Position, Stop, run_blocks, run_once};
 use crate::op::{CsrChange, CsrSource, Op, Reg};
-use crate::poll::Poller;
+use crate::poller::Poller;
 use crate::trap::{Exception, Log, UnknownCsr};
 
 /// Reason why [`Hart::run`] returned.

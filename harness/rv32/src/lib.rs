@@ -17,6 +17,7 @@ mod hart;
 mod interval;
 mod op;
 mod poll;
+mod poller;
 mod replay;
 mod trap;
 

@@ -12,6 +12,7 @@ use crate::cache::decode_run;
 use crate::exec::{Position, run_once};
 use crate::hart::{Exit, Hart};
 use crate::op::Op;
+use crate::poller::WINDOW;
 use crate::replay::{Step, is_same};
 
 /// Greatest length of an iteration, in instructions.
@@ -20,56 +21,12 @@ const MAX_PATH: usize = 256;
 /// Greatest number of instructions of a loop that are tried as its first instruction.
 const MAX_HEADS: u32 = 8;
 
-/// Least and greatest number of instructions between two checks.
-const WINDOW: std::ops::RangeInclusive<u64> = 512..=256 * 1024;
-
-/// Time of the next check, and the last loop found.
-#[derive(Clone, Debug)]
-pub(crate) struct Poller {
-    pub(crate) enabled: bool,
-    /// Instructions between the next check and the one after it. It is doubled after each check without
-    /// success.
-    window: u64,
-    /// Value of `instret` at which the next check is due.
-    due: u64,
-    pub(crate) skipped: u64,
-    path: Vec<Step>,
-}
-
-impl Default for Poller {
-    fn default() -> Self {
-        Poller {
-            enabled: true,
-            window: *WINDOW.start(),
-            due: *WINDOW.start(),
-            skipped: 0,
-            path: Vec::new(),
-        }
-    }
-}
-
 /// Reason why a check ended early.
 enum Gave {
     /// There is no polling loop that can be skipped.
     Up,
     /// The run ends with this exit.
     Out(Exit),
-}
-
-impl Poller {
-    /// Drops the recorded loop, because its code may have changed.
-    pub(crate) fn forget(&mut self) {
-        self.path.clear();
-    }
-
-    /// The cycle at which the next check is due.
-    pub(crate) fn due(&self, idle: u64) -> u64 {
-        if self.enabled {
-            self.due.saturating_add(idle)
-        } else {
-            u64::MAX
-        }
-    }
 }
 
 impl Hart {

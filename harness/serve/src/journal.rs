@@ -44,13 +44,14 @@ impl Journal {
         // Our own types without maps or foreign keys: they become JSON.
         let json = serde_json::to_string(event).unwrap_or_else(|why| format!("{{\"unwritable\":\"{why}\"}}"));
         let line: Rc<str> = format!("{{\"seq\":{seq},{}", &json[1..]).into();
-        let asked = match &event.kind {
-            Kind::Request { phase, exchange } => Some(Asked {
+        let asked = if let Kind::Request { phase, exchange } = &event.kind {
+            Some(Asked {
                 endpoint: exchange.endpoint.clone(),
                 phase: *phase,
                 status: exchange.status,
-            }),
-            _ => None,
+            })
+        } else {
+            None
         };
         self.bytes += line.len();
         self.entries.push_back(Numbered { seq, line, asked });

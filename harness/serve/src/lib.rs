@@ -32,6 +32,7 @@ mod service;
 mod shared;
 mod socket;
 mod state_api;
+mod tls;
 mod transport;
 
 pub use control::ControlOptions;
@@ -39,4 +40,4 @@ pub use error::ServeError;
 pub use planned::ScenarioFault;
 pub use routes::{OPENAPI, ROUTES, Route};
 pub use service::{Options, Service};
-pub use transport::{TlsFault, TlsOptions};
+pub use tls::{TlsFault, TlsOptions};

@@ -78,7 +78,17 @@ pub(crate) fn from_now(fault: &mut Fault, now: Instant) {
         match trigger {
             Trigger::Time(time) => *time = TimeSpan(time.0.saturating_add(now.as_nanos())),
             Trigger::After(after) => shift(&mut after.trigger, now),
-            _ => {}
+            Trigger::Serial(_)
+            | Trigger::Request(_)
+            | Trigger::Wifi(_)
+            | Trigger::Dhcp(_)
+            | Trigger::Dns(_)
+            | Trigger::Sntp(_)
+            | Trigger::Pin(_)
+            | Trigger::Reset(_)
+            | Trigger::Status(_)
+            | Trigger::Session(_)
+            | Trigger::Fault(_) => {}
         }
     }
     shift(&mut fault.when.value, now);

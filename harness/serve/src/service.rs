@@ -14,7 +14,8 @@ use crate::control::{Control, ControlOptions};
 use crate::guard::Guard;
 use crate::planned::ScenarioFault;
 use crate::shared::SharedState;
-use crate::transport::{Plain, Tls, TlsOptions, TlsSwitch};
+use crate::tls::{TlsOptions, TlsSwitch};
+use crate::transport::{Plain, Tls};
 
 /// What is served.
 #[derive(Debug)]

@@ -17,7 +17,7 @@ use vocabulary::spec::ServiceSpec;
 
 use crate::journal::Journal;
 use crate::planned::ScenarioFault;
-use crate::transport::TlsSwitch;
+use crate::tls::TlsSwitch;
 
 /// Faults that may be there at the same time.
 const MOST_FAULTS: usize = 256;

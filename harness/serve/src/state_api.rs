@@ -10,7 +10,7 @@ use sim::{Instant, UnixTime};
 use crate::answer::{Answer, Refusal, ok, text_answer};
 use crate::ask;
 use crate::shared::SharedState;
-use crate::transport::{CUT_AFTER, TlsFault, TlsState, TlsSwitch};
+use crate::tls::{CUT_AFTER, TlsFault, TlsState, TlsSwitch};
 
 /// What an operator can do to a device without saying more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -24,20 +24,20 @@ impl Log {
     /// The console lines among `events`. The redactor should be a fresh one of [`report::redact::Scope::All`],
     /// so that the numbers of placeholders depend on the log alone.
     pub fn from_events(events: &[Event], redactor: &mut Redactor) -> Log {
-        let line = |event: &Event| match &event.kind {
-            Kind::SerialLine { port, text } => {
-                let text = redactor.text(text.trim_end());
-                let port = if *port == SerialPort::UsbSerialJtag {
-                    "usb| "
-                } else {
-                    ""
-                };
-                Some(Line {
-                    at: Some(event.at),
-                    text: format!("{port}{}", written_out(&text)),
-                })
-            }
-            _ => None,
+        let line = |event: &Event| {
+            let Kind::SerialLine { port, text } = &event.kind else {
+                return None;
+            };
+            let text = redactor.text(text.trim_end());
+            let port = if *port == SerialPort::UsbSerialJtag {
+                "usb| "
+            } else {
+                ""
+            };
+            Some(Line {
+                at: Some(event.at),
+                text: format!("{port}{}", written_out(&text)),
+            })
         };
         let mut log = Log {
             lines: events.iter().filter_map(line).collect(),

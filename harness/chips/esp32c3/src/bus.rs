@@ -11,10 +11,11 @@ use csrs::VendorCsrs;
 
 use crate::guest::{GuestMemory, HookSet, ROM};
 use crate::output::{Outbox, UnmodelledKind};
+use crate::peripherals::Peripherals;
 use crate::peripherals::extmem::{MMU_ENTRIES, MMU_INVALID, MMU_PAGE};
-use crate::peripherals::{Peripherals, Written};
+use crate::peripherals::written::Written;
 use crate::rom::nor::NorFlash;
-use crate::rom::startup::detect_magic;
+use crate::rom::version::detect_magic;
 
 /// SRAM on the data bus.
 pub(crate) const DRAM: u32 = 0x3FC8_0000;

@@ -5,9 +5,9 @@
 //! registers are restored. There are two kinds:
 //!
 //! - *within* a hooked function: the guest called the driver, the driver calls its OS adapter. Interrupts
-//! stay as they are, other tasks may run in between.
+//!   stay as they are, other tasks may run in between.
 //! - *between* two instructions of any code, as an interrupt would come: only with `mstatus.MIE` set, which
-//! is cleared for the time of the call, and only one such call at a time.
+//!   is cleared for the time of the call, and only one such call at a time.
 
 use crate::guest::{GuestCpu, GuestMemory, MSTATUS_MIE, RETURN_PADS, reg};
 use crate::rom::call::Fault;

@@ -13,7 +13,6 @@ use sim::Instant;
 use sim::air::FromAir;
 
 use cpu::{HartCpu, csr};
-pub use work::Endless;
 use work::Work;
 
 use image::BootError;
@@ -22,6 +21,7 @@ use image::backtrace::Backtrace;
 use crate::boot;
 use crate::bus::SystemBus;
 use crate::clock::{NEVER, cycle_at, cycles_of, instant_at};
+use crate::endless::Endless;
 use crate::guest::{MSTATUS_MIE, Outcome};
 use crate::output::{Output, Port, UnmodelledKind};
 use crate::peripherals::Peripherals;
@@ -29,7 +29,8 @@ use crate::peripherals::efuse::Revision;
 use crate::peripherals::rtc_cntl::Sleep;
 use crate::reset::{ResetCause, ResetLevel};
 use crate::rom::nor::NorFlash;
-use crate::rom::startup::{Startup, eco_version};
+use crate::rom::startup::Startup;
+use crate::rom::version::eco_version;
 use crate::services::{Context, Services};
 use image::Firmware;
 
@@ -662,22 +663,6 @@ impl Chip {
         self.hart.set_csr(csr::MSTATUS, MSTATUS_MIE | csr::MPP_MACHINE);
         self.state = State::Running;
         Ok(())
-    }
-}
-
-/// The name of an exception (unprivileged and privileged specification of RISC-V, `mcause`).
-pub fn cause_name(cause: u32) -> &'static str {
-    match cause {
-        0 => "instruction address misaligned",
-        1 => "instruction access fault",
-        2 => "illegal instruction",
-        3 => "breakpoint",
-        4 => "load address misaligned",
-        5 => "load access fault",
-        6 => "store address misaligned",
-        7 => "store access fault",
-        8 | 11 => "environment call",
-        _ => "exception",
     }
 }
 

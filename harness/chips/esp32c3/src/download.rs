@@ -4,6 +4,7 @@
 //! open (order of checks, answer to an unknown command, effect of a wrong sequence number) this does the same
 //! as the ROM of chip revision 0.3. Stub programs that tools upload with `MEM_BEGIN` are run by the hart.
 
+mod error;
 mod loader;
 mod packed;
 mod slip;

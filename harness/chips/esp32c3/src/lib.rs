@@ -16,6 +16,7 @@ mod calls;
 mod chip;
 mod clock;
 mod download;
+mod endless;
 pub mod guest;
 mod output;
 pub mod peripherals;
@@ -23,12 +24,14 @@ mod radio;
 mod registers;
 mod reset;
 pub mod rom;
+mod service_event;
 pub mod services;
 #[cfg(test)]
 mod testing;
 
-pub use chip::{Chip, ChipConfig, ChipError, Endless, FLASH_SIZE, Stop, cause_name};
+pub use chip::{Chip, ChipConfig, ChipError, FLASH_SIZE, Stop};
 pub use clock::CPU_HZ;
+pub use endless::{Endless, cause_name};
 pub use image::{BootError, Firmware};
 pub use output::{Exception, Output, Port, Unmodelled, UnmodelledKind};
 pub use peripherals::efuse::Revision;

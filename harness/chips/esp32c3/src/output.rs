@@ -2,9 +2,9 @@
 
 use sim::air::ToAir;
 
-use crate::chip::Endless;
+use crate::endless::Endless;
 use crate::reset::ResetCause;
-use crate::services::ServiceEvent;
+use crate::service_event::ServiceEvent;
 use image::BootError;
 use image::Location;
 use image::backtrace::Backtrace;

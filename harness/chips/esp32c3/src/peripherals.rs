@@ -25,6 +25,7 @@ pub(crate) mod timg;
 pub(crate) mod uart;
 pub(crate) mod usb_serial_jtag;
 pub(crate) mod watchdog;
+pub(crate) mod written;
 
 use rv32::{PollRead, PollWrite};
 
@@ -36,27 +37,7 @@ use crate::rom::nor::NorFlash;
 
 use efuse::Revision;
 use rtc_cntl::Sleep;
-
-/// Result of a write to a peripheral register.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Written {
-    /// The value is stored and changes no interrupt, deadline or output.
-    Quiet,
-    /// The write may have changed interrupts, deadlines or outputs: [`Peripherals::sync`] is needed.
-    Sync,
-    /// The register does not exist, or the operation that the write starts is not modelled.
-    Unmodelled,
-}
-
-impl From<bool> for Written {
-    fn from(known: bool) -> Written {
-        if known {
-            Written::Quiet
-        } else {
-            Written::Unmodelled
-        }
-    }
-}
+use written::Written;
 
 const UART0: u32 = 0x6000_0000;
 const SPI1: u32 = 0x6000_2000;

@@ -27,9 +27,7 @@ use sim::air::{FromAir, Mac, ToAir};
 
 use crate::calls::{Argument, GuestCall};
 use crate::rom::call::{Call, Fault, Reply};
-use crate::services::ServiceEvent;
-use functions::Function;
-use image::SymbolTable;
+use crate::service_event::ServiceEvent;
 use layout::{err, init, osi};
 
 /// Events that wait for the guest beyond this are dropped and reported: the guest has stopped taking interrupts.
@@ -78,6 +76,23 @@ enum Pending {
     Receive { frame: Vec<u8> },
 }
 
+/// Host code in place of a driver function.
+pub(crate) type Run = fn(&mut Radio, &mut Call<'_>) -> Result<Step, Fault>;
+
+/// A function of the vendor's libraries.
+#[derive(Clone, Debug)]
+pub(crate) enum Function {
+    /// A function that the host carries out.
+    Modelled(Run),
+    /// A function without a model: a call is reported and returns `answer`.
+    NotModelled {
+        /// Name of the function in the symbol table.
+        name: String,
+        /// Value that a call returns.
+        answer: u32,
+    },
+}
+
 /// State of the driver and of its station.
 #[derive(Clone, Debug)]
 pub(crate) struct Radio {
@@ -96,11 +111,12 @@ pub(crate) struct Radio {
 }
 
 impl Radio {
-    /// The driver of a firmware with these symbols.
-    pub(crate) fn new(symbols: &SymbolTable) -> Radio {
+    /// The driver with these functions, by address. `event_base_at` is the address of the guest variable that
+    /// holds the event base of WiFi events.
+    fn with_functions(functions: BTreeMap<u32, Function>, event_base_at: Option<u32>) -> Radio {
         Radio {
-            functions: Arc::new(functions::find(symbols)),
-            event_base_at: symbols.find("WIFI_EVENT").map(|s| s.addr),
+            functions: Arc::new(functions),
+            event_base_at,
             adapter: None,
             settings: settings::Settings::default(),
             station: station::Station::default(),

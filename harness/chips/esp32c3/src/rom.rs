@@ -18,10 +18,11 @@ mod names;
 pub mod nor;
 pub(crate) mod startup;
 pub(crate) mod system;
+pub(crate) mod version;
 
 use std::collections::BTreeMap;
 
-use crate::services::ServiceEvent;
+use crate::service_event::ServiceEvent;
 use call::{Call, Reply, Served};
 
 /// State of the ROM's functions between calls.

@@ -232,6 +232,17 @@ impl RawBoard {
     }
 }
 
+impl BoardConfig {
+    /// A board on `port` without a declaration.
+    pub fn undeclared(port: &str) -> BoardConfig {
+        let raw = RawBoard::on(port);
+        match raw.check(port, 0..0) {
+            Ok(config) => config,
+            Err(_) => unreachable!("the defaults are valid"),
+        }
+    }
+}
+
 fn baud(given: Option<Spanned<u32>>, default: u32) -> Result<u32, Fault> {
     match given {
         None => Ok(default),

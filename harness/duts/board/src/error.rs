@@ -8,7 +8,7 @@ use std::time::Duration;
 use vocabulary::Trouble;
 
 use crate::command::CommandError;
-use crate::lock::Holder;
+use crate::holder::Holder;
 use crate::mac::Mac;
 use crate::watch::Heard;
 

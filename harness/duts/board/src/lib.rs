@@ -9,6 +9,7 @@
 
 mod access_point;
 mod board;
+mod boards;
 mod boards_toml;
 mod clock;
 mod command;
@@ -18,6 +19,7 @@ mod error;
 mod flash;
 mod flash_plan;
 mod guard;
+mod holder;
 mod line;
 mod lock;
 mod mac;
@@ -34,17 +36,18 @@ mod watch;
 
 pub use access_point::AccessPoint;
 pub use board::Board;
+pub use boards::{Boards, ConfigError, FILE_NAME};
 pub use clock::HostClock;
 pub use command::{CommandError, run as run_command};
 pub use config::{
-    AccessPointControl, After, Argv, Before, BoardConfig, Boards, Commands, ConfigError, Console, FILE_NAME,
-    ProbeSelector, Secret,
+    AccessPointControl, After, Argv, Before, BoardConfig, Commands, Console, ProbeSelector, Secret,
 };
 pub use console::Waker;
 pub use error::{BoardError, PortUser};
 pub use flash::{ChipInfo, FlashStep, Flashed, Progress, Unwatched};
 pub use flash_plan::{FlashPlan, Part};
-pub use lock::{BoardLock, DIR_VARIABLE, Holder, LockState, state as lock_state};
+pub use holder::Holder;
+pub use lock::{BoardLock, DIR_VARIABLE, LockState, state as lock_state};
 pub use mac::Mac;
 pub use ports::{Port, PortKind, check as check_port, connected, find as find_port, users as port_users};
 pub use serial_board::SerialBoard;

@@ -5,89 +5,17 @@
 //! the next one takes it over. The files are in one directory for all users, because a session of `cron` or
 //! `systemd` uses neither the `XDG_RUNTIME_DIR` nor the `/tmp` of a logged-in user.
 
-use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, UNIX_EPOCH};
 
-use crate::clock;
 use crate::error::BoardError;
+use crate::holder::Holder;
 
 /// Environment variable with another directory for the locks.
 pub const DIR_VARIABLE: &str = "OCEANRIG_LOCK_DIR";
 /// Greatest length of a lock file's contents, bytes.
 const MOST: u64 = 4096;
-
-/// The process that holds a lock.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Holder {
-    /// Id of the process.
-    pub pid: u32,
-    /// Its command line, in one line.
-    pub command: String,
-    /// Time at which it took the lock, seconds since 1970.
-    pub since_unix_s: i64,
-}
-
-impl fmt::Display for Holder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let since = sim::UnixTime::from_secs(self.since_unix_s);
-        write!(f, "process {} (`{}`) since {since}", self.pid, self.command)
-    }
-}
-
-impl Holder {
-    fn this() -> Holder {
-        let since = clock::wall().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-        Holder {
-            pid: std::process::id(),
-            command: command_line(),
-            since_unix_s: i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
-        }
-    }
-
-    fn to_text(&self) -> String {
-        format!(
-            "pid {}\nsince {}\ncommand {}\n",
-            self.pid, self.since_unix_s, self.command
-        )
-    }
-
-    fn parse(text: &str) -> Option<Holder> {
-        let line = |key: &str| text.lines().find_map(|l| l.strip_prefix(key)?.strip_prefix(' '));
-        Some(Holder {
-            pid: line("pid")?.parse().ok()?,
-            command: line("command")?.to_owned(),
-            since_unix_s: line("since")?.parse().ok()?,
-        })
-    }
-
-    fn unknown() -> Holder {
-        Holder {
-            pid: 0,
-            command: "unknown".to_owned(),
-            since_unix_s: 0,
-        }
-    }
-}
-
-/// The command line of this process, in one line.
-fn command_line() -> String {
-    let words: Vec<String> = std::env::args_os()
-        .map(|a| a.to_string_lossy().into_owned())
-        .collect();
-    let mut line: String = words
-        .join(" ")
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
-    if let Some((end, _)) = line.char_indices().nth(200) {
-        line.truncate(end);
-        line.push('…');
-    }
-    line
-}
 
 /// A held lock; dropping it releases it and removes its files.
 #[derive(Debug)]

@@ -13,8 +13,9 @@ use vocabulary::Trouble;
 
 use crate::access_point::AccessPoint;
 use crate::board::Board;
+use crate::boards::{Boards, ConfigError, FILE_NAME};
 use crate::clock::HostClock;
-use crate::config::{BoardConfig, Boards, ConfigError, FILE_NAME};
+use crate::config::BoardConfig;
 use crate::error::{BoardError, with_causes};
 use crate::flash::{FlashStep, Progress};
 use crate::flash_plan::FlashPlan;

@@ -201,7 +201,25 @@ pub(super) fn of(run: &Run) -> Data<'_> {
                     Phase::FirstByte | Phase::BeforeEffect => {}
                 }
             }
-            _ => {
+            Kind::SerialChunk { .. }
+            | Kind::SerialInput { .. }
+            | Kind::Pin { .. }
+            | Kind::Reset { .. }
+            | Kind::Power { .. }
+            | Kind::GuestFault { .. }
+            | Kind::Exited { .. }
+            | Kind::Unmodelled(_)
+            | Kind::Wifi(_)
+            | Kind::Link(_)
+            | Kind::Fact(_)
+            | Kind::Session { .. }
+            | Kind::Status { .. }
+            | Kind::ClockOffset { .. }
+            | Kind::Fault { .. }
+            | Kind::Step { .. }
+            | Kind::Expectation(_)
+            | Kind::Note { .. }
+            | Kind::ScenarioFinished { .. } => {
                 if let Some((lane, a, b, text)) = mark(event, &mut data, &mut strings) {
                     data.marks.push((at.saturating_sub(last_mark), lane, a, b, text));
                     last_mark = at;
@@ -409,7 +427,12 @@ fn mark<'a>(event: &'a Event, data: &mut Data<'a>, strings: &mut Strings) -> Opt
                 text(&result.name),
             )
         }
-        _ => return None,
+        Kind::ScenarioStarted { .. }
+        | Kind::SerialChunk { .. }
+        | Kind::SerialLine { .. }
+        | Kind::Frame { .. }
+        | Kind::Request { .. }
+        | Kind::ScenarioFinished { .. } => return None,
     })
 }
 

@@ -7,7 +7,7 @@ use crate::clock::instant_at;
 use crate::output::{Exception, Output, Unmodelled, UnmodelledKind};
 use crate::peripherals::{is_radio, name_of};
 use crate::rom;
-use crate::services::ServiceEvent;
+use crate::service_event::ServiceEvent;
 
 impl Chip {
     /// Collects the outputs of all parts, in order of time.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::error;
 use super::packed::{Packed, Unpacked, WINDOW};
 use super::slip::{Deframer, frame};
 use super::transfer::{DATA, Transfer, checksum, length};
@@ -41,17 +42,6 @@ mod op {
     pub(super) const FLASH_DEFL_END: u8 = 0x12;
     pub(super) const SPI_FLASH_MD5: u8 = 0x13;
     pub(super) const GET_SECURITY_INFO: u8 = 0x14;
-}
-
-/// Error codes in the second byte of the status (esptool, "Serial Protocol", ROM loader errors).
-pub(super) mod error {
-    pub(in crate::download) const BAD_MESSAGE: u8 = 0x05;
-    pub(in crate::download) const FAILED: u8 = 0x06;
-    pub(in crate::download) const CHECKSUM: u8 = 0x07;
-    pub(in crate::download) const FLASH_WRITE: u8 = 0x08;
-    pub(in crate::download) const FLASH_READ: u8 = 0x09;
-    pub(in crate::download) const READ_LENGTH: u8 = 0x0A;
-    pub(in crate::download) const INVALID: u8 = 0x64;
 }
 
 /// Next step of the ROM after an answer has been sent.

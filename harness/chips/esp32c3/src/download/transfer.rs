@@ -1,6 +1,6 @@
 //! Parameters of `FLASH_BEGIN`, `MEM_BEGIN` and `FLASH_DEFL_BEGIN`, and progress of the transfer.
 
-use super::loader::error;
+use super::error;
 use image::app_image::word;
 
 /// Longest block, bytes; larger ones do not fit into the ROM's buffer.

@@ -3,8 +3,8 @@
 //! Modelled: one-time samples of both converters, and the temperature sensor. What they measure is set from
 //! outside. Scanning by pattern with DMA, thresholds and filters are not.
 
-use crate::peripherals::Written;
 use crate::peripherals::interrupt_core0::source;
+use crate::peripherals::written::Written;
 use crate::registers::{Register, RegisterFile, modelled, tagged};
 
 const ONETIME_SAMPLE: u32 = 0x20;

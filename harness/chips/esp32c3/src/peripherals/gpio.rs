@@ -5,9 +5,9 @@
 //! modelled: such a pin counts as not driven.
 
 use crate::output::{Outbox, Output};
-use crate::peripherals::Written;
 use crate::peripherals::interrupt_core0::source;
 use crate::peripherals::io_mux::IoMux;
+use crate::peripherals::written::Written;
 use crate::registers::{Register, RegisterFile, array, modelled, tagged};
 
 /// Number of GPIO pins of the chip.

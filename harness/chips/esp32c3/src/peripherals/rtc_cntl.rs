@@ -9,10 +9,10 @@
 use rv32::{PollRead, PollWrite};
 
 use crate::clock::{CPU_HZ, NEVER, RC_FAST_HZ, RC_SLOW_HZ, XTAL32K_HZ, cycles_of, periods_in};
-use crate::peripherals::Written;
 use crate::peripherals::interrupt_core0::source;
 use crate::peripherals::poll::{self, Half};
 use crate::peripherals::watchdog::{Stages, WDT_KEY};
+use crate::peripherals::written::Written;
 use crate::registers::{Register, RegisterFile, array, modelled, tagged};
 use crate::reset::{ResetCause, ResetLevel};
 

@@ -3,7 +3,7 @@
 //! A transfer is carried out at once when `CMD` is written: user-defined commands as the flash chip understands them,
 //! and the controller's own read, erase, program and status commands. Suspend, CRC and encryption are storage.
 
-use crate::peripherals::Written;
+use crate::peripherals::written::Written;
 use crate::registers::{Register, RegisterFile, array, modelled, tagged};
 use crate::rom::nor::NorFlash;
 

@@ -2,8 +2,8 @@
 //!
 //! Clock gates and clock selection are stored and have no effect.
 
-use crate::peripherals::Written;
 use crate::peripherals::interrupt_core0::source;
+use crate::peripherals::written::Written;
 use crate::registers::{Register, RegisterFile, array, modelled, tagged};
 
 const PERIP_RST_EN0: u32 = 0x18;

@@ -6,9 +6,9 @@
 use rv32::{PollRead, PollWrite};
 
 use crate::clock::{CYCLES_PER_SYSTIMER, NEVER};
-use crate::peripherals::Written;
 use crate::peripherals::interrupt_core0::source;
 use crate::peripherals::poll::{self, Half};
+use crate::peripherals::written::Written;
 use crate::registers::{Register, RegisterFile, array, modelled};
 
 const CONF: u32 = 0x00;

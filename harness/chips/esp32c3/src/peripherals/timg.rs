@@ -4,10 +4,10 @@
 use rv32::{PollRead, PollWrite};
 
 use crate::clock::{CYCLES_PER_APB, CYCLES_PER_XTAL, NEVER, RC_FAST_HZ, RC_SLOW_HZ, cycles_of};
-use crate::peripherals::Written;
 use crate::peripherals::interrupt_core0::source;
 use crate::peripherals::poll::{self, Half};
 use crate::peripherals::watchdog::{Stages, WDT_KEY};
+use crate::peripherals::written::Written;
 use crate::registers::{Register, RegisterFile, array, modelled, tagged};
 use crate::reset::ResetCause;
 

@@ -10,9 +10,9 @@ use rv32::PollRead;
 
 use crate::clock::{CPU_HZ, NEVER};
 use crate::output::{Outbox, Output, Port};
-use crate::peripherals::Written;
 use crate::peripherals::interrupt_core0::source;
 use crate::peripherals::poll;
+use crate::peripherals::written::Written;
 use crate::registers::{Register, RegisterFile, modelled, tagged};
 
 const FIFO: u32 = 0x00;

@@ -8,8 +8,8 @@ use std::collections::VecDeque;
 
 use crate::clock::{CPU_HZ, NEVER};
 use crate::output::{Outbox, Output, Port};
-use crate::peripherals::Written;
 use crate::peripherals::interrupt_core0::source;
+use crate::peripherals::written::Written;
 use crate::registers::{Register, RegisterFile, modelled, tagged};
 
 const EP1: u32 = 0x00;

@@ -10,7 +10,7 @@ use crate::calls::{Argument, GuestCall};
 use crate::radio::layout::err;
 use crate::radio::{Pending, Radio, Step, Then, done};
 use crate::rom::call::{Call, Fault};
-use crate::services::ServiceEvent;
+use crate::service_event::ServiceEvent;
 
 /// Longest Ethernet II frame without FCS, bytes.
 const LONGEST: u32 = 1514;

@@ -3,26 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::radio::layout::err;
-use crate::radio::{Radio, Step, done};
+use crate::radio::{Function, Radio, Run, Step, done};
 use crate::rom::call::{Call, Fault};
 use image::SymbolTable;
-
-/// Host code in place of a driver function.
-pub(crate) type Run = fn(&mut Radio, &mut Call<'_>) -> Result<Step, Fault>;
-
-/// A function of the vendor's libraries.
-#[derive(Clone, Debug)]
-pub(crate) enum Function {
-    /// A function that the host carries out.
-    Modelled(Run),
-    /// A function without a model: a call is reported and returns `answer`.
-    NotModelled {
-        /// Name of the function in the symbol table.
-        name: String,
-        /// Value that a call returns.
-        answer: u32,
-    },
-}
 
 /// Returns success without an effect.
 fn accept(_: &mut Radio, _: &mut Call<'_>) -> Result<Step, Fault> {
@@ -121,8 +104,16 @@ const NOT_THE_DRIVER: &[&str] = &[
     "phy_exit_critical",
 ];
 
+impl Radio {
+    /// The driver of a firmware with these symbols.
+    pub(crate) fn new(symbols: &SymbolTable) -> Radio {
+        let event_base = symbols.find("WIFI_EVENT").map(|s| s.addr);
+        Radio::with_functions(find(symbols), event_base)
+    }
+}
+
 /// Finds every function of the driver in this firmware, by address.
-pub(crate) fn find(symbols: &SymbolTable) -> BTreeMap<u32, Function> {
+fn find(symbols: &SymbolTable) -> BTreeMap<u32, Function> {
     let mut functions = BTreeMap::new();
     for symbol in symbols.iter().filter(|s| s.is_function) {
         let name = symbol.name.as_str();

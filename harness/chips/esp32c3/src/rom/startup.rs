@@ -16,7 +16,6 @@ use crate::bus::SystemBus;
 use crate::clock::{CPU_HZ, NEVER, cycles_of};
 use crate::download::{Answer, Loader, Then};
 use crate::guest::GuestMemory;
-use crate::peripherals::efuse::Revision;
 use crate::reset::ResetCause;
 use crate::rom::flash::CHIP_AT_RESET;
 
@@ -349,24 +348,6 @@ impl Startup {
 pub(crate) fn straps(gpio8: Option<bool>, gpio9: Option<bool>) -> u32 {
     let high = |level: Option<bool>, bit: u32| if level == Some(false) { 0 } else { bit };
     high(gpio8, STRAP_GPIO8) | high(gpio9, STRAP_GPIO9)
-}
-
-/// `_rom_eco_version` of the ROM in a chip of this revision: 0.0 to 0.2, 0.3 and 0.4, 1.x.
-pub(crate) fn eco_version(revision: Revision) -> u32 {
-    match (revision.major, revision.minor) {
-        (0, 0..3) => 0,
-        (0, _) => 3,
-        _ => 7,
-    }
-}
-
-/// The word at 0x4000_1000, by which tools distinguish chips.
-pub(crate) fn detect_magic(eco_version: u32) -> u32 {
-    match eco_version {
-        0 => 0x6921_506F,
-        3 => 0x1B31_506F,
-        _ => 0x4361_606F,
-    }
 }
 
 fn cycles_in(duration: Duration) -> u64 {
