@@ -18,7 +18,7 @@ fn refused(text: &str, parts: &[&str]) {
 #[test]
 fn an_unknown_key_is_shown_with_its_place_and_what_is_meant() {
     refused(
-        "name: X\nversion: 1\nbench:\n  duraton: 5s\n",
+        "name: X\nversion: 1\nbench:\n  duraton: 5s\nexpect: [{serial: x}]\n",
         &[
             "bad.yaml has 1 mistake",
             "unknown key `duraton`",
