@@ -22,7 +22,7 @@ expect:
 /// Registers by HTTP, with bash alone.
 pub(crate) const CLIENT: &str = r#"
 exec 3<>"/dev/tcp/$OCEANRIG_HOST/$OCEANRIG_PORT" || { echo unreachable; exit 0; }
-body="{\"token\":\"$OCEANRIG_DEVICE_REGISTRATION_TOKEN\",\"device_id\":\"oc-000001\",\"mac_address\":\"$OCEANRIG_DEVICE_MAC\",\"ip\":\"127.0.0.1\"}"
+body="{\"token\":\"$OCEANRIG_DEVICE_REGISTRATION_TOKEN\",\"device_id\":\"$OCEANRIG_DEVICE_ID\",\"mac_address\":\"$OCEANRIG_DEVICE_MAC\",\"ip\":\"127.0.0.1\"}"
 printf 'POST /api/device/register/ HTTP/1.1\r\nHost: %s\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s' \
     "$OCEANRIG_HOST" "${#body}" "$body" >&3
 read -r _ status _ <&3 || status=lost

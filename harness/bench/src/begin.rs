@@ -117,13 +117,18 @@ fn in_wall_time(
     let wall = WallBench::open(scenario, source.site()?)?;
     let bench = &wall.scenario().bench;
     let flash = wall.flash_image(limits)?;
+    let mut settings = bench.provisioning_entries();
+    // A program cannot derive its name from a MAC address as a chip does.
+    if !settings.iter().any(|(key, _)| *key == "device.id") {
+        settings.push(("device.id", bench.device_id()));
+    }
     let load = Load {
         firmware,
         mac: bench.device.mac.0,
         crystal_ppm: bench.device.crystal_ppm.value,
         seed: limits.seed.unwrap_or(bench.seed),
         flash: &flash,
-        settings: &bench.provisioning_entries(),
+        settings: &settings,
     };
     let prepared = source.prepare(&load, &mut Watching(progress)).map_err(given_up)?;
     let mac = prepared.mac().unwrap_or(bench.device.mac.0);

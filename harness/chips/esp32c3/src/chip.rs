@@ -329,14 +329,11 @@ impl Chip {
             self.hart.skip_to(limit.min(self.held_until));
             return;
         }
-        let instret = self.hart.instret();
+        let before = self.effort();
         self.act(limit);
-        let price = if self.hart.instret() == instret {
-            work::IDLE_TURN
-        } else {
-            work::TURN
-        };
-        self.book(price, |chip| Endless::Deadlines { pc: chip.hart.pc });
+        if self.effort() == before {
+            self.book(work::IDLE_TURN, |chip| Endless::Deadlines { pc: chip.hart.pc });
+        }
     }
 
     /// What the chip does by itself until `limit` at the latest.

@@ -184,7 +184,7 @@ fn signal_group(_: u32, _: Signal) {}
 /// killed.
 #[cfg(unix)]
 fn guard(id: u32) -> Option<Child> {
-    const SCRIPT: &str = "read -r _; kill -TERM -- -\"$1\"; sleep 1; kill -KILL -- -\"$1\"";
+    const SCRIPT: &str = "read -r _; kill -s TERM -- -\"$1\"; sleep 1; kill -s KILL -- -\"$1\"";
     let mut command = Command::new("sh");
     command
         .args(["-c", SCRIPT, "oceanrig-guard"])

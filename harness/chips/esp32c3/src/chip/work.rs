@@ -19,8 +19,6 @@ const ALLOWANCE: u64 = 16_000_000;
 pub(super) const CALL: u64 = 64;
 /// Price of a trap, beside its cycle.
 pub(super) const TRAP: u64 = 32;
-/// Price of a turn of the run loop in which the hart executes instructions.
-pub(super) const TURN: u64 = 1;
 /// Price of a turn of the run loop in which the hart waits and a peripheral's deadline is served.
 pub(super) const IDLE_TURN: u64 = 64;
 /// Price of decoding the code anew after some of it has been overwritten.
