@@ -2,6 +2,7 @@
 
 mod actions;
 mod bad_input;
+mod beyond;
 #[cfg(target_os = "linux")]
 mod boards;
 #[cfg(target_os = "linux")]

@@ -2,16 +2,16 @@
 
 use std::fmt;
 
+use regex_automata::Anchored;
 use regex_automata::hybrid::LazyStateID;
 use regex_automata::hybrid::dfa::{Cache, DFA};
-use regex_automata::nfa::thompson::{self, WhichCaptures};
 use regex_automata::util::look::Look;
-use regex_automata::util::{start, syntax};
-use regex_automata::{Anchored, MatchKind};
-use scenario::Pattern;
+use regex_automata::util::start;
+use scenario::{Pattern, Regex};
 
-/// Greatest memory of a lazy automaton before it drops its cached states, bytes.
-const CACHE: usize = 4 << 20;
+/// Why a step of an automaton cannot fail: it has no minimum of bytes for each state, so a full cache is no error, and
+/// no bytes at which it quits.
+const NEVER_GIVES_UP: &str = "the automaton never gives up";
 
 /// Finds a pattern in a line; after the first hit it ignores the rest of the line.
 #[derive(Debug)]
@@ -25,10 +25,7 @@ impl Automaton {
     pub(crate) fn new(pattern: Pattern<'_>) -> Automaton {
         match pattern {
             Pattern::Text(text) => Automaton::Literal(Literal::new(text.as_bytes())),
-            Pattern::Regex(regex) => match Expression::new(regex) {
-                Some(expression) => Automaton::Regex(Box::new(expression)),
-                None => Automaton::Literal(Literal::new(b"")),
-            },
+            Pattern::Regex(regex) => Automaton::Regex(Box::new(Expression::new(regex))),
         }
     }
 
@@ -133,36 +130,37 @@ impl fmt::Debug for Expression {
 }
 
 impl Expression {
-    fn new(regex: &str) -> Option<Expression> {
-        let dfa = DFA::builder()
-            .syntax(syntax::Config::new().utf8(false))
-            .thompson(thompson::Config::new().which_captures(WhichCaptures::None))
-            .configure(
-                DFA::config()
-                    .match_kind(MatchKind::All)
-                    .cache_capacity(CACHE)
-                    .skip_cache_capacity_check(true),
-            )
-            .build(regex)
-            .ok()?;
+    fn new(regex: &Regex) -> Expression {
+        let dfa = regex.automaton().clone();
         let looks_ahead = dfa
             .get_nfa()
             .look_set_any()
             .iter()
             .any(|look| look != Look::Start);
         let cache = dfa.create_cache();
-        Some(Expression {
+        Expression {
             dfa,
             cache,
             state: None,
             looks_ahead,
             hit: false,
-        })
+        }
     }
 
-    fn start(&mut self) -> Option<LazyStateID> {
+    fn start(&mut self) -> LazyStateID {
         let config = start::Config::new().anchored(Anchored::No);
-        self.dfa.start_state(&mut self.cache, &config).ok()
+        let state = self.dfa.start_state(&mut self.cache, &config);
+        state.expect(NEVER_GIVES_UP)
+    }
+
+    fn next(&mut self, state: LazyStateID, byte: u8) -> LazyStateID {
+        let state = self.dfa.next_state(&mut self.cache, state, byte);
+        state.expect(NEVER_GIVES_UP)
+    }
+
+    fn end(&mut self, state: LazyStateID) -> LazyStateID {
+        let state = self.dfa.next_eoi_state(&mut self.cache, state);
+        state.expect(NEVER_GIVES_UP)
     }
 
     fn feed(&mut self, line: &[u8], bytes: &[u8]) -> Option<usize> {
@@ -171,12 +169,10 @@ impl Expression {
         }
         let mut state = match self.state {
             Some(state) => state,
-            None => self.start()?,
+            None => self.start(),
         };
         for (i, byte) in bytes.iter().enumerate() {
-            // The automaton never gives up because of its cache: without a minimum of bytes per state there
-            // is no error.
-            state = self.dfa.next_state(&mut self.cache, state, *byte).ok()?;
+            state = self.next(state, *byte);
             if state.is_match() {
                 // The automaton reports a match one byte late. It is reported here in any case, so that the
                 // division of the bytes into pieces has no effect.
@@ -187,13 +183,13 @@ impl Expression {
                 continue;
             }
             let clears = self.cache.clear_count();
-            let ended = self.dfa.next_eoi_state(&mut self.cache, state).ok()?;
+            let ended = self.end(state);
             if ended.is_match() {
                 self.hit = true;
                 return Some(i);
             }
             if self.cache.clear_count() != clears {
-                state = self.replay(line, &bytes[..=i])?;
+                state = self.replay(line, &bytes[..=i]);
             }
         }
         self.state = Some(state);
@@ -201,12 +197,12 @@ impl Expression {
     }
 
     /// The state after `line` and `bytes`, when the cache has dropped it.
-    fn replay(&mut self, line: &[u8], bytes: &[u8]) -> Option<LazyStateID> {
-        let mut state = self.start()?;
+    fn replay(&mut self, line: &[u8], bytes: &[u8]) -> LazyStateID {
+        let mut state = self.start();
         for byte in line.iter().chain(bytes) {
-            state = self.dfa.next_state(&mut self.cache, state, *byte).ok()?;
+            state = self.next(state, *byte);
         }
-        Some(state)
+        state
     }
 
     fn end_line(&mut self) -> bool {
@@ -215,11 +211,10 @@ impl Expression {
             return false;
         }
         // An empty line has an end too.
-        let Some(state) = state.or_else(|| self.start()) else {
-            return false;
+        let state = match state {
+            Some(state) => state,
+            None => self.start(),
         };
-        self.dfa
-            .next_eoi_state(&mut self.cache, state)
-            .is_ok_and(|end| end.is_match())
+        self.end(state).is_match()
     }
 }

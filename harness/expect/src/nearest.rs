@@ -147,7 +147,9 @@ mod tests {
             near.similar(&log()).unwrap(),
             "0:00:02.000 [UPDATE] Session renewd"
         );
-        let near = Near::new(Pattern::Regex(r"^\[UPDATE\] Using sesion: [0-9a-f]{32}$"));
+        let near = Near::new(Pattern::Regex(
+            &scenario::Regex::new(r"^\[UPDATE\] Using sesion: [0-9a-f]{32}$").unwrap(),
+        ));
         assert_eq!(
             near.similar(&log()).unwrap(),
             "0:00:03.000 [UPDATE] Using session: 12"

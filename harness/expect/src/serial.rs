@@ -28,7 +28,7 @@ pub struct Hit {
 /// contains an escape character is searched in the line as it was received.
 #[derive(Debug, Default)]
 pub struct SerialMatcher {
-    patterns: Vec<String>,
+    patterns: Vec<Key>,
     ports: [Port; PORTS],
 }
 
@@ -60,7 +60,7 @@ impl SerialMatcher {
 
     /// Adds a pattern and returns its index; an equal pattern gets the same index.
     pub fn add(&mut self, pattern: Pattern<'_>) -> usize {
-        let key = pattern.to_string();
+        let key = Key::of(pattern);
         if let Some(index) = self.patterns.iter().position(|p| *p == key) {
             return index;
         }
@@ -211,6 +211,22 @@ impl Track {
     }
 }
 
+/// What makes two patterns the same.
+#[derive(Debug, PartialEq, Eq)]
+enum Key {
+    Text(String),
+    Regex(String),
+}
+
+impl Key {
+    fn of(pattern: Pattern<'_>) -> Key {
+        match pattern {
+            Pattern::Text(text) => Key::Text(text.to_owned()),
+            Pattern::Regex(regex) => Key::Regex(regex.as_str().to_owned()),
+        }
+    }
+}
+
 /// True if a pattern contains escape sequences. Such a pattern is searched in the line as it was received.
 pub(crate) fn holds_escape(pattern: Pattern<'_>) -> bool {
     match pattern {
@@ -233,6 +249,8 @@ pub(crate) fn holds_escape(pattern: Pattern<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use scenario::Regex;
+
     use super::*;
 
     fn hits(pattern: Pattern<'_>, pieces: &[&str]) -> usize {
@@ -250,7 +268,7 @@ mod tests {
         let line = "moved to /\u{1b}[32mnew\u{1b}[0m/x\u{1b}]0;title\u{7}, not followed\u{1b}[0m\r\n";
         for pattern in [
             Pattern::Text("moved to /new/x, not followed"),
-            Pattern::Regex("^moved to /new/x, not followed$"),
+            Pattern::Regex(&Regex::new("^moved to /new/x, not followed$").unwrap()),
         ] {
             assert_eq!(hits(pattern, &[line]), 1, "{pattern}");
             for cut in (0..line.len()).filter(|i| line.is_char_boundary(*i)) {
@@ -268,7 +286,13 @@ mod tests {
     fn a_pattern_that_holds_an_escape_is_looked_for_in_the_line_as_it_came() {
         let line = "\u{1b}[31m[WIFI]\u{1b}[0m\n";
         assert_eq!(hits(Pattern::Text("\u{1b}[31m[WIFI]\u{1b}[0m"), &[line]), 1);
-        assert_eq!(hits(Pattern::Regex(r"\x1B\[31m\[WIFI\]"), &[line]), 1);
+        assert_eq!(
+            hits(
+                Pattern::Regex(&Regex::new(r"\x1B\[31m\[WIFI\]").unwrap()),
+                &[line]
+            ),
+            1
+        );
         assert_eq!(hits(Pattern::Text("\u{1b}[32m[WIFI]"), &[line]), 0);
         assert_eq!(hits(Pattern::Text("[WIFI]"), &[line]), 1);
     }

@@ -6,6 +6,7 @@ use crate::count::Count;
 use crate::located::{Located, Span};
 use crate::quantity::{Factor, TimeSpan};
 use crate::read::{choice, mapping};
+use crate::regex::Regex;
 use crate::trigger::{Level, Pattern, Trigger};
 use crate::validate_expect;
 
@@ -134,7 +135,7 @@ mapping! {
         /// Literal text.
         pub text: Option<Located<String>> = "text" eg["'[REG] Registered'"];
         /// A regular expression that is searched in each line.
-        pub regex: Option<Located<String>> = "regex" eg["'session: [0-9a-f]+'"];
+        pub regex: Option<Located<Regex>> = "regex" eg["'session: [0-9a-f]+'"];
     }
     short "text";
     check validate_expect::serial_pattern;
@@ -154,7 +155,7 @@ mapping! {
         /// Literal text.
         pub text: Option<Located<String>> = "text" eg["'[UPDATE] Session renewed'"];
         /// A regular expression that is searched in each line.
-        pub regex: Option<Located<String>> = "regex" eg["'session: [0-9a-f]{32}$'"];
+        pub regex: Option<Located<Regex>> = "regex" eg["'session: [0-9a-f]{32}$'"];
         /// How many lines show it; left out, at least one.
         pub count: Option<Located<Count>> = "count" eg["4", "{min: 3, max: 5}"];
         /// Only from this moment on.
@@ -181,7 +182,7 @@ mapping! {
         /// Literal text.
         pub text: Option<Located<String>> = "text" eg["Will re-register"];
         /// A regular expression that is searched in each line.
-        pub regex: Option<Located<String>> = "regex" eg["'panicked|Guru Meditation'"];
+        pub regex: Option<Located<Regex>> = "regex" eg["'panicked|Guru Meditation'"];
         /// Only from this moment on.
         pub after: Option<Located<Trigger>> = "after" eg["{serial: '[REG] Registered'}"];
         /// Only until this moment.

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `tree` | YAML → one tree of values with places; mistakes of the form |
 //! | `read` | the tree → values: tables of keys and names, and the macros that declare them |
-//! | `scalar`, `quantity` | values that are one scalar |
+//! | `scalar`, `quantity`, `regex` | values that are one scalar |
 //! | `bench`, `provisioning`, `action`, `trigger`, `fault`, `step`, `expectation`, `log`, `model` | what may be written |
 //! | `validate*` | what must hold beyond the form |
 //! | `wokwi` | what files for Wokwi's runner may hold besides |
@@ -31,6 +31,7 @@ mod provisioning;
 pub mod quantity;
 mod read;
 mod reference;
+mod regex;
 mod scalar;
 mod schema;
 mod step;
@@ -59,6 +60,7 @@ pub use names::closest;
 pub use provisioning::Provisioning;
 pub use quantity::{TimeOffset, TimeSpan};
 pub use reference::reference;
+pub use regex::{Regex, RegexError};
 pub use schema::schema;
 pub use step::{Step, StepKind};
 pub use trigger::{Level, Pattern, Trigger};

@@ -3,7 +3,7 @@
 
 use crate::located::{Located, Span};
 use crate::read::{Cx, choice, mapping};
-use crate::validate_expect::{Engine, regex};
+use crate::regex::check_for_lines;
 
 mapping! {
     /// How the serial log is compared with its snapshot (`oceanrig run --snapshots`).
@@ -62,7 +62,7 @@ mapping! {
 }
 
 fn tolerate(rule: &Tolerate, span: Span, cx: &mut Cx<'_>) {
-    regex(&rule.lines, span, Engine::Lines, cx);
+    check_for_lines(&rule.lines, span, cx);
 }
 
 fn redact(rule: &Redact, span: Span, cx: &mut Cx<'_>) {
@@ -72,7 +72,7 @@ fn redact(rule: &Redact, span: Span, cx: &mut Cx<'_>) {
         let help = "use lower-case letters, digits and `-`";
         cx.problem(rule.name.span, message, "this name", help);
     }
-    regex(&rule.pattern, span, Engine::Lines, cx);
+    check_for_lines(&rule.pattern, span, cx);
     if let Some(group) = other_group(&rule.pattern) {
         let message = format!("the group `{group}` means nothing here");
         let help = "call it `value`: `(?P<value>…)` is what is replaced";

@@ -5,6 +5,7 @@ use vocabulary::{DeviceStatus, Endpoint, FaultState, Phase, ResetCause};
 use crate::located::Located;
 use crate::quantity::TimeSpan;
 use crate::read::{choice, mapping};
+use crate::regex::Regex;
 use crate::validate_expect;
 
 choice! {
@@ -85,7 +86,7 @@ mapping! {
         pub text: Option<Located<String>> = "text" eg["'[UPDATE] Session renewed'"];
         /// A regular expression (syntax of the Rust crate `regex`) that is searched in each line; `^` and `$`
         /// are the ends of the line.
-        pub regex: Option<Located<String>> = "regex" eg[r"'^\[UPDATE\] Using session: [0-9a-f]{32}$'"];
+        pub regex: Option<Located<Regex>> = "regex" eg[r"'^\[UPDATE\] Using session: [0-9a-f]{32}$'"];
         /// Which occurrence, from 1.
         pub nth: Option<u32> = "nth" eg["2"];
     }
@@ -106,11 +107,11 @@ pub enum Pattern<'a> {
     /// These bytes.
     Text(&'a str),
     /// A regular expression.
-    Regex(&'a str),
+    Regex(&'a Regex),
 }
 
 impl<'a> Pattern<'a> {
-    pub(crate) fn of(text: Option<&'a Located<String>>, regex: Option<&'a Located<String>>) -> Pattern<'a> {
+    pub(crate) fn of(text: Option<&'a Located<String>>, regex: Option<&'a Located<Regex>>) -> Pattern<'a> {
         match (text, regex) {
             (_, Some(regex)) => Pattern::Regex(&regex.value),
             (text, None) => Pattern::Text(text.map_or("", |t| t.value.as_str())),

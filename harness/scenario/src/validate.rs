@@ -13,9 +13,10 @@ use crate::names;
 use crate::provisioning;
 use crate::quantity::TimeSpan;
 use crate::read::Cx;
+use crate::regex::Regex;
 use crate::step::{RawExpectPin, RawSetControl, RawStep, Step, StepKind};
 use crate::tree::Node;
-use crate::validate_expect::{Engine, expectation, regex};
+use crate::validate_expect::expectation;
 use crate::validate_fault;
 use crate::wokwi::{self, either};
 
@@ -497,7 +498,7 @@ fn pin_number(name: &Located<String>, context: &mut Cx<'_>) -> Option<u8> {
 /// Exactly one of `text` and `regex`, and each as it should be.
 pub(crate) fn pattern(
     text: Option<&Located<String>>,
-    expression: Option<&Located<String>>,
+    expression: Option<&Located<Regex>>,
     whole: Span,
     context: &mut Cx<'_>,
 ) {
@@ -520,7 +521,8 @@ pub(crate) fn pattern(
                 );
             }
         }
-        (None, Some(expression)) => regex(expression, whole, Engine::Stream, context),
+        // It is compiled already.
+        (None, Some(_)) => {}
         (None, None) => context.problem(whole, "nothing to look for", "here", "write `text` or `regex`"),
         (Some(_), Some(both)) => {
             context.problem(

@@ -140,7 +140,7 @@ fn mistakes_of_the_form_are_told_in_our_words() {
         (format!("{head}\tsteps: []\n"), "f:2:10: a tab stands where"),
         (
             format!("{head}description: \"a\\qb\"\n"),
-            "f:3:17: this escape is not known",
+            "f:3:14: this escape is not known",
         ),
         (
             format!("{head}author: *nobody\n"),
@@ -154,7 +154,7 @@ fn mistakes_of_the_form_are_told_in_our_words() {
             format!(
                 "{head}expect: [{{serial: x}}]\nfaults: [{{name: f, when: {{request: {{}}}}, do: {{html: , gzip: }}}}]\n"
             ),
-            "f:4:58: only one of `html` and `gzip` can stand here",
+            "f:4:54: only one of `html` and `gzip` can stand here",
         ),
         (
             format!("{head}expect: {{serial: x}}\n"),
@@ -365,4 +365,24 @@ fn long_lines_and_many_mistakes_leave_a_short_text() {
             .render(false, 100)
             .contains("unknown key")
     );
+}
+
+#[test]
+fn an_expression_that_is_too_large_is_told_and_never_becomes_one_that_matches_nothing() {
+    let expect = |e: &str| format!("name: a\nversion: 1\nexpect:\n  - {e}\n");
+    for (text, place) in [
+        (
+            "no-serial: { regex: '(((((a{100}){100}){100}){100}){100})' }",
+            "f:4:25",
+        ),
+        (r"no-serial: { regex: '(\w{100}){100}' }", "f:4:25"),
+        ("serial-all: [ { regex: 'a{100000}' } ]", "f:4:28"),
+        ("event: { of: { serial: { regex: 'a{100000}' } } }", "f:4:37"),
+    ] {
+        let found = errors(&expect(text));
+        let wanted = format!("{place}: the expression takes more than 256 KiB when it is compiled");
+        assert!(found.len() == 1 && found[0].starts_with(&wanted), "{found:?}");
+    }
+    let redact = "name: a\nversion: 1\nexpect: [{serial: x}]\nredact: [{name: a, pattern: 'a{100000}'}]\n";
+    assert!(errors(redact)[0].starts_with("f:4:29: the expression takes more than"));
 }
