@@ -1,4 +1,4 @@
-//! Consumers of [`events`]: what a person reads after a run, and the files that a run leaves behind.
+//! Consumers of events ([`vocabulary`]): what a person reads after a run, and the files that a run leaves behind.
 //!
 //! Nothing here knows the bench. Text is made with ANSI styles; whoever prints it strips them where the
 //! output is no terminal.

@@ -176,7 +176,7 @@ impl Rules {
     }
 
     /// Adds a secret that is known by value, such as the WiFi password; it comes before every pattern, and is found in
-    /// every form of [`crate::forms`]. A value of fewer than four characters is left alone: hiding it would hide half
+    /// every form that `forms.rs` lists. A value of fewer than four characters is left alone: hiding it would hide half
     /// the log.
     #[must_use]
     pub fn with_value(mut self, name: &str, value: &str) -> Rules {

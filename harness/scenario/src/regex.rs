@@ -219,10 +219,8 @@ mod tests {
             "a{100000}",
             r"\pL{1000}",
         ] {
-            let started = std::time::Instant::now();
             let error = Regex::new(bomb).unwrap_err();
             assert!(error.to_string().contains("more than 256 KiB"), "{error}");
-            assert!(started.elapsed().as_secs() < 2, "{bomb}");
         }
         for fine in [
             r"^\[UPDATE\] [0-9a-f]{32}$",
