@@ -18,7 +18,6 @@ mod interval;
 mod judge;
 mod level;
 mod lines;
-mod liveness;
 mod moment;
 mod moments;
 mod nearest;
@@ -27,8 +26,9 @@ mod order;
 mod rhythm;
 mod secrets;
 mod serial;
+mod service;
 mod steps;
-mod tokens;
+mod told;
 mod window;
 
 pub use checker::Checker;
