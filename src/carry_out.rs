@@ -285,7 +285,7 @@ mod tests {
     use bench::{Progress, RunEnd};
     use clap::Parser as _;
     use report::files::{MANIFEST, Manifest};
-    use scenario::{Pace, Scenario};
+    use scenario::Pace;
     use vocabulary::Verdict;
 
     use super::*;
@@ -360,7 +360,7 @@ mod tests {
         let text = "name: One\nversion: 1\nexpect:\n  - serial: x\n";
         let selected = Selected {
             id: "one".into(),
-            scenario: Scenario::parse("one.yaml", text).unwrap(),
+            scenario: faults::FORMAT.parse("one.yaml", text).unwrap(),
         };
         let mut job = job::prepare(vec![selected], &args).unwrap().remove(0);
         let backend = Arc::new(Scripted(Mutex::new(script.into_iter().rev().collect())));

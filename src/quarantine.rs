@@ -47,7 +47,6 @@ fn day(unix_ms: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use scenario::Scenario;
 
     use super::*;
 
@@ -65,7 +64,7 @@ mod tests {
         let text = "name: One\nversion: 1\nexpect:\n  - serial: x\n";
         Selected {
             id: "one".into(),
-            scenario: Scenario::parse("a/one.yaml", text).unwrap(),
+            scenario: faults::FORMAT.parse("a/one.yaml", text).unwrap(),
         }
     }
 

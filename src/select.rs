@@ -96,9 +96,9 @@ mod tests {
         let one = "name: One\nversion: 1\nexpect:\n  - serial: x\n";
         let two = "name: Two\nversion: 1\nmatrix: {skew: [-301s, 299s]}\n\
                    bench: {network: {ntp-offset: \"${skew}\"}}\nexpect:\n  - serial: x\n";
-        let mut all = Scenario::parse_all("a/one.yaml", one).unwrap();
-        all.extend(Scenario::parse_all("b/one.yaml", one).unwrap());
-        all.extend(Scenario::parse_all("b/skew.yaml", two).unwrap());
+        let mut all = faults::FORMAT.parse_all("a/one.yaml", one).unwrap();
+        all.extend(faults::FORMAT.parse_all("b/one.yaml", one).unwrap());
+        all.extend(faults::FORMAT.parse_all("b/skew.yaml", two).unwrap());
         all
     }
 

@@ -99,7 +99,9 @@ impl Progress for Silent {
 }
 
 fn scenario() -> Result<Scenario, CliError> {
-    Scenario::parse("healthy-three-hours.yaml", HEALTHY).map_err(|e| CliError::Bench(e.to_string()))
+    faults::FORMAT
+        .parse("healthy-three-hours.yaml", HEALTHY)
+        .map_err(|e| CliError::Bench(e.to_string()))
 }
 
 fn healthy() -> Result<Taken, CliError> {

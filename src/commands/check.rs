@@ -135,7 +135,7 @@ pub(crate) fn read_for(purpose: Purpose, paths: &[PathBuf]) -> Result<Vec<Scenar
             invalid += 1;
             continue;
         };
-        match Scenario::parse_all_for(purpose, &name, &text) {
+        match faults::FORMAT.parse_all_for(purpose, &name, &text) {
             Ok(cases) => {
                 for warning in cases.iter().flat_map(Scenario::warnings) {
                     output::note(warning.render(true, WIDTH).trim_end());

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use scenario::{FaultEntry, fault_entries};
+use scenario::FaultEntry;
 
 use crate::cli::FaultsArgs;
 use crate::error::{CliError, stdout_failed};
@@ -13,7 +13,7 @@ use crate::exit::Exit;
 /// # Errors
 /// When stdout cannot be written, or nothing is called as asked.
 pub(crate) fn faults(args: &FaultsArgs) -> Result<Exit, CliError> {
-    let entries = fault_entries();
+    let entries = faults::FORMAT.fault_entries();
     let text = match &args.name {
         None => list(&entries),
         Some(name) => {
@@ -76,14 +76,15 @@ mod tests {
 
     #[test]
     fn each_entry_has_its_example_below_it() {
-        let text = list(&fault_entries());
+        let text = list(&faults::FORMAT.fault_entries());
         assert!(text.contains("Actions: TCP (`do:`)\n"));
         assert!(text.contains("\n  access-point-gone             The access point stops: beacons are missed, and no network is found.\n                                do: access-point-gone\n"), "{text}");
     }
 
     #[test]
     fn a_name_shows_its_values() {
-        let dhcp = fault_entries()
+        let dhcp = faults::FORMAT
+            .fault_entries()
             .into_iter()
             .find(|e| e.name == "dhcp" && !e.is_trigger())
             .unwrap();

@@ -10,7 +10,7 @@ use crate::exit::Exit;
 /// # Errors
 /// When stdout cannot be written.
 pub(crate) fn schema() -> Result<Exit, CliError> {
-    let text = serde_json::to_string_pretty(&scenario::schema()).expect("a JSON value is text");
+    let text = serde_json::to_string_pretty(&faults::FORMAT.schema()).expect("a JSON value is text");
     writeln!(std::io::stdout(), "{text}").map_err(stdout_failed)?;
     Ok(Exit::Passed)
 }

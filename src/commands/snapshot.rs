@@ -126,7 +126,7 @@ fn tolerance(scenario: &Scenario) -> Result<Tolerance, CliError> {
 fn tolerance_at(path: &Path) -> Tolerance {
     let scenarios = owner(path).and_then(|file| {
         let text = report::input::read_text(&file).ok()?;
-        Scenario::parse_all(&file.display().to_string(), &text).ok()
+        faults::FORMAT.parse_all(&file.display().to_string(), &text).ok()
     });
     let mine = scenarios
         .into_iter()

@@ -18,7 +18,7 @@ fn a_misspelt_defect_is_a_mistake_for_the_shipped_firmware_and_a_warning_for_ano
         rig.oceanrig(&[command, "a.yaml"]).exits(2).tells(&[
             "a.yaml has 1 mistake",
             "the shipped firmware has no defect `no-auto-renewl`",
-            "a.yaml:3:52",
+            "a.yaml:3:48",
             "did you mean `no-auto-renewal`?",
         ]);
     }
@@ -49,7 +49,7 @@ fn a_pin_that_the_chip_does_not_have_is_told() {
     for command in ["check", "run"] {
         rig.oceanrig(&[command, "a.yaml"]).exits(2).tells(&[
             "GPIO22 does not exist: the ESP32-C3 has GPIO0 to GPIO21",
-            "a.yaml:3:45",
+            "a.yaml:3:42",
         ]);
     }
 }
@@ -60,7 +60,7 @@ fn what_a_value_would_do_to_the_bench_is_told_before_it_runs() {
     for command in ["check", "run"] {
         rig.oceanrig(&[command, "a.yaml"])
             .exits(2)
-            .tells(&["a setting is one line", "a.yaml:3:42"]);
+            .tells(&["a setting is one line", "a.yaml:3:39"]);
     }
 }
 

@@ -6,7 +6,6 @@ use bench::{Limits, Progress};
 use dut::{DutFactory as _, DutOptions, DutSource, Firmware};
 use emulator::EmulatorFactory;
 use netsim::CapturedFrame;
-use scenario::Scenario;
 use sim::Instant;
 use sim::air::Reason;
 use vocabulary::{
@@ -56,7 +55,7 @@ fn run(faults: &str) -> RunRecord {
     let text = format!(
         "name: a\nversion: 1\nbench: {{duration: 1m, provisioning: {{interval: {{update: 7s}}}}}}\nexpect: [{{no-serial: panicked}}]\nfaults:\n{faults}\n"
     );
-    let scenario = Scenario::parse("f", &text).unwrap_or_else(|e| panic!("{e}"));
+    let scenario = faults::FORMAT.parse("f", &text).unwrap_or_else(|e| panic!("{e}"));
     let mut kept = Kept::default();
     let end =
         bench::run(emulator(), &scenario, FIRMWARE, Limits::default(), &mut kept).expect("the bench works");

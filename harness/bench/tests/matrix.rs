@@ -5,7 +5,6 @@ use bench::{Limits, Progress};
 use dut::{DutFactory as _, DutOptions, Firmware};
 use emulator::EmulatorFactory;
 use netsim::CapturedFrame;
-use scenario::Scenario;
 use sim::Instant;
 use vocabulary::{Event, FaultState, Kind};
 
@@ -78,7 +77,7 @@ fn run(source: &dyn dut::DutSource, fault: &str) -> Option<Kept> {
     let text = format!(
         "name: a\nversion: 1\nbench: {{duration: 20s}}\nexpect: [{{serial: OceanicRemote}}]\n{fault}"
     );
-    let scenario = Scenario::parse("f", &text).ok()?;
+    let scenario = faults::FORMAT.parse("f", &text).ok()?;
     let firmware = Firmware {
         file: include_bytes!("../../../fixtures/oceanremote-device.elf.gz"),
         sha256: "",

@@ -12,7 +12,6 @@ use std::time::Duration;
 use bench::{Limits, Progress, RunError, WallBench};
 use dut::{AccessPoint, Dut, DutError, Observation, Site};
 use netsim::CapturedFrame;
-use scenario::Scenario;
 use sim::Instant;
 use sim::air::FromAir;
 use vocabulary::{Event, Kind, LinkEvent, SerialPort, Verdict};
@@ -256,7 +255,7 @@ fn run(text: &str, life: Life) -> Result<RunRecord, RunError> {
 
 fn run_at(site: Site, text: &str, life: Life) -> Result<RunRecord, RunError> {
     let text = format!("name: a\nversion: 1\nbench: {{ duration: 2500ms }}\n{text}");
-    let scenario = Scenario::parse("f", &text).unwrap_or_else(|e| panic!("{e}"));
+    let scenario = faults::FORMAT.parse("f", &text).unwrap_or_else(|e| panic!("{e}"));
     let bench = WallBench::open(&scenario, site).expect("free ports");
     let flash = bench.flash_image(Limits::default()).unwrap();
     let (at, len) = flash.partition("provision").unwrap();
@@ -404,7 +403,9 @@ fn a_device_that_says_nothing_does_not_boot() {
 fn a_port_that_is_taken_is_named() {
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = taken.local_addr().unwrap().port();
-    let scenario = Scenario::parse("f", "name: a\nversion: 1\nexpect: [{ serial: x }]\n").unwrap();
+    let scenario = faults::FORMAT
+        .parse("f", "name: a\nversion: 1\nexpect: [{ serial: x }]\n")
+        .unwrap();
     let busy = Site {
         cloud_port: port,
         ..site()

@@ -2,9 +2,7 @@
 
 use std::fmt;
 
-use scenario::expectation::{
-    IntervalExpectation, LivenessExpectation, PinExpectation, RequestsExpectation, StatusExpectation,
-};
+use scenario::expectation::{IntervalExpectation, PinExpectation, RequestsExpectation, StateExpectation};
 use scenario::{
     Count, Expectation, ExpectationKind, Level as PinLevel, Located, Pattern, Scenario, SerialPattern,
     Trigger,
@@ -17,7 +15,6 @@ use crate::interval::Interval;
 use crate::judge::{Failure, Judge};
 use crate::level::{Demand, Level, Signal, Value};
 use crate::lines::LineAssembler;
-use crate::liveness::Liveness;
 use crate::moment::Moment;
 use crate::nearest::{Log, Near};
 use crate::occurrence::Occurrence;
@@ -25,7 +22,7 @@ use crate::order::{Entry, Ordered, Unordered};
 use crate::rhythm::{Backoff, Rate};
 use crate::secrets::NoSecrets;
 use crate::serial::{Hit, SerialMatcher};
-use crate::tokens::TokenReuse;
+use crate::service::Service;
 use crate::window::Window;
 
 /// Evaluates the expectations of a scenario over the events of a run, which must be given in order.
@@ -256,12 +253,9 @@ fn judge(e: &Expectation, scenario: &Scenario, serial: &mut SerialMatcher) -> Bo
             ))
         }
         ExpectationKind::Pin(e) => Box::new(pin(e, serial)),
-        ExpectationKind::Status(e) => Box::new(status(e, serial)),
-        ExpectationKind::TokenReuse(e) => {
-            Box::new(TokenReuse::new(e.max.value, Window::new(e.window(), serial)))
-        }
+        ExpectationKind::State(e) => Box::new(state(e, serial)),
+        ExpectationKind::Service(e) => Box::new(Service::new(e, serial)),
         ExpectationKind::NoSecrets(e) => Box::new(NoSecrets::new(&e.of, &scenario.bench)),
-        ExpectationKind::Liveness(e) => Box::new(liveness(e, serial)),
     }
 }
 
@@ -339,31 +333,22 @@ fn pin(e: &PinExpectation, serial: &mut SerialMatcher) -> Level {
     Level::new(Signal::Pin(e.gpio.value), demand, Window::new(e.window(), serial))
 }
 
-fn status(e: &StatusExpectation, serial: &mut SerialMatcher) -> Level {
-    let demand = match (e.is, &e.at, e.always, e.never, e.time_in) {
-        (Some(is), Some(at), ..) => Demand::At(Value::Status(is), Box::new(Moment::new(&at.value, serial))),
-        (_, _, Some(always), ..) => Demand::Always(Value::Status(always)),
-        (_, _, _, Some(never), _) => Demand::Never(Value::Status(never)),
-        (.., Some(status)) => Demand::TimeIn(
-            Value::Status(status),
+fn state(e: &StateExpectation, serial: &mut SerialMatcher) -> Level {
+    let value = |state: &String| Value::State(state.clone());
+    let demand = match (&e.is, &e.at, &e.always, &e.never, &e.time_in) {
+        (Some(is), Some(at), ..) => Demand::At(value(is), Box::new(Moment::new(&at.value, serial))),
+        (_, _, Some(always), ..) => Demand::Always(value(always)),
+        (_, _, _, Some(never), _) => Demand::Never(value(never)),
+        (.., Some(state)) => Demand::TimeIn(
+            value(state),
             e.min.map(|m| m.duration()),
             e.max.map(|m| m.duration()),
         ),
-        _ => unreachable!("a checked status expectation has one form"),
+        _ => unreachable!("a checked expectation of a state has one form"),
     };
-    Level::new(Signal::Status, demand, Window::new(e.window(), serial))
-}
-
-fn liveness(e: &LivenessExpectation, serial: &mut SerialMatcher) -> Liveness {
-    let moment = match &e.after {
-        Some(after) => Moment::new(&after.value, serial),
-        None => {
-            let ended = Subject::Fault {
-                name: None,
-                state: vocabulary::FaultState::Ended,
-            };
-            Moment::last("the end of the last fault", ended)
-        }
+    let signal = Signal::State {
+        fact: e.fact,
+        field: e.field,
     };
-    Liveness::new(moment, e.within.duration())
+    Level::new(signal, demand, Window::new(e.window(), serial))
 }

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use scenario::trigger::{SessionEvent, WifiState};
+use scenario::trigger::WifiState;
 use scenario::{SerialPattern, Trigger};
 use sim::Instant;
+use vocabulary::spec::Arg;
 use vocabulary::text::quoted;
-use vocabulary::{DeviceStatus, Endpoint, Event, Exchange, FaultState, Kind, LinkEvent, Phase, ResetCause};
-use vocabulary::{SessionChange, WifiEvent};
+use vocabulary::{Endpoint, Event, Exchange, FaultState, Kind, LinkEvent, Phase, ResetCause, WifiEvent};
 
 use crate::serial::SerialMatcher;
 use crate::times::Misses;
+use crate::told;
 
 /// An input of the expectations: an event, a complete console line, or the patterns that one byte of the
 /// console completed.
@@ -40,9 +41,45 @@ pub(crate) enum Subject {
     Sntp,
     Pin { gpio: u8, high: bool },
     Reset(Option<ResetCause>),
-    Status(DeviceStatus),
-    Session(SessionEvent),
+    Fact(FactSubject),
     Fault { name: Option<String>, state: FaultState },
+}
+
+/// A fact of a service; each filter that is given must hold.
+#[derive(Clone, Debug)]
+pub(crate) struct FactSubject {
+    pub(crate) name: &'static str,
+    /// Field and its value as text.
+    pub(crate) filters: Vec<(&'static str, String)>,
+}
+
+impl FactSubject {
+    fn occurs(&self, kind: &Kind) -> bool {
+        let holds = |(field, wanted): &(&'static str, String)| {
+            told::field(kind, self.name, field).as_ref() == Some(wanted)
+        };
+        told::is(kind, self.name) && self.filters.iter().all(holds)
+    }
+
+    /// The fields that differ from the wanted ones.
+    fn instead(&self, kind: &Kind) -> String {
+        let differing = self.filters.iter().filter_map(|(field, wanted)| {
+            let found = told::field(kind, self.name, field)?;
+            (found != *wanted).then(|| format!("with {field} {}", short(&found)))
+        });
+        differing.collect::<Vec<_>>().join(" and ")
+    }
+}
+
+/// A value as the fields of facts show it.
+fn text_of(value: &Arg) -> String {
+    match value {
+        Arg::Text(text) => text.clone(),
+        Arg::Bool(value) => value.to_string(),
+        Arg::Integer(value) => value.to_string(),
+        Arg::Duration(time) => time.as_nanos().to_string(),
+        Arg::Offset(ns) => ns.to_string(),
+    }
 }
 
 /// Conditions of a request; each one that is given must hold.
@@ -81,8 +118,14 @@ impl Subject {
                 high: t.level.is_high(),
             },
             Trigger::Reset(t) => Subject::Reset(t.cause),
-            Trigger::Status(t) => Subject::Status(t.status),
-            Trigger::Session(t) => Subject::Session(t.change),
+            Trigger::Fact(t) => Subject::Fact(FactSubject {
+                name: t.name,
+                filters: t
+                    .filters
+                    .iter()
+                    .map(|(field, value)| (*field, text_of(value)))
+                    .collect(),
+            }),
             Trigger::Fault(t) => Subject::Fault {
                 name: t.name.as_ref().map(|n| n.value.clone()),
                 state: t.state,
@@ -134,10 +177,7 @@ impl Subject {
             Subject::Reset(wanted) => {
                 matches!(kind, Kind::Reset { cause } if wanted.is_none_or(|wanted| wanted == *cause))
             }
-            Subject::Status(wanted) => matches!(kind, Kind::Status { status, .. } if wanted == status),
-            Subject::Session(wanted) => {
-                matches!(kind, Kind::Session { change, .. } if is_session(*wanted, change))
-            }
+            Subject::Fact(fact) => fact.occurs(kind),
             Subject::Fault { name: wanted, state } => {
                 let is_wanted = |name: &String| wanted.as_ref().is_none_or(|wanted| wanted == name);
                 matches!(kind, Kind::Fault { name, state: now } if state == now && is_wanted(name))
@@ -208,12 +248,13 @@ impl Subject {
                 state: *state,
             }),
             // For the console the most similar line is reported instead. The others have no filter.
-            Subject::Serial(_)
-            | Subject::Dhcp(_)
-            | Subject::Sntp
-            | Subject::Pin { .. }
-            | Subject::Status(_)
-            | Subject::Session(_) => None,
+            Subject::Serial(_) | Subject::Dhcp(_) | Subject::Sntp | Subject::Pin { .. } => None,
+            Subject::Fact(fact) => (fact.filters.len() > 1).then(|| {
+                Subject::Fact(FactSubject {
+                    name: fact.name,
+                    filters: fact.filters[..1].to_vec(),
+                })
+            }),
         }
     }
 
@@ -239,8 +280,7 @@ impl Subject {
             | Subject::Dhcp(_)
             | Subject::Sntp
             | Subject::Pin { .. }
-            | Subject::Status(_)
-            | Subject::Session(_) => "came",
+            | Subject::Fact(_) => "came",
         }
     }
 
@@ -277,12 +317,8 @@ impl Subject {
                     return format!("the fault {}", short(name));
                 }
             }
-            Subject::Serial(_)
-            | Subject::Dhcp(_)
-            | Subject::Sntp
-            | Subject::Pin { .. }
-            | Subject::Status(_)
-            | Subject::Session(_) => {}
+            Subject::Fact(wanted) => return wanted.instead(kind),
+            Subject::Serial(_) | Subject::Dhcp(_) | Subject::Sntp | Subject::Pin { .. } => {}
         }
         String::new()
     }
@@ -360,17 +396,6 @@ fn is_wifi(state: WifiState, reason: Option<u8>, event: &WifiEvent) -> bool {
         WifiEvent::Disassociated { reason } => (WifiState::Lost, Some(reason.0)),
     };
     is == state && (reason.is_none() || reason == because)
-}
-
-fn is_session(wanted: SessionEvent, change: &SessionChange) -> bool {
-    let is = match change {
-        SessionChange::Issued { .. } => SessionEvent::Issued,
-        SessionChange::Renewed { .. } => SessionEvent::Renewed,
-        SessionChange::Recovered { .. } => SessionEvent::Recovered,
-        SessionChange::Expired { .. } => SessionEvent::Expired,
-        SessionChange::Invalidated { .. } => SessionEvent::Invalidated,
-    };
-    is == wanted
 }
 
 /// Filter for pin edges: the bench may report a level again that a pin already has.

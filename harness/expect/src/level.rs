@@ -1,37 +1,36 @@
-//! `pin` and `status`: conditions on values over time.
+//! `pin` and states of services: conditions on values over time.
 
 use std::fmt;
 use std::time::Duration;
 
 use sim::Instant;
-use vocabulary::{DeviceStatus, Kind};
+use vocabulary::Kind;
 
 use crate::happening::{Happening, What};
 use crate::judge::{Failure, Judge, span};
 use crate::moment::Moment;
 use crate::nearest::Log;
+use crate::told;
 use crate::window::Window;
 
-/// Value of a pin or of the status.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Value of a pin or of a state.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Value {
     /// A pin that is high.
     High,
     /// A pin that is low.
     Low,
-    /// Status on the dashboard.
-    Status(DeviceStatus),
+    /// A state that a service tells.
+    State(String),
 }
 
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Value::High => "high",
-            Value::Low => "low",
-            Value::Status(DeviceStatus::Online) => "online",
-            Value::Status(DeviceStatus::Away) => "away",
-            Value::Status(DeviceStatus::Offline) => "offline",
-        })
+        match self {
+            Value::High => f.write_str("high"),
+            Value::Low => f.write_str("low"),
+            Value::State(state) => f.write_str(state),
+        }
     }
 }
 
@@ -45,7 +44,11 @@ impl Value {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Signal {
     Pin(u8),
-    Status,
+    /// The field of a fact that is a state.
+    State {
+        fact: &'static str,
+        field: &'static str,
+    },
 }
 
 impl Signal {
@@ -58,28 +61,25 @@ impl Signal {
                 };
                 (pin == *gpio).then(|| level.map(Value::of_pin))
             }
-            Signal::Status => {
-                let Kind::Status { status, .. } = &event.kind else {
-                    return None;
-                };
-                Some(Some(Value::Status(*status)))
+            Signal::State { fact, field } => {
+                told::field(&event.kind, fact, field).map(|state| Some(Value::State(state)))
             }
         }
     }
 
-    fn text(self, value: Option<Value>) -> String {
+    fn text(self, value: Option<&Value>) -> String {
         match (self, value) {
             (Signal::Pin(pin), Some(value)) => format!("GPIO{pin} was {value}"),
             (Signal::Pin(pin), None) => format!("nothing drove GPIO{pin}"),
-            (Signal::Status, Some(value)) => format!("the status was {value}"),
-            (Signal::Status, None) => "there was no status yet".to_owned(),
+            (Signal::State { fact, .. }, Some(value)) => format!("the {fact} was {value}"),
+            (Signal::State { fact, .. }, None) => format!("there was no {fact} yet"),
         }
     }
 
     fn name(self) -> String {
         match self {
             Signal::Pin(pin) => format!("GPIO{pin}"),
-            Signal::Status => "the status".to_owned(),
+            Signal::State { fact, .. } => format!("the {fact}"),
         }
     }
 }
@@ -134,10 +134,10 @@ impl Level {
             return;
         }
         let wrong = match &self.demand {
-            Demand::Always(value) => self.value != Some(*value),
-            Demand::Never(value) => self.value == Some(*value),
+            Demand::Always(value) => self.value.as_ref() != Some(value),
+            Demand::Never(value) => self.value.as_ref() == Some(value),
             Demand::TimeIn(value, ..) => {
-                if self.value == Some(*value) {
+                if self.value.as_ref() == Some(value) {
                     self.total += to.since(from);
                 }
                 false
@@ -154,7 +154,7 @@ impl Level {
                 "awaited {} {demand}{}; {} from {from} to {to}",
                 self.signal.name(),
                 self.window.describe(),
-                self.signal.text(self.value),
+                self.signal.text(self.value.as_ref()),
             );
             self.failure = Some(Failure::new(message).near(Some(format!("for {}", span(to.since(from))))));
         }
@@ -172,13 +172,13 @@ impl Level {
                 moment.near()
             )));
         };
-        let value = self.captured.unwrap_or(self.value);
-        if value == Some(*wanted) {
+        let value = self.captured.clone().unwrap_or_else(|| self.value.clone());
+        if value.as_ref() == Some(wanted) {
             return None;
         }
         Some(Failure::new(format!(
             "{awaited}; {} at {at}",
-            self.signal.text(value)
+            self.signal.text(value.as_ref())
         )))
     }
 
@@ -210,10 +210,10 @@ impl Judge for Level {
                 if moment.by_clock() {
                     // A change at exactly that moment counts.
                     if moment.reached().is_some_and(|at| h.at > at) {
-                        self.captured = Some(self.value);
+                        self.captured = Some(self.value.clone());
                     }
                 } else if came {
-                    self.captured = Some(change.unwrap_or(self.value));
+                    self.captured = Some(change.clone().unwrap_or_else(|| self.value.clone()));
                 }
             }
         }

@@ -38,6 +38,33 @@ impl Window {
         }
     }
 
+    /// The window from a moment to the end of the run.
+    pub(crate) fn from(start: Moment) -> Window {
+        Window {
+            start,
+            end: None,
+            end_follows: false,
+            within: None,
+            has_start: true,
+            words: String::new(),
+        }
+    }
+
+    /// Name of the moment that opens it.
+    pub(crate) fn opening(&self) -> &str {
+        self.start.name()
+    }
+
+    /// True if a later event can move its start.
+    pub(crate) fn moves(&self) -> bool {
+        self.start.moves()
+    }
+
+    /// What came nearest to its start, in parentheses, or an empty text.
+    pub(crate) fn near(&self) -> String {
+        self.start.near()
+    }
+
     /// Takes an input and returns true if it is inside. All inputs must be given, in order.
     pub(crate) fn takes(&mut self, h: &Happening<'_>) -> bool {
         self.start.advance(h.at);

@@ -2,9 +2,12 @@
 
 use expect::{Checker, Hit, LineAssembler, SerialMatcher};
 use proptest::prelude::*;
-use scenario::{Pattern, Regex, Scenario};
+use scenario::{Format, Pattern, Regex};
 use sim::Instant;
 use vocabulary::{Event, Kind, SerialPort};
+
+/// The format with the service of these tests.
+const FORMAT: Format = Format::new(&[&oceanremote::SPEC]);
 
 const PORT: SerialPort = SerialPort::Uart0;
 
@@ -92,7 +95,7 @@ proptest! {
         let text = "name: t\nversion: 1\nexpect:\n  - serial: {text: ab, count: 2}\n  - serial-order: [a, b, ' ', ab]\n  \
                     - no-serial: {regex: 'b$', after: {serial: ab}}\n  - serial: {text: a, after: {serial: b}}\n  \
                     - interval: {from: {serial: a}, to: {serial: b}, max: 1s}\n";
-        let scenario = Scenario::parse("t", text).unwrap();
+        let scenario = FORMAT.parse("t", text).unwrap();
         let run = |pieces: &[&[u8]]| {
             let mut checker = Checker::new(&scenario);
             for piece in pieces {

@@ -1,13 +1,16 @@
 //! Tests of steps in the format of Wokwi.
 
 use expect::{Command, Moments, StepRunner};
-use scenario::{Scenario, TimeSpan, Trigger};
+use scenario::{Format, TimeSpan, Trigger};
 use sim::Instant;
 use vocabulary::{Event, Kind, SerialPort, StepState};
 
+/// The format with the service of these tests.
+const FORMAT: Format = Format::new(&[&oceanremote::SPEC]);
+
 fn runner(steps: &str) -> StepRunner {
     let text = format!("name: t\nversion: 1\nbench: {{wiring: {{btn1: {{gpio: 9}}}}}}\nsteps:\n{steps}");
-    StepRunner::new(&Scenario::parse("t.yaml", &text).unwrap_or_else(|e| panic!("{e}")))
+    StepRunner::new(&FORMAT.parse("t.yaml", &text).unwrap_or_else(|e| panic!("{e}")))
 }
 
 fn serial(ms: u64, text: &str) -> Event {
@@ -129,7 +132,8 @@ fn trigger(yaml: &str) -> Trigger {
     let text = format!(
         "name: t\nversion: 1\nbench: {{duration: 1h}}\nfaults:\n  - {{name: f, when: {yaml}, do: reset}}\nexpect: [{{serial: x}}]\n"
     );
-    Scenario::parse("t", &text)
+    FORMAT
+        .parse("t", &text)
         .unwrap_or_else(|e| panic!("{e}"))
         .faults
         .remove(0)

@@ -35,3 +35,6 @@ pub use order::{Order, Turn};
 pub use plan::FaultPlan;
 pub use recorder::{AtTheService, Recorder, SharedRecorder};
 pub use service::{cloud_config, permanent_token};
+
+/// The format of scenario files, with the services that a bench has.
+pub const FORMAT: scenario::Format = scenario::Format::new(&[&oceanremote::SPEC]);

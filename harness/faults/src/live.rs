@@ -213,11 +213,7 @@ impl Watcher for LiveFaults {
     fn sees(&self, trigger: &Trigger) -> Result<(), String> {
         let what = match trigger {
             Trigger::After(after) => return self.sees(&after.trigger),
-            Trigger::Time(_)
-            | Trigger::Request(_)
-            | Trigger::Status(_)
-            | Trigger::Session(_)
-            | Trigger::Fault(_) => {
+            Trigger::Time(_) | Trigger::Request(_) | Trigger::Fact(_) | Trigger::Fault(_) => {
                 return Ok(());
             }
             Trigger::Serial(_) => "`serial`: the device's console",

@@ -5,9 +5,10 @@
 mod clock;
 mod device;
 mod network;
+mod operation;
 mod radio;
+mod reply;
 mod request;
-mod service;
 mod tcp;
 mod wire;
 
@@ -19,12 +20,13 @@ use crate::validate_action;
 
 pub use vocabulary::spec::Nature;
 
-pub use clock::{ClockError, Leap, NtpFault, ServerClockFault};
+pub use clock::{ClockError, Leap, NtpFault};
 pub use device::{CorruptFlash, DeviceAction, DrivePin, PowerCut, ResetFault};
 pub use network::{Deauthenticate, DhcpFault, DnsFault, NetworkAction, Only, TrafficDirection, TrafficKind};
+pub use operation::Operation;
 pub use radio::RadioAction;
+pub use reply::{LoseReply, LostReply, Respond, RetryAfter};
 pub use request::RequestAction;
-pub use service::{CommandRelay, LimitsFault, LoseReply, LostReply, Respond, RetryAfter, ServiceAction};
 pub use tcp::{Dribble, Message, ResetConnection, SlowBody, TlsFault, Truncate};
 pub use wire::LinkFault;
 
@@ -40,13 +42,13 @@ pub enum Action {
     /// By the server, on requests and their replies.
     Request(RequestAction),
     /// By the service and its operator.
-    Service(ServiceAction),
+    Service(Operation),
     /// By the device's supply, reset, pins and flash.
     Device(DeviceAction),
 }
 
 /// Layers with their actions, in the order of the reference.
-pub(crate) const LAYERS: [(&str, &[&str]); 9] = [
+pub(crate) const LAYERS: [(&str, &[&str]); 8] = [
     (
         "radio",
         &[
@@ -90,23 +92,7 @@ pub(crate) const LAYERS: [(&str, &[&str]); 9] = [
             "lose-reply",
         ],
     ),
-    (
-        "session",
-        &[
-            "command-relay",
-            "revoke-permanent-token",
-            "expire-session",
-            "invalidate-session",
-            "renew-session",
-            "delete-device",
-            "spend-registration-token",
-            "regenerate-registration-token",
-            "mac-mismatch",
-            "ban",
-            "limits",
-        ],
-    ),
-    ("clocks", &["server-clock", "ntp-clock", "ntp"]),
+    ("clocks", &["ntp-clock", "ntp"]),
     ("device", &["power-cut", "reset", "drive-pin", "corrupt-flash"]),
 ];
 
@@ -125,7 +111,7 @@ const TLS: Variant = Variant {
     bare: false,
 };
 
-/// Every action, each name once.
+/// Every action but the operations of services, each name once.
 pub(crate) fn variants() -> impl Iterator<Item = &'static Variant> + Clone {
     let on_requests = RequestAction::CHOICE
         .variants
@@ -137,7 +123,6 @@ pub(crate) fn variants() -> impl Iterator<Item = &'static Variant> + Clone {
         .chain(NetworkAction::CHOICE.variants)
         .chain(std::iter::once(&TLS))
         .chain(on_requests)
-        .chain(ServiceAction::CHOICE.variants)
         .chain(DeviceAction::CHOICE.variants)
 }
 
@@ -157,7 +142,12 @@ impl Action {
     fn named(named: &Tagged<'_>, cx: &mut Cx<'_>) -> Option<Action> {
         let name = named.name;
         let Some(variant) = variants().find(|v| v.name == name) else {
-            let names: Vec<&str> = variants().map(|v| v.name).collect();
+            let operation = cx.format.operations().find(|(_, spec)| spec.name == name);
+            if let Some((service, spec)) = operation {
+                return Operation::read(service, spec, named, cx).map(Action::Service);
+            }
+            let mut names: Vec<&str> = variants().map(|v| v.name).collect();
+            names.extend(cx.format.operations().map(|(_, spec)| spec.name));
             unknown(name, named.span, &names, cx);
             return None;
         };
@@ -172,8 +162,6 @@ impl Action {
             NetworkAction::variant(named, cx).map(Action::Network)
         } else if name == TLS.name {
             value(named, false, cx).map(Action::Tls)
-        } else if ServiceAction::CHOICE.has(name) {
-            ServiceAction::variant(named, cx).map(Action::Service)
         } else if DeviceAction::CHOICE.has(name) {
             DeviceAction::variant(named, cx).map(Action::Device)
         } else {
@@ -201,7 +189,7 @@ impl Action {
     }
 
     /// How long it acts.
-    pub const fn nature(&self) -> Nature {
+    pub fn nature(&self) -> Nature {
         match self {
             Action::Radio(action) => action.nature(),
             Action::Network(_) | Action::Tls(_) => Nature::Lasting,

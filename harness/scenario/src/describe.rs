@@ -8,19 +8,21 @@ use std::fmt::{self, Display, Formatter};
 use vocabulary::text::{one_line, quoted};
 use vocabulary::{Endpoint, Phase};
 
+use crate::args;
 use crate::count::Count;
 use crate::expectation::{
     BackoffExpectation, EventExpectation, ExpectationKind, ForbiddenSerial, IntervalExpectation,
-    LivenessExpectation, NoSecretsExpectation, PinExpectation, RateExpectation, RequestsExpectation,
-    SerialExpectation, SerialPattern, StatusExpectation, TokenReuseExpectation, Window,
+    NoSecretsExpectation, PinExpectation, RateExpectation, RequestsExpectation, SerialExpectation,
+    SerialPattern, ServiceExpectation, StateExpectation, Window,
 };
+use crate::fact::FactTrigger;
 use crate::located::Located;
 use crate::names;
 use crate::quantity::TimeSpan;
 use crate::step::{Step, StepKind};
 use crate::trigger::{
     AfterTrigger, DhcpTrigger, DnsTrigger, FaultTrigger, Pattern, PinTrigger, RequestTrigger, ResetTrigger,
-    SerialTrigger, SessionTrigger, SntpTrigger, StatusTrigger, Trigger, WifiTrigger,
+    SerialTrigger, SntpTrigger, Trigger, WifiTrigger,
 };
 
 /// What narrows a request, in words.
@@ -159,8 +161,23 @@ impl Display for Trigger {
                 Some(cause) => write!(f, "reset by {}", lower(cause)),
                 None => f.write_str("reset"),
             },
-            Trigger::Status(StatusTrigger { status, nth: _ }) => write!(f, "status {}", lower(status)),
-            Trigger::Session(SessionTrigger { change, nth: _ }) => write!(f, "session {}", lower(change)),
+            Trigger::Fact(FactTrigger {
+                service: _,
+                name,
+                filters,
+                nth: _,
+            }) => {
+                f.write_str(name)?;
+                for (i, (field, value)) in filters.iter().enumerate() {
+                    let value = args::shown(value);
+                    let value = one_line(&value);
+                    match i {
+                        0 => write!(f, " {value}")?,
+                        _ => write!(f, " with {field} {value}")?,
+                    }
+                }
+                Ok(())
+            }
             Trigger::Fault(fault) => {
                 let FaultTrigger { name, state, last } = &**fault;
                 let name = name.as_ref().map_or("any".into(), |n| one_line(&n.value));
@@ -349,15 +366,20 @@ impl ExpectationKind {
                 window(after, before, within)
             ),
             ExpectationKind::Pin(pin) => pin_words(pin),
-            ExpectationKind::Status(status) => status_words(status),
-            ExpectationKind::TokenReuse(TokenReuseExpectation {
-                max,
+            ExpectationKind::State(state) => state_words(state),
+            ExpectationKind::Service(ServiceExpectation {
+                service: _,
+                spec,
+                args,
                 after,
                 before,
                 within,
             }) => {
-                let window = window(after, before, within);
-                format!("a refused token is sent at most {} times{window}", max.value)
+                let mut title = spec.title.to_owned();
+                for (key, value) in &args.0 {
+                    title = title.replace(&format!("{{{key}}}"), &args::shown(value));
+                }
+                format!("{title}{}", window(after, before, within))
             }
             ExpectationKind::NoSecrets(NoSecretsExpectation { of }) => {
                 if *of == NoSecretsExpectation::default().of {
@@ -367,10 +389,6 @@ impl ExpectationKind {
                     format!("no secrets on serial: {}", of.join(", "))
                 }
             }
-            ExpectationKind::Liveness(LivenessExpectation { within, after }) => match after {
-                Some(after) => format!("alive within {} after {}", within.value, after.value),
-                None => format!("alive within {}", within.value),
-            },
         }
     }
 }
@@ -411,8 +429,11 @@ fn pin_words(pin: &PinExpectation) -> String {
     words + &window(after, before, within).to_string()
 }
 
-fn status_words(status: &StatusExpectation) -> String {
-    let StatusExpectation {
+fn state_words(state: &StateExpectation) -> String {
+    let StateExpectation {
+        service: _,
+        fact,
+        field: _,
         is,
         at,
         always,
@@ -423,22 +444,22 @@ fn status_words(status: &StatusExpectation) -> String {
         after,
         before,
         within,
-    } = status;
-    let mut words = "status on the dashboard".to_owned();
+    } = state;
+    let mut words = (*fact).to_owned();
     if let Some(is) = is {
-        words += &format!(" {}", lower(is));
+        words += &format!(" {}", is);
     }
     if let Some(at) = at {
         words += &format!(" at {}", at.value);
     }
     if let Some(always) = always {
-        words += &format!(" always {}", lower(always));
+        words += &format!(" always {}", always);
     }
     if let Some(never) = never {
-        words += &format!(" never {}", lower(never));
+        words += &format!(" never {}", never);
     }
     if let Some(time_in) = time_in {
-        words += &format!(" {} for{}", lower(time_in), limits(min, max));
+        words += &format!(" {} for{}", time_in, limits(min, max));
     }
     words + &window(after, before, within).to_string()
 }
@@ -468,14 +489,15 @@ fn lower(name: &impl fmt::Debug) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::Scenario;
+    use crate::Format;
 
     fn titles(expect: &str) -> Vec<String> {
         let text = format!(
             "name: n\nversion: 1\nbench: {{duration: 3h}}\nfaults:\n  - {{name: f, when: 1s, do: reset}}\nexpect:\n{expect}"
         );
-        let scenario =
-            Scenario::parse("n.yaml", &text).unwrap_or_else(|e| panic!("{}", e.render(false, 100)));
+        let scenario = Format::new(&[&oceanremote::SPEC])
+            .parse("n.yaml", &text)
+            .unwrap_or_else(|e| panic!("{}", e.render(false, 100)));
         scenario.expect.iter().map(crate::Expectation::title).collect()
     }
 

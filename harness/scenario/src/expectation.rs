@@ -1,12 +1,15 @@
 //! Expectations: what must be true of a run.
 
-use vocabulary::{DeviceStatus, Endpoint, Phase};
+use vocabulary::{Endpoint, Phase};
 
 use crate::count::Count;
+use crate::fact;
+pub use crate::fact::{ServiceExpectation, StateExpectation};
 use crate::located::{Located, Span};
 use crate::quantity::{Factor, TimeSpan};
-use crate::read::{choice, mapping};
+use crate::read::{Cx, Mapping, Read, Type, choice, mapping, meant};
 use crate::regex::Regex;
+use crate::tree::{Node, Scalar};
 use crate::trigger::{Level, Pattern, Trigger};
 use crate::validate_expect;
 
@@ -36,15 +39,61 @@ mapping! {
         pub(crate) backoff: Option<Located<BackoffExpectation>> = "backoff" eg["{of: {request: {endpoint: renew-session}}, factor: 1.5, up-to: 5m}"];
         /// The level of a pin at a moment or over time.
         pub(crate) pin: Option<Located<PinExpectation>> = "pin" eg["{gpio: 4, never: low, after: 20m}"];
-        /// The status that the dashboard shows, at a moment or over time.
-        pub(crate) status: Option<Located<StatusExpectation>> = "status" eg["{never: offline, after: 1m}"];
-        /// A token that the cloud has refused is not sent again and again.
-        pub(crate) token_reuse: Option<Located<TokenReuseExpectation>> = "token-reuse" eg["{max: 5}"];
         /// No secret appears on the serial console.
         pub(crate) no_secrets: Option<Located<NoSecretsExpectation>> = "no-secrets" eg["{of: [registration-token, permanent-token]}"];
-        /// The device has a valid session again soon after the last fault has ended: a poll or update of it is
-        /// answered 200.
-        pub(crate) liveness: Option<Located<LivenessExpectation>> = "liveness" eg["{within: 2m}"];
+    }
+    unknown of_a_service;
+}
+
+/// A key that the table does not have may be an expectation of a service.
+fn of_a_service(key: &Scalar, _: &[(Scalar, Node)], mapping: &'static Mapping, cx: &mut Cx<'_>) -> bool {
+    if fact::expectation_names(cx).contains(&key.text.as_str()) {
+        return true;
+    }
+    let mut known: Vec<&str> = mapping.keys.iter().map(|k| k.name).collect();
+    known.extend(fact::expectation_names(cx));
+    cx.problem(
+        key.span,
+        format!("unknown key `{}`", key.text),
+        "not known here",
+        meant(&key.text, &known),
+    );
+    false
+}
+
+/// An expectation with those of services beside it.
+#[derive(Clone, Debug)]
+pub(crate) struct AnyExpectation {
+    pub(crate) plain: RawExpectation,
+    /// Key, place of the value, and value.
+    pub(crate) of_services: Vec<(&'static str, Span, ExpectationKind)>,
+}
+
+impl Read for AnyExpectation {
+    const TYPE: Type = RawExpectation::TYPE;
+
+    fn read(node: &Node, cx: &mut Cx<'_>) -> Option<AnyExpectation> {
+        let plain = RawExpectation::read(node, cx);
+        let mut of_services = Vec::new();
+        let mut right = true;
+        for (service, spec) in cx.format.states() {
+            if let Some(value) = node.get(spec.name) {
+                match StateExpectation::read(service, spec, value, cx) {
+                    Some(read) => of_services.push((spec.name, value.span, ExpectationKind::State(read))),
+                    None => right = false,
+                }
+            }
+        }
+        for (service, spec) in cx.format.expectations() {
+            if let Some(value) = node.get(spec.name) {
+                match ServiceExpectation::read(service, spec, value, cx) {
+                    Some(read) => of_services.push((spec.name, value.span, ExpectationKind::Service(read))),
+                    None => right = false,
+                }
+            }
+        }
+        let plain = plain.filter(|_| right)?;
+        Some(AnyExpectation { plain, of_services })
     }
 }
 
@@ -82,14 +131,12 @@ pub enum ExpectationKind {
     Backoff(BackoffExpectation),
     /// A pin has a level.
     Pin(PinExpectation),
-    /// The dashboard shows a status.
-    Status(StatusExpectation),
-    /// Refused tokens are given up.
-    TokenReuse(TokenReuseExpectation),
+    /// A state that a service tells.
+    State(StateExpectation),
+    /// Something that a service judges itself.
+    Service(ServiceExpectation),
     /// Secrets stay secret.
     NoSecrets(NoSecretsExpectation),
-    /// The device recovers.
-    Liveness(LivenessExpectation),
 }
 
 /// The stretch of the run that an expectation looks at.
@@ -123,9 +170,7 @@ windowed!(
     RequestsExpectation,
     RateExpectation,
     BackoffExpectation,
-    PinExpectation,
-    StatusExpectation,
-    TokenReuseExpectation
+    PinExpectation
 );
 
 mapping! {
@@ -323,48 +368,6 @@ mapping! {
 }
 
 mapping! {
-    /// The status that the dashboard shows: exactly one of `is` with `at`, `always`, `never` and `time-in`.
-    #[derive(Clone, Debug, Default, PartialEq, Eq)]
-    pub struct StatusExpectation = "StatusExpectation" {
-        /// The status at the moment `at`.
-        pub is: Option<DeviceStatus> = "is" eg["online"];
-        /// The moment for `is`.
-        pub at: Option<Located<Trigger>> = "at" eg["20m"];
-        /// The status is this one all the time; before the first one is shown there is none.
-        pub always: Option<DeviceStatus> = "always" eg["online"];
-        /// The status is this one at no time.
-        pub never: Option<DeviceStatus> = "never" eg["offline"];
-        /// The status whose total time is within `min` and `max`.
-        pub time_in: Option<DeviceStatus> = "time-in" eg["away"];
-        /// The shortest total time allowed for `time-in`.
-        pub min: Option<Located<TimeSpan>> = "min" eg["2h50m"];
-        /// The longest total time allowed for `time-in`.
-        pub max: Option<Located<TimeSpan>> = "max" eg["30s"];
-        /// Only from this moment on.
-        pub after: Option<Located<Trigger>> = "after" eg["1m"];
-        /// Only until this moment.
-        pub before: Option<Located<Trigger>> = "before" eg["1h"];
-        /// Only this long after `after`, or after power-on.
-        pub within: Option<Located<TimeSpan>> = "within" eg["30m"];
-    }
-}
-
-mapping! {
-    /// How often the same token may be refused (401, 403 or 410).
-    #[derive(Clone, Debug, PartialEq, Eq)]
-    pub struct TokenReuseExpectation = "TokenReuseExpectation" {
-        /// At most this often for one token.
-        pub max: Located<u64> = "max" eg["5"];
-        /// Only from this moment on.
-        pub after: Option<Located<Trigger>> = "after" eg["1m"];
-        /// Only until this moment.
-        pub before: Option<Located<Trigger>> = "before" eg["1h"];
-        /// Only this long after `after`, or after power-on.
-        pub within: Option<Located<TimeSpan>> = "within" eg["30m"];
-    }
-}
-
-mapping! {
     /// Which secrets must not appear on the serial console.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct NoSecretsExpectation = "NoSecretsExpectation" {
@@ -386,16 +389,5 @@ choice! {
         "wifi-password" => WifiPassword;
         /// Every session that the cloud gives out.
         "session" => Session;
-    }
-}
-
-mapping! {
-    /// How soon the device recovers.
-    #[derive(Clone, Debug, PartialEq, Eq)]
-    pub struct LivenessExpectation = "LivenessExpectation" {
-        /// How soon.
-        pub within: Located<TimeSpan> = "within" eg["2m"];
-        /// After this moment; left out, after the last fault of the run has ended.
-        pub after: Option<Located<Trigger>> = "after" eg["{fault: {name: wifi-drop, state: ended}}"];
     }
 }

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use crate::action::LAYERS;
+use crate::format::Format;
 use crate::reference::{flow, long_form, one_line};
-use crate::schema;
 
 /// The layer under which triggers are listed.
 const MOMENTS: &str = "moments";
@@ -16,7 +16,7 @@ const INTRODUCTION: &str = include_str!("fault_reference_introduction.md");
 /// A trigger or an action, with an example.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FaultEntry {
-    /// `moments` for a trigger; for an action its layer, such as `TCP`.
+    /// `moments` for a trigger; for an action its layer, such as `TCP`, or the service whose operation it is.
     pub layer: &'static str,
     /// Its name in files.
     pub name: String,
@@ -36,8 +36,8 @@ impl FaultEntry {
 }
 
 /// Every trigger, then every action by layer.
-pub fn fault_entries() -> Vec<FaultEntry> {
-    let schema = schema();
+pub(crate) fn fault_entries(format: Format) -> Vec<FaultEntry> {
+    let schema = format.schema();
     let triggers = variants(&schema, "Trigger");
     let actions = variants(&schema, "Action");
     let mut out: Vec<FaultEntry> = triggers
@@ -50,16 +50,21 @@ pub fn fault_entries() -> Vec<FaultEntry> {
             out.extend(found.map(|(name, v)| entry(&schema, layer, name, v)));
         }
     }
+    for (service, spec) in format.operations() {
+        let found = actions.iter().find(|(n, _)| n == spec.name);
+        out.extend(found.map(|(name, v)| entry(&schema, service, name, v)));
+    }
     out
 }
 
 /// The text of `docs/fault-reference.md`.
-pub fn fault_reference() -> String {
-    let entries = fault_entries();
+pub(crate) fn fault_reference(format: Format) -> String {
+    let entries = fault_entries(format);
     let mut out = INTRODUCTION.to_owned();
     let layers = [(MOMENTS, "Moments")]
         .into_iter()
-        .chain(LAYERS.map(|(layer, _)| (layer, layer)));
+        .chain(LAYERS.map(|(layer, _)| (layer, layer)))
+        .chain(format.services().map(|service| (service.name, service.name)));
     for (layer, title) in layers {
         // Writing to a String does not fail.
         let _ = write!(
@@ -142,13 +147,15 @@ fn values(schema: &Value, value: &Value) -> Vec<(String, String)> {
 mod tests {
     use super::*;
 
+    const FORMAT: Format = Format::new(&[&oceanremote::SPEC]);
+
     #[test]
     fn every_action_stands_in_one_layer() {
         let mut listed: Vec<&str> = LAYERS
             .iter()
             .flat_map(|(_, names)| names.iter().copied())
             .collect();
-        let mut known: Vec<String> = variants(&schema(), "Action")
+        let mut known: Vec<String> = variants(&Format::new(&[]).schema(), "Action")
             .into_iter()
             .map(|(name, _)| name)
             .collect();
@@ -159,7 +166,7 @@ mod tests {
 
     #[test]
     fn every_entry_says_what_it_means() {
-        let entries = fault_entries();
+        let entries = fault_entries(FORMAT);
         assert!(entries.len() > 55, "{}", entries.len());
         for e in &entries {
             assert!(!e.meaning.is_empty(), "{}", e.name);

@@ -1,8 +1,9 @@
 //! The scenario file format: what may be written, where it was written, and what is wrong with it.
 //!
-//! [`Scenario::parse`] and [`Scenario::parse_all`] read a file. The model keeps the [`Span`] of everything
+//! A [`Format`] reads files. The model keeps the [`Span`] of everything
 //! that a message may point at. Nothing here knows a backend; `docs/scenario-reference.md` and
-//! `docs/scenario.schema.json` are made from the tables that the reader goes by, by [`reference()`] and [`schema()`].
+//! `docs/scenario.schema.json` are made from the tables that the reader goes by, by [`Format::reference`] and
+//! [`Format::schema`].
 //!
 //! | file | contents |
 //! |---|---|
@@ -15,13 +16,16 @@
 //! | `schema`, `reference`, `fault_reference` | the documents |
 
 pub mod action;
+mod args;
 pub mod bench;
 mod count;
 mod describe;
 mod diagnostics;
 pub mod expectation;
+mod fact;
 pub mod fault;
 mod fault_reference;
+mod format;
 mod located;
 pub mod log;
 mod matrix;
@@ -46,22 +50,22 @@ mod wokwi;
 
 mod model;
 
-pub use action::{Action, DeviceAction, Nature, NetworkAction, RadioAction, RequestAction, ServiceAction};
+pub use action::{Action, DeviceAction, Nature, NetworkAction, Operation, RadioAction, RequestAction};
 pub use bench::Bench;
 pub use count::Count;
 pub use describe::RequestFilter;
 pub use diagnostics::{Diagnostics, Problem};
 pub use expectation::{Expectation, ExpectationKind, Secret, SerialPattern, Window};
+pub use fact::FactTrigger;
 pub use fault::{Fault, Repeat};
-pub use fault_reference::{FaultEntry, fault_entries, fault_reference};
+pub use fault_reference::FaultEntry;
+pub use format::Format;
 pub use located::{Located, Span};
 pub use model::{Catalogue, ExpectVerdict, Finding, Purpose, Scenario};
 pub use names::closest;
 pub use provisioning::Provisioning;
 pub use quantity::{TimeOffset, TimeSpan};
-pub use reference::reference;
 pub use regex::{Regex, RegexError};
-pub use schema::schema;
 pub use step::{Step, StepKind};
 pub use trigger::{Level, Pattern, Trigger};
 pub use wall_time::{Pace, SHORTEST_FAULT, SHORTEST_SESSION, ScaleTooLarge};

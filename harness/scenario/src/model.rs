@@ -3,12 +3,11 @@
 use crate::action::Action;
 use crate::bench::Bench;
 use crate::diagnostics::{Collector, Diagnostics, Problem, Source};
-use crate::expectation::{Expectation, RawExpectation};
+use crate::expectation::{AnyExpectation, Expectation};
 use crate::fault::Fault;
 use crate::located::{Located, Span};
 use crate::log::{Redact, SnapshotSettings};
 use crate::matrix::Matrix;
-use crate::parse;
 use crate::quantity::TimeSpan;
 use crate::read::{Good, choice, mapping};
 use crate::step::{RawStep, Step};
@@ -39,7 +38,7 @@ mapping! {
         /// What goes wrong.
         pub(crate) faults: Good<Located<Fault>> = "faults" or["[]"];
         /// What must be true of the run.
-        pub(crate) expect: Good<Located<RawExpectation>> = "expect" or["[]"];
+        pub(crate) expect: Good<Located<AnyExpectation>> = "expect" or["[]"];
         /// What the verdict must be: `pass`, or `fail` with the name of the expectation that must fail. The second
         /// is for firmware with a known defect: it shows that the expectation catches it.
         pub(crate) expect_verdict: ExpectVerdict = "expect-verdict" eg["{fail: renews on time}"] or["pass"];
@@ -137,36 +136,12 @@ pub enum Purpose {
 }
 
 impl Scenario {
-    /// Reads a file that holds one scenario. `path` is the name for messages; `text` is the content.
-    ///
-    /// # Errors
-    /// What is wrong with the file; a file with a matrix of several cases, too.
-    pub fn parse(path: &str, text: &str) -> Result<Scenario, Diagnostics> {
-        parse::one(path, text)
-    }
-
-    /// Reads a file: one scenario, or one for each case of its matrix.
-    ///
-    /// # Errors
-    /// What is wrong with the file.
-    pub fn parse_all(path: &str, text: &str) -> Result<Vec<Scenario>, Diagnostics> {
-        parse::all(path, text, Purpose::Judged)
-    }
-
-    /// As [`Scenario::parse_all`], for a file that is read for `purpose`.
-    ///
-    /// # Errors
-    /// What is wrong with the file.
-    pub fn parse_all_for(purpose: Purpose, path: &str, text: &str) -> Result<Vec<Scenario>, Diagnostics> {
-        parse::all(path, text, purpose)
-    }
-
     /// The name of the case: `name`, or `name[parameter=value,…]`.
     pub fn case_name(&self) -> String {
         crate::matrix::case_name(&self.name, &self.parameters)
     }
 
-    /// The file's name as given to [`Scenario::parse`].
+    /// The file's name as given to [`Format::parse`](crate::Format::parse).
     pub fn path(&self) -> &str {
         &self.source.path
     }

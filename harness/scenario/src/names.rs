@@ -1,17 +1,10 @@
 //! Names of things that other crates define, and suggestions for names that are wrong.
 
-use vocabulary::{DeviceStatus, Endpoint, FaultState, Phase, ResetCause};
+use vocabulary::{Endpoint, FaultState, Phase, ResetCause};
 
-use crate::read::{Choice, Cx, Read, Type, Variant};
+use crate::read::{Choice, Cx, Read, Special, Type, Variant};
 use crate::scalar::text;
 use crate::tree::Node;
-
-/// Statuses of the dashboard.
-const STATUSES: [(&str, DeviceStatus); 3] = [
-    ("online", DeviceStatus::Online),
-    ("away", DeviceStatus::Away),
-    ("offline", DeviceStatus::Offline),
-];
 
 const PHASES: [(&str, Phase); 4] = [
     ("first-byte", Phase::FirstByte),
@@ -51,29 +44,13 @@ pub(crate) const fn phase_name(phase: Phase) -> &'static str {
     }
 }
 
-const ENDPOINTS: [(&str, &str); 6] = [
-    ("register", "register"),
-    ("renew-session", "renew-session"),
-    ("update", "update"),
-    ("commands", "commands"),
-    ("state", "state"),
-    ("other", "other"),
-];
-
 impl Read for Endpoint {
-    const TYPE: Type = Type::Choice(|| {
-        const CHOICE: Choice = Choice {
-            name: "EndpointName",
-            about: "An endpoint of the contract.",
-            variants: &bare_variants(ENDPOINTS),
-            short: None,
-        };
-        &CHOICE
-    });
+    const TYPE: Type = Type::Special(Special::Endpoint);
 
     fn read(node: &Node, cx: &mut Cx<'_>) -> Option<Endpoint> {
         let name = text(node, "the name of an endpoint", cx)?;
-        find(&name.text, "endpoint", &ENDPOINTS)
+        let known: Vec<(&str, &'static str)> = cx.format.endpoints().into_iter().map(|e| (e, e)).collect();
+        find(&name.text, "endpoint", &known)
             .map_err(|why| cx.problem(node.span, why, "this name", ""))
             .map(Endpoint::named)
             .ok()
@@ -90,6 +67,7 @@ macro_rules! named {
                     about: $about,
                     variants: &bare_variants($table),
                     short: None,
+                    also: false,
                 };
                 &CHOICE
             });
@@ -129,13 +107,6 @@ named!(
     "A part of a request's life.",
     "phase of a request",
     PHASES
-);
-named!(
-    DeviceStatus,
-    "StatusName",
-    "What the dashboard shows.",
-    "status",
-    STATUSES
 );
 named!(
     FaultState,

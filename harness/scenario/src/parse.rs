@@ -1,6 +1,7 @@
 //! From text to scenarios.
 
 use crate::diagnostics::{Collector, Diagnostics, Source};
+use crate::format::Format;
 use crate::located::Span;
 use crate::matrix::{Case, Matrix, is_name, substitute};
 use crate::model::{File, Purpose, Scenario};
@@ -11,8 +12,8 @@ use crate::validate;
 /// Longest file, bytes.
 pub(crate) const MAX_FILE: usize = 1 << 20;
 
-pub(crate) fn one(path: &str, text: &str) -> Result<Scenario, Diagnostics> {
-    let mut scenarios = all(path, text, Purpose::Judged)?;
+pub(crate) fn one(format: Format, path: &str, text: &str) -> Result<Scenario, Diagnostics> {
+    let mut scenarios = all(format, path, text, Purpose::Judged)?;
     if let [_, _, ..] = scenarios.as_slice() {
         let source = Source::new(path, text);
         let mut problems = Collector::new(&source);
@@ -26,7 +27,12 @@ pub(crate) fn one(path: &str, text: &str) -> Result<Scenario, Diagnostics> {
     Ok(scenarios.swap_remove(0))
 }
 
-pub(crate) fn all(path: &str, text: &str, purpose: Purpose) -> Result<Vec<Scenario>, Diagnostics> {
+pub(crate) fn all(
+    format: Format,
+    path: &str,
+    text: &str,
+    purpose: Purpose,
+) -> Result<Vec<Scenario>, Diagnostics> {
     if text.len() > MAX_FILE {
         let source = Source::new(path, "");
         let mut problems = Collector::new(&source);
@@ -38,7 +44,7 @@ pub(crate) fn all(path: &str, text: &str, purpose: Purpose) -> Result<Vec<Scenar
         return Err(problems.failed());
     }
     let source = Source::new(path, text);
-    let mut cx = context(&source);
+    let mut cx = context(format, &source);
     // The matrix is read before its values are put into the rest.
     let (root, mistakes) = tree::read(&without_parameters(text));
     let written = root.as_ref().and_then(|root| root.get("matrix"));
@@ -56,7 +62,7 @@ pub(crate) fn all(path: &str, text: &str, purpose: Purpose) -> Result<Vec<Scenar
     cx.problems.finish()?;
     let mut cases = Vec::new();
     for case in matrix.cases() {
-        let mut scenario = read_case(path, text, case, purpose)?;
+        let mut scenario = read_case(format, path, text, case, purpose)?;
         // What is said of the file is said once.
         if !cases.is_empty() {
             scenario.warnings.clear();
@@ -66,7 +72,13 @@ pub(crate) fn all(path: &str, text: &str, purpose: Purpose) -> Result<Vec<Scenar
     Ok(cases)
 }
 
-fn read_case(path: &str, text: &str, case: Case, purpose: Purpose) -> Result<Scenario, Diagnostics> {
+fn read_case(
+    format: Format,
+    path: &str,
+    text: &str,
+    case: Case,
+    purpose: Purpose,
+) -> Result<Scenario, Diagnostics> {
     let mut source = Source::new(path, text);
     let substituted = if case.is_empty() {
         text.to_owned()
@@ -82,7 +94,7 @@ fn read_case(path: &str, text: &str, case: Case, purpose: Purpose) -> Result<Sce
         }
     };
     let (root, mistakes) = tree::read(&substituted);
-    let mut cx = context(&source);
+    let mut cx = context(format, &source);
     form(&mut cx, mistakes);
     let Some(root) = root else {
         return Err(cx.problems.failed());
@@ -94,8 +106,9 @@ fn read_case(path: &str, text: &str, case: Case, purpose: Purpose) -> Result<Sce
     }
 }
 
-fn context(source: &Source) -> Cx<'_> {
+fn context(format: Format, source: &Source) -> Cx<'_> {
     Cx {
+        format,
         problems: Collector::new(source),
         duration: None,
         fault_names: Vec::new(),

@@ -7,6 +7,7 @@ use std::fmt;
 
 use crate::bench::Bench;
 use crate::diagnostics::Collector;
+use crate::format::Format;
 use crate::located::{Located, Span};
 use crate::names;
 use crate::quantity::TimeSpan;
@@ -14,6 +15,7 @@ use crate::tree::{Kind, Node, Scalar};
 
 /// What reading knows of the rest of the file, and where it notes mistakes.
 pub(crate) struct Cx<'a> {
+    pub(crate) format: Format,
     pub(crate) problems: Collector<'a>,
     /// How long the run lasts; `None` while it is not known, or was written wrongly.
     pub(crate) duration: Option<TimeSpan>,
@@ -120,6 +122,8 @@ pub(crate) struct ScalarType {
 pub(crate) enum Special {
     /// What a fault does.
     Action,
+    /// An endpoint of a service.
+    Endpoint,
     /// The author: text, or whatever another runner wants there.
     Author,
     /// The version of the format.
@@ -203,6 +207,8 @@ pub(crate) struct Choice {
     pub(crate) variants: &'static [Variant],
     /// The variant that a scalar stands for.
     pub(crate) short: Option<&'static str>,
+    /// Whether facts of services belong to it.
+    pub(crate) also: bool,
 }
 
 /// One name of a choice.
@@ -469,7 +475,8 @@ pub(crate) use mapping;
 ///
 /// A variant is `"name" => Variant` or `"name" => Variant(Type)`, then `eg["example"]`, then `bare` if the value may be
 /// left out. Behind the enumeration may stand
-/// `short "name"` (a scalar stands for that variant's value) and `default Variant`.
+/// `short "name"` (a scalar stands for that variant's value), `also Variant(Type), "doc" by path` (names that the table
+/// does not have) and `default Variant`.
 macro_rules! choice {
     (
         $(#[doc = $doc:literal])*
@@ -481,6 +488,7 @@ macro_rules! choice {
             )*
         }
         $(short $short:literal;)?
+        $(also $also:ident($also_type:ty), $also_doc:literal by $by:path;)?
         $(default $usual:ident;)?
         $(check $check:path;)?
     ) => {
@@ -488,6 +496,7 @@ macro_rules! choice {
         $(#[derive($($derive),*)])?
         $vis enum $type {
             $($(#[doc = $vdoc])* $variant $(($ty))?,)*
+            $(#[doc = $also_doc] $also($also_type),)?
         }
 
         impl $type {
@@ -503,12 +512,14 @@ macro_rules! choice {
                     bare: $crate::read::choice!(@flag $($bare)?),
                 }),*],
                 short: $crate::read::mapping!(@option $($short)?),
+                also: $crate::read::choice!(@flag $($also)?),
             };
 
             /// Its name in files.
             pub const fn name(&self) -> &'static str {
                 match self {
                     $($crate::read::choice!(@pattern $type $variant $($ty)?) => $key,)*
+                    $($type::$also(other) => other.name,)?
                 }
             }
 
@@ -519,6 +530,7 @@ macro_rules! choice {
             ) -> Option<Self> {
                 match tagged.name {
                     $($key => $crate::read::choice!(@read $type $variant tagged cx; $($ty)?; $($bare)?),)*
+                    $(_ if $crate::read::choice!(@flag $also) => $by(tagged, cx),)?
                     _ => {
                         $crate::read::unknown(tagged.name, tagged.span, &Self::CHOICE.names(), cx);
                         None
@@ -606,6 +618,7 @@ pub(crate) fn value<T: Read>(tagged: &Tagged<'_>, bare: bool, cx: &mut Cx<'_>) -
 pub(crate) fn default_of<T: Read>() -> T {
     let source = crate::diagnostics::Source::new("", "");
     let mut cx = Cx {
+        format: Format::new(&[]),
         problems: Collector::new(&source),
         duration: None,
         fault_names: Vec::new(),

@@ -3,11 +3,13 @@
 use std::fmt::Write as _;
 
 use serde_json::Value;
+use vocabulary::spec::Params;
 
-use crate::schema;
+use crate::format::Format;
+use crate::schema::definition_of;
 
 /// Sections: title, definition in the schema. The order is the one in which a file is written.
-const SECTIONS: [(&str, &str); 66] = [
+const SECTIONS: [(&str, &str); 58] = [
     ("catalogue", "Catalogue"),
     ("bench", "Bench"),
     ("bench.device", "Device"),
@@ -38,9 +40,6 @@ const SECTIONS: [(&str, &str); 66] = [
     ("retry-after", "RetryAfter"),
     ("slow-body", "SlowBody"),
     ("lose-reply", "LoseReply"),
-    ("command-relay", "CommandRelay"),
-    ("limits", "LimitsFault"),
-    ("server-clock", "ServerClockFault"),
     ("ntp-clock", "ClockError"),
     ("ntp", "NtpFault"),
     ("power-cut", "PowerCut"),
@@ -57,8 +56,6 @@ const SECTIONS: [(&str, &str); 66] = [
     ("sntp (trigger)", "SntpTrigger"),
     ("pin (trigger)", "PinTrigger"),
     ("reset (trigger)", "ResetTrigger"),
-    ("status (trigger)", "StatusTrigger"),
-    ("session (trigger)", "SessionTrigger"),
     ("fault (trigger)", "FaultTrigger"),
     ("expect", "Expectation"),
     ("serial", "SerialExpectation"),
@@ -70,10 +67,7 @@ const SECTIONS: [(&str, &str); 66] = [
     ("rate", "RateExpectation"),
     ("backoff", "BackoffExpectation"),
     ("pin", "PinExpectation"),
-    ("status", "StatusExpectation"),
-    ("token-reuse", "TokenReuseExpectation"),
     ("no-secrets", "NoSecretsExpectation"),
-    ("liveness", "LivenessExpectation"),
 ];
 
 /// More sections, which stand last.
@@ -88,22 +82,74 @@ const LAST_SECTIONS: [(&str, &str); 6] = [
 
 const INTRODUCTION: &str = include_str!("reference_introduction.md");
 
+/// All sections: title, definition in the schema. Those of services stand behind those of their kind.
+fn sections(format: Format) -> Vec<(String, String)> {
+    let own = |list: &[(&str, &str)]| -> Vec<(String, String)> {
+        list.iter()
+            .map(|(t, d)| ((*t).to_owned(), (*d).to_owned()))
+            .collect()
+    };
+    let place = |definition: &str| {
+        SECTIONS
+            .iter()
+            .position(|(_, d)| *d == definition)
+            .unwrap_or(SECTIONS.len())
+    };
+    let (actions, triggers) = (place("PowerCut"), place("FaultTrigger"));
+    let mut all = own(&SECTIONS[..actions]);
+    let with_keys = format.operations().filter(|(_, spec)| match spec.params {
+        Params::None | Params::One(_) => false,
+        Params::Keys(_) | Params::AtLeastOne(_) | Params::ExactlyOne(_) => true,
+    });
+    all.extend(with_keys.map(|(_, spec)| (spec.name.to_owned(), definition_of(spec.name, "Operation"))));
+    all.extend(own(&SECTIONS[actions..triggers]));
+    let facts = format.facts();
+    all.extend(facts.map(|(_, spec)| {
+        (
+            format!("{} (trigger)", spec.name),
+            definition_of(spec.name, "Trigger"),
+        )
+    }));
+    all.extend(own(&SECTIONS[triggers..]));
+    let states = format.states().map(|(_, spec)| spec.name);
+    let judged = format.expectations().map(|(_, spec)| spec.name);
+    all.extend(
+        states
+            .chain(judged)
+            .map(|name| (name.to_owned(), definition_of(name, "Expectation"))),
+    );
+    all.extend(own(&LAST_SECTIONS));
+    all
+}
+
 /// The text of `docs/scenario-reference.md`.
-pub fn reference() -> String {
-    let schema = schema();
+pub(crate) fn reference(format: Format) -> String {
+    let schema = format.schema();
+    let sections = sections(format);
+    let root = Root {
+        schema: &schema,
+        sections: &sections,
+    };
     let mut out = INTRODUCTION.to_owned();
     out.push_str("\n## The file\n\n");
-    section(&schema, &schema, &mut out);
-    for (title, name) in SECTIONS.iter().chain(&LAST_SECTIONS) {
+    section(root, &schema, &mut out);
+    for (title, name) in &sections {
         // Writing to a String does not fail.
         let _ = write!(out, "\n## {title}\n\n");
-        section(&schema, &schema["$defs"][*name], &mut out);
+        section(root, &schema["$defs"][name], &mut out);
     }
     out
 }
 
+/// The schema and the sections that its definitions have.
+#[derive(Clone, Copy)]
+struct Root<'a> {
+    schema: &'a Value,
+    sections: &'a [(String, String)],
+}
+
 /// A description, and a table of keys.
-fn section(root: &Value, definition: &Value, out: &mut String) {
+fn section(root: Root<'_>, definition: &Value, out: &mut String) {
     let long = long_form(definition);
     if let Some(text) = definition["description"].as_str() {
         out.push_str(&paragraphs(text));
@@ -138,7 +184,7 @@ pub(crate) fn long_form(definition: &Value) -> &Value {
         .unwrap_or(definition)
 }
 
-fn variant(root: &Value, variant: &Value) -> String {
+fn variant(root: Root<'_>, variant: &Value) -> String {
     if let Some(name) = variant["const"].as_str() {
         return row(root, name, &Value::Null, variant, false);
     }
@@ -148,7 +194,7 @@ fn variant(root: &Value, variant: &Value) -> String {
     key.map_or_else(String::new, |(key, value)| row(root, key, value, variant, false))
 }
 
-fn row(root: &Value, key: &str, value: &Value, about: &Value, required: bool) -> String {
+fn row(root: Root<'_>, key: &str, value: &Value, about: &Value, required: bool) -> String {
     let default = match (&about["default"], required) {
         (_, true) => "required".to_owned(),
         (Value::Null, _) => String::new(),
@@ -175,19 +221,22 @@ fn row(root: &Value, key: &str, value: &Value, about: &Value, required: bool) ->
 }
 
 /// What may be written, in a few words; a link where there is a section.
-fn type_name(root: &Value, value: &Value) -> String {
+fn type_name(root: Root<'_>, value: &Value) -> String {
     if let Some(name) = value["$ref"].as_str().and_then(|r| r.strip_prefix("#/$defs/")) {
-        if let Some((title, _)) = SECTIONS.iter().chain(&LAST_SECTIONS).find(|(_, d)| *d == name) {
+        if let Some((title, _)) = root.sections.iter().find(|(_, d)| *d == name) {
             return format!("[{title}](#{})", anchor(title));
         }
         let name = name.replace("%20", " ");
-        let definition = &root["$defs"][&name];
+        let definition = &root.schema["$defs"][&name];
         let names = names_of(definition);
         return if names.is_empty() {
             name.to_owned()
         } else {
             names.join(", ")
         };
+    }
+    if value["oneOf"].is_array() {
+        return names_of(value).join(", ");
     }
     if value["items"].is_object() {
         return format!("list of {}", type_name(root, &value["items"]));
@@ -270,18 +319,18 @@ fn is_plain(text: &str) -> bool {
 mod tests {
     use super::*;
 
+    const FORMAT: Format = Format::new(&[&oceanremote::SPEC]);
+
     #[test]
     fn every_mapping_has_a_section_and_every_section_a_mapping() {
-        let schema = schema();
+        let schema = FORMAT.schema();
+        let sections = sections(FORMAT);
         let definitions = schema["$defs"].as_object().unwrap();
-        for (title, name) in SECTIONS.iter().chain(&LAST_SECTIONS) {
-            assert!(
-                definitions.contains_key(*name),
-                "{title} has no definition {name}"
-            );
+        for (title, name) in &sections {
+            assert!(definitions.contains_key(name), "{title} has no definition {name}");
         }
         for (name, definition) in definitions {
-            let listed = SECTIONS.iter().chain(&LAST_SECTIONS).any(|(_, d)| d == name);
+            let listed = sections.iter().any(|(_, d)| d == name);
             let has_keys = long_form(definition).get("properties").is_some();
             assert!(listed || !has_keys, "{name} has no section in the reference");
         }
@@ -289,7 +338,7 @@ mod tests {
 
     #[test]
     fn every_key_has_a_meaning_and_an_example_or_a_section() {
-        for line in reference().lines().filter(|line| line.starts_with("| `")) {
+        for line in reference(FORMAT).lines().filter(|line| line.starts_with("| `")) {
             let escaped = line.replace("\\|", "\u{1}");
             let cells: Vec<&str> = escaped.trim_matches('|').split(" | ").map(str::trim).collect();
             assert_eq!(cells.len(), 5, "{line}");

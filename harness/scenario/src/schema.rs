@@ -1,37 +1,58 @@
 //! The JSON Schema of the format, for editors: made from the tables that the reader goes by.
 
 use serde_json::{Map, Value, json};
+use vocabulary::spec::{FactSpec, Nature, OperationSpec, ParamSpec, ParamType, Params, WindowKeys};
 
 use crate::action;
+use crate::fact::STATE_KEYS;
+use crate::format::Format;
 use crate::model::File;
-use crate::read::{Choice, Key, Mapping, Special, Type, Variant};
+use crate::quantity::{TimeOffset, TimeSpan};
+use crate::read::{Choice, Key, Mapping, Read as _, Special, Type, Variant};
 use crate::scalar::whole;
 use crate::tree::{self, Kind, Node};
+use crate::trigger::Trigger;
 
 /// What a parameter of the matrix looks like in place of a number or a truth value.
 const PARAMETER: &str = r"^\$\{[a-z][a-z0-9-]*\}$";
 
 /// The JSON Schema (draft 2020-12) of scenario files, made from the tables that read them.
 ///
-/// It is meant for editors: it knows keys, names and forms. What a file must fulfil beyond that,
-/// [`Scenario::parse`](crate::Scenario::parse) says.
-pub fn schema() -> Value {
-    let mut definitions = Definitions::default();
+/// It is meant for editors: it knows keys, names and forms. What a file must fulfil beyond that, reading it says.
+pub(crate) fn schema(format: Format) -> Value {
+    let mut definitions = Definitions {
+        format,
+        made: Map::new(),
+    };
     let mut schema = definitions.mapping(&File::MAPPING);
     // Keys that begin with `x-` are for anchors.
     schema["patternProperties"] = json!({ "^x-": true });
     schema["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
     schema["title"] = json!(File::MAPPING.name);
+    definitions.expectations();
     for one_of_many in ["Expectation", "Step"] {
-        exactly_one_key(&mut definitions.0[one_of_many]);
+        exactly_one_key(&mut definitions.made[one_of_many]);
     }
-    schema["$defs"] = Value::Object(definitions.0);
+    schema["$defs"] = Value::Object(definitions.made);
     schema
 }
 
+/// The definition of what a service names: `command-relay` and `Operation` make `CommandRelayOperation`.
+pub(crate) fn definition_of(name: &str, kind: &str) -> String {
+    let mut out = String::new();
+    for word in name.split('-') {
+        let mut letters = word.chars();
+        out.extend(letters.next().map(|c| c.to_ascii_uppercase()));
+        out.extend(letters);
+    }
+    out + kind
+}
+
 /// The definitions so far, by name.
-#[derive(Default)]
-struct Definitions(Map<String, Value>);
+struct Definitions {
+    format: Format,
+    made: Map<String, Value>,
+}
 
 impl Definitions {
     fn of(&mut self, ty: &Type) -> Value {
@@ -58,11 +79,11 @@ impl Definitions {
 
     /// A reference to a definition, which is made if it is not there.
     fn reference(&mut self, name: &str, make: impl FnOnce(&mut Definitions) -> Value) -> Value {
-        if !self.0.contains_key(name) {
+        if !self.made.contains_key(name) {
             // A trigger holds a trigger: its place is taken before what is inside is made.
-            self.0.insert(name.to_owned(), Value::Null);
+            self.made.insert(name.to_owned(), Value::Null);
             let made = make(self);
-            self.0.insert(name.to_owned(), made);
+            self.made.insert(name.to_owned(), made);
         }
         json!({ "$ref": format!("#/$defs/{}", name.replace(' ', "%20")) })
     }
@@ -97,6 +118,10 @@ impl Definitions {
 
     fn choice(&mut self, choice: &Choice) -> Value {
         let mut variants: Vec<Value> = choice.variants.iter().map(|v| self.variant(v)).collect();
+        if choice.also {
+            let facts: Vec<_> = self.format.facts().collect();
+            variants.extend(facts.into_iter().map(|(_, spec)| self.fact(spec)));
+        }
         variants.push(parameter());
         let mut schema = json!({ "oneOf": variants });
         described(&mut schema, choice.about, &[]);
@@ -126,11 +151,23 @@ impl Definitions {
             Special::Action => self.reference("Action", |definitions| {
                 let bare: Vec<&str> = action::variants().filter(|v| v.bare).map(|v| v.name).collect();
                 let mut all: Vec<Value> = action::variants().map(|v| definitions.variant(v)).collect();
+                let operations: Vec<_> = definitions.format.operations().collect();
+                all.extend(
+                    operations
+                        .into_iter()
+                        .map(|(_, spec)| definitions.operation(spec)),
+                );
                 all.push(parameter());
                 let mut long = json!({ "oneOf": all });
                 described(&mut long, action::ABOUT, &[]);
                 let mut schema = json!({ "anyOf": [{ "type": "string", "enum": bare }, long] });
                 described(&mut schema, action::ABOUT, &[]);
+                schema
+            }),
+            Special::Endpoint => self.reference("EndpointName", |definitions| {
+                let names = definitions.format.endpoints();
+                let mut schema = choice_of(&names);
+                described(&mut schema, "An endpoint of a service.", &[]);
                 schema
             }),
             Special::Author => json!({ "type": ["string", "number", "boolean", "array", "object"] }),
@@ -161,6 +198,182 @@ impl Definitions {
 /// A parameter of the matrix, wherever a name may stand.
 fn parameter() -> Value {
     json!({ "type": "string", "pattern": PARAMETER })
+}
+
+/// One of these words, or a parameter.
+fn choice_of(words: &[&str]) -> Value {
+    let word = |word: &&str| json!({ "type": "string", "const": word });
+    let mut all: Vec<Value> = words.iter().map(word).collect();
+    all.push(parameter());
+    json!({ "oneOf": all })
+}
+
+/// What stands in an operation, beyond its meaning, about its length.
+fn length(spec: &OperationSpec) -> &'static str {
+    match (spec.nature, spec.once_with) {
+        (Nature::Once, _) => " Happens once.",
+        (Nature::Lasting, []) => " Lasts.",
+        (Nature::Lasting, _) => " Lasts, but for a step.",
+        (Nature::OnRequests, _) => " On requests.",
+    }
+}
+
+impl Definitions {
+    fn param(&mut self, ty: &ParamType) -> Value {
+        match ty {
+            ParamType::Text => self.of(&Type::Text),
+            ParamType::Bool => self.of(&Type::Bool),
+            ParamType::Integer(least, most) => integer((*least).into(), (*most).into()),
+            ParamType::Duration => self.of(&TimeSpan::TYPE),
+            ParamType::Offset => self.of(&TimeOffset::TYPE),
+            ParamType::Choice(words) => choice_of(words),
+        }
+    }
+
+    fn params(&mut self, params: &[ParamSpec], about: &str) -> Value {
+        let mut keys = Map::new();
+        for param in params {
+            let mut schema = self.param(&param.ty);
+            described(&mut schema, param.about, &[param.example]);
+            keys.insert(param.name.to_owned(), schema);
+        }
+        let required: Vec<&str> = params.iter().filter(|p| p.required).map(|p| p.name).collect();
+        let mut schema = json!({ "type": "object", "properties": keys, "additionalProperties": false });
+        if !required.is_empty() {
+            schema["required"] = json!(required);
+        }
+        described(&mut schema, about, &[]);
+        schema
+    }
+
+    fn operation(&mut self, spec: &OperationSpec) -> Value {
+        let about = format!("{}{}", spec.about, length(spec));
+        let value = match spec.params {
+            Params::None => {
+                let mut schema = json!({ "type": "string", "const": spec.name });
+                described(&mut schema, &about, &[]);
+                return schema;
+            }
+            Params::One(ty) => self.param(&ty),
+            Params::Keys(keys) | Params::AtLeastOne(keys) | Params::ExactlyOne(keys) => {
+                let name = definition_of(spec.name, "Operation");
+                self.reference(&name, |definitions| definitions.params(keys, spec.about))
+            }
+        };
+        named(spec.name, value, &about, spec.example)
+    }
+
+    fn fact(&mut self, spec: &FactSpec) -> Value {
+        let name = definition_of(spec.name, "Trigger");
+        let value = self.reference(&name, |definitions| {
+            let short = spec.fields.first().map_or("", |field| field.name);
+            let about = format!("{} A bare value is short for `{short}`.", spec.about);
+            let mut long = definitions.params(spec.fields, &about);
+            let mut nth = u32_or_parameter();
+            described(&mut nth, "Which occurrence, from 1.", &["2"]);
+            long["properties"]["nth"] = nth;
+            or_scalar(long)
+        });
+        named(spec.name, value, spec.about, spec.example)
+    }
+
+    /// The expectations of services stand among the others.
+    fn expectations(&mut self) {
+        let window = [
+            ("after", "Only from this moment on.", "1m"),
+            ("before", "Only until this moment.", "1h"),
+            (
+                "within",
+                "Only this long after `after`, or after power-on.",
+                "30m",
+            ),
+        ];
+        let states: Vec<_> = self.format.states().collect();
+        for (_, spec) in states {
+            let Some(field) = spec.fields.first() else {
+                continue;
+            };
+            let params = STATE_KEYS.map(|(name, about)| ParamSpec {
+                name,
+                about,
+                required: false,
+                ..*field
+            });
+            let about = format!(
+                "{} At a moment or over time: exactly one of `is` with `at`, `always`, `never` and `time-in`.",
+                spec.about
+            );
+            let mut schema = self.params(&params, &about);
+            let at = [("at", "The moment for `is`.", "20m")];
+            for (key, about, example) in at.iter().chain(&window) {
+                self.window_key(&mut schema, key, about, example);
+            }
+            let total = [
+                ("min", "The shortest total time allowed for `time-in`.", "2h50m"),
+                ("max", "The longest total time allowed for `time-in`.", "30s"),
+            ];
+            for (key, about, example) in total {
+                let mut value = self.of(&TimeSpan::TYPE);
+                described(&mut value, about, &[example]);
+                schema["properties"][key] = value;
+            }
+            let example = format!("{{never: {}, after: 1m}}", field.example);
+            self.expectation(spec.name, schema, &about, &example);
+        }
+        let judged: Vec<_> = self.format.expectations().collect();
+        for (_, spec) in judged {
+            let mut schema = self.params(spec.params, spec.about);
+            let keys = match spec.window {
+                WindowKeys::None => &window[..0],
+                WindowKeys::After => &window[..1],
+                WindowKeys::All => &window[..],
+            };
+            for (key, about, example) in keys {
+                let about = match spec.window {
+                    WindowKeys::After => {
+                        "After this moment; left out, after the last fault of the run has ended."
+                    }
+                    WindowKeys::None | WindowKeys::All => about,
+                };
+                self.window_key(&mut schema, key, about, example);
+            }
+            self.expectation(spec.name, schema, spec.about, spec.example);
+        }
+    }
+
+    fn window_key(&mut self, schema: &mut Value, key: &str, about: &str, example: &str) {
+        let ty = if key == "within" {
+            TimeSpan::TYPE
+        } else {
+            Trigger::TYPE
+        };
+        let mut value = self.of(&ty);
+        described(&mut value, about, &[example]);
+        schema["properties"][key] = value;
+    }
+
+    fn expectation(&mut self, name: &str, schema: Value, about: &str, example: &str) {
+        let definition = definition_of(name, "Expectation");
+        let mut value = self.reference(&definition, |_| schema);
+        described(&mut value, about, &[example]);
+        self.made["Expectation"]["properties"][name] = value;
+    }
+}
+
+/// A mapping with this one key.
+fn named(name: &str, value: Value, about: &str, example: &str) -> Value {
+    let mut schema = json!({
+        "type": "object",
+        "properties": { name: value },
+        "required": [name],
+        "additionalProperties": false,
+    });
+    described(&mut schema, about, &[example]);
+    schema
+}
+
+fn u32_or_parameter() -> Value {
+    integer(0, u32::MAX.into())
 }
 
 fn integer(least: i128, most: i128) -> Value {

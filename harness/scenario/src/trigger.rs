@@ -1,7 +1,8 @@
 //! Triggers: moments that are named by what happens. Faults start at them; expectations measure from them.
 
-use vocabulary::{DeviceStatus, Endpoint, FaultState, Phase, ResetCause};
+use vocabulary::{Endpoint, FaultState, Phase, ResetCause};
 
+use crate::fact::FactTrigger;
 use crate::located::Located;
 use crate::quantity::TimeSpan;
 use crate::read::{choice, mapping};
@@ -34,14 +35,11 @@ choice! {
         "pin" => Pin(PinTrigger) eg["{gpio: 4, level: high}"];
         /// A start of the device after a reset.
         "reset" => Reset(ResetTrigger) eg["software"];
-        /// A change of the status that the dashboard shows.
-        "status" => Status(StatusTrigger) eg["offline"];
-        /// A change of a session at the cloud.
-        "session" => Session(SessionTrigger) eg["renewed"];
         /// A fault of this scenario that begins or ends.
         "fault" => Fault(Box<FaultTrigger>) eg["{name: wifi-drop, state: ended}"];
     }
     short "time";
+    also Fact(FactTrigger), "A fact that a service tells." by FactTrigger::read;
     check validate_expect::trigger;
 }
 
@@ -58,8 +56,7 @@ impl Trigger {
             Trigger::Sntp(t) => t.nth,
             Trigger::Pin(t) => t.nth,
             Trigger::Reset(t) => t.nth,
-            Trigger::Status(t) => t.nth,
-            Trigger::Session(t) => t.nth,
+            Trigger::Fact(t) => t.nth,
         }
     }
 }
@@ -243,47 +240,6 @@ mapping! {
         pub nth: Option<u32> = "nth" eg["2"];
     }
     short "cause";
-}
-
-mapping! {
-    /// A change of the status that the dashboard shows. A bare name is short for `status`.
-    #[derive(Clone, Debug, PartialEq, Eq)]
-    pub struct StatusTrigger = "StatusTrigger" {
-        /// The new status.
-        pub status: DeviceStatus = "status" eg["offline"];
-        /// Which occurrence, from 1.
-        pub nth: Option<u32> = "nth" eg["2"];
-    }
-    short "status";
-}
-
-mapping! {
-    /// A change of a session at the cloud. A bare name is short for `change`.
-    #[derive(Clone, Debug, PartialEq, Eq)]
-    pub struct SessionTrigger = "SessionTrigger" {
-        /// What happens to the session.
-        pub change: SessionEvent = "change" eg["expired"];
-        /// Which occurrence, from 1.
-        pub nth: Option<u32> = "nth" eg["2"];
-    }
-    short "change";
-}
-
-choice! {
-    /// What happens to a session.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum SessionEvent = "SessionEvent" {
-        /// Given out at registration.
-        "issued" => Issued;
-        /// Exchanged for a new one by renewal.
-        "renewed" => Renewed;
-        /// Given out for the permanent token.
-        "recovered" => Recovered;
-        /// Its time is over.
-        "expired" => Expired;
-        /// Ended before its time.
-        "invalidated" => Invalidated;
-    }
 }
 
 mapping! {

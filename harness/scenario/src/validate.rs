@@ -46,7 +46,7 @@ pub(crate) fn scenario(
         .filter_map(|raw| expectation(raw, &mut cx))
         .collect();
     unique(
-        file.expect.0.iter().filter_map(|e| e.name.as_ref()),
+        file.expect.0.iter().filter_map(|e| e.plain.name.as_ref()),
         "expectation",
         &mut cx,
     );

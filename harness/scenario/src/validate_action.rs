@@ -6,7 +6,7 @@ use vocabulary::ResetCause;
 
 use crate::action::{
     Action, CorruptFlash, DeviceAction, DhcpFault, DnsFault, LinkFault, Message, NetworkAction, NtpFault,
-    Only, RadioAction, RequestAction, Respond, ServerClockFault, ServiceAction,
+    Only, RadioAction, RequestAction, Respond,
 };
 use crate::bench::Bench;
 use crate::located::{Located, Span};
@@ -17,8 +17,6 @@ use crate::validate::{positive, range};
 
 /// The longest delay that the network knows.
 const MINUTE: TimeSpan = TimeSpan::from_secs(60);
-/// Relays that the cloud knows of a device.
-const RELAYS: u8 = 8;
 /// Resets that come from outside or that the chip can be told to take for its own.
 const NO_RESET: [ResetCause; 2] = [ResetCause::DeepSleep, ResetCause::Usb];
 
@@ -26,9 +24,9 @@ pub(crate) fn action(action: &Action, span: Span, context: &mut Cx<'_>) {
     match action {
         Action::Radio(action) => radio(action, context),
         Action::Network(action) => network(action, span, context),
-        Action::Tls(_) => {}
+        // The parameters of an operation are checked by their table.
+        Action::Tls(_) | Action::Service(_) => {}
         Action::Request(action) => request(action, span, context),
-        Action::Service(action) => service(action, span, context),
         Action::Device(action) => device(action, span, context),
     }
 }
@@ -145,35 +143,6 @@ fn request(action: &RequestAction, span: Span, context: &mut Cx<'_>) {
         | RequestAction::RedirectToHttps
         | RequestAction::DuplicateReply
         | RequestAction::LoseReply(_) => {}
-    }
-}
-
-fn service(action: &ServiceAction, span: Span, context: &mut Cx<'_>) {
-    match action {
-        ServiceAction::CommandRelay(command) => range(command.relay, 1, RELAYS, "relay", context),
-        ServiceAction::Limits(limits) => {
-            if *limits == crate::action::LimitsFault::default() {
-                context.problem(
-                    span,
-                    "no limit is named",
-                    "this action",
-                    "write `limits: {requests: 1}`",
-                );
-            }
-        }
-        ServiceAction::ServerClock(ServerClockFault::DriftPpm(ppm)) => {
-            range(*ppm, -100_000, 100_000, "drift", context);
-        }
-        ServiceAction::ServerClock(ServerClockFault::Offset(_) | ServerClockFault::Step(_))
-        | ServiceAction::RevokePermanentToken
-        | ServiceAction::ExpireSession
-        | ServiceAction::InvalidateSession
-        | ServiceAction::RenewSession
-        | ServiceAction::DeleteDevice
-        | ServiceAction::SpendRegistrationToken
-        | ServiceAction::RegenerateRegistrationToken
-        | ServiceAction::MacMismatch
-        | ServiceAction::Ban => {}
     }
 }
 

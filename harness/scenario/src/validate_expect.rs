@@ -2,8 +2,9 @@
 
 use crate::count::Count;
 use crate::expectation::{
-    Expectation, ExpectationKind, PinExpectation, RawExpectation, SerialPattern, StatusExpectation, Window,
+    AnyExpectation, Expectation, ExpectationKind, PinExpectation, SerialPattern, StateExpectation, Window,
 };
+use crate::fact::expectation_names;
 use crate::located::{Located, Span};
 use crate::names;
 use crate::quantity::TimeSpan;
@@ -15,8 +16,9 @@ use crate::validate::pattern;
 const DHCP_MESSAGES: [&str; 7] = ["discover", "offer", "request", "ack", "nak", "decline", "release"];
 
 /// Checks an expectation and gives it its type.
-pub(crate) fn expectation(raw: &Located<RawExpectation>, context: &mut Cx<'_>) -> Option<Expectation> {
-    let mut found: Vec<(&str, Span, ExpectationKind)> = Vec::new();
+pub(crate) fn expectation(any: &Located<AnyExpectation>, context: &mut Cx<'_>) -> Option<Expectation> {
+    let mut found: Vec<(&str, Span, ExpectationKind)> = any.of_services.clone();
+    let raw = &any.plain;
     macro_rules! take {
         ($($key:literal $field:ident $kind:ident),*) => {
             const KEYS: &[&str] = &[$($key),*];
@@ -29,8 +31,7 @@ pub(crate) fn expectation(raw: &Located<RawExpectation>, context: &mut Cx<'_>) -
         "serial" serial Serial, "no-serial" no_serial NoSerial, "serial-order" serial_order SerialOrder,
         "serial-all" serial_all SerialAll, "event" event Event, "interval" interval Interval,
         "requests" requests Requests, "rate" rate Rate, "backoff" backoff Backoff, "pin" pin Pin,
-        "status" status Status, "token-reuse" token_reuse TokenReuse, "no-secrets" no_secrets NoSecrets,
-        "liveness" liveness Liveness
+        "no-secrets" no_secrets NoSecrets
     );
     if found.len() != 1 {
         let keys: Vec<&str> = found.iter().map(|(key, ..)| *key).collect();
@@ -39,19 +40,22 @@ pub(crate) fn expectation(raw: &Located<RawExpectation>, context: &mut Cx<'_>) -
             many => format!("the expectation has several keys: {}", names::list(many)),
         };
         context.problem(
-            raw.span,
+            any.span,
             message,
             "this expectation",
-            format!("write one of {}", names::list(KEYS)),
+            format!(
+                "write one of {}",
+                names::list(&[KEYS, &expectation_names(context)].concat())
+            ),
         );
         return None;
     }
     let (_, span, kind) = found.swap_remove(0);
-    check(&kind, span.or(raw.span), context);
+    check(&kind, span.or(any.span), context);
     Some(Expectation {
         name: raw.name.clone(),
         kind,
-        span: raw.span,
+        span: any.span,
     })
 }
 
@@ -102,23 +106,11 @@ fn check(kind: &ExpectationKind, span: Span, context: &mut Cx<'_>) {
             window(e.window(), context);
         }
         K::Pin(e) => pin(e, span, context),
-        K::Status(e) => status(e, span, context),
-        K::TokenReuse(e) => window(e.window(), context),
+        K::State(e) => state(e, span, context),
+        K::Service(e) => window(e.window(), context),
         K::NoSecrets(e) => {
             if e.of.is_empty() {
                 context.problem(span, "no secret is named", "here", "");
-            }
-        }
-        K::Liveness(e) => {
-            positive(e.within, context);
-            if e.after.is_none() && context.fault_names.is_empty() {
-                let help = "add `faults:`, or say `after` what";
-                context.problem(
-                    span,
-                    "the device is to recover, but the scenario has no fault",
-                    "here",
-                    help,
-                );
             }
         }
     }
@@ -149,7 +141,7 @@ fn pin(e: &PinExpectation, span: Span, context: &mut Cx<'_>) {
     );
 }
 
-fn status(e: &StatusExpectation, span: Span, context: &mut Cx<'_>) {
+fn state(e: &StateExpectation, span: Span, context: &mut Cx<'_>) {
     one_form(
         &[
             ("is", e.is.is_some()),
@@ -410,8 +402,7 @@ pub(crate) fn trigger(t: &Trigger, span: Span, context: &mut Cx<'_>) {
         | Trigger::Sntp(_)
         | Trigger::Pin(_)
         | Trigger::Reset(_)
-        | Trigger::Status(_)
-        | Trigger::Session(_) => {}
+        | Trigger::Fact(_) => {}
     }
 }
 

@@ -7,6 +7,8 @@
 
 use std::time::Duration;
 
+use vocabulary::spec::Arg;
+
 use crate::bench::Bench;
 use crate::expectation::{Expectation, ExpectationKind};
 use crate::fault::Fault;
@@ -161,7 +163,16 @@ impl Pace {
                 after.delay = self.shorter(after.delay);
                 self.trigger(&mut after.trigger);
             }
-            _ => {}
+            Trigger::Serial(_)
+            | Trigger::Request(_)
+            | Trigger::Wifi(_)
+            | Trigger::Dhcp(_)
+            | Trigger::Dns(_)
+            | Trigger::Sntp(_)
+            | Trigger::Pin(_)
+            | Trigger::Reset(_)
+            | Trigger::Fact(_)
+            | Trigger::Fault(_) => {}
         }
     }
 
@@ -223,15 +234,20 @@ impl Pace {
                 self.moments([&mut e.at]);
                 self.window(&mut e.after, &mut e.before, &mut e.within, false);
             }
-            E::Status(e) => {
+            E::State(e) => {
                 self.moments([&mut e.at]);
                 self.range(&mut e.min, &mut e.max);
                 self.window(&mut e.after, &mut e.before, &mut e.within, false);
             }
-            E::TokenReuse(e) => self.window(&mut e.after, &mut e.before, &mut e.within, false),
-            E::Liveness(e) => {
-                e.within.value = self.at_most(e.within.value);
-                self.moments([&mut e.after]);
+            E::Service(e) => {
+                // A length of time among the parameters is one in which something must happen.
+                for arg in e.args.0.values_mut() {
+                    if let Arg::Duration(time) = arg {
+                        let written = TimeSpan(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+                        *time = self.at_most(written).duration();
+                    }
+                }
+                self.window(&mut e.after, &mut e.before, &mut e.within, false);
             }
         }
     }

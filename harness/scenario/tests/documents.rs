@@ -3,8 +3,11 @@
 use std::fs;
 use std::path::PathBuf;
 
-use scenario::{Scenario, fault_reference, reference, schema};
+use scenario::Format;
 use serde_json::{Value, json};
+
+/// The format with the service of these tests.
+const FORMAT: Format = Format::new(&[&oceanremote::SPEC]);
 
 /// Compares a file in `docs/` with what it should be. With `UPDATE=1` it is written.
 fn check(name: &str, wanted: &str) {
@@ -25,23 +28,23 @@ fn check(name: &str, wanted: &str) {
 fn the_schema_is_up_to_date() {
     check(
         "scenario.schema.json",
-        &format!("{}\n", serde_json::to_string_pretty(&schema()).unwrap()),
+        &format!("{}\n", serde_json::to_string_pretty(&FORMAT.schema()).unwrap()),
     );
 }
 
 #[test]
 fn the_reference_is_up_to_date() {
-    check("scenario-reference.md", &reference());
+    check("scenario-reference.md", &FORMAT.reference());
 }
 
 #[test]
 fn the_fault_reference_is_up_to_date() {
-    check("fault-reference.md", &fault_reference());
+    check("fault-reference.md", &FORMAT.fault_reference());
 }
 
 #[test]
 fn the_example_of_the_fault_reference_is_valid() {
-    let text = fault_reference();
+    let text = FORMAT.fault_reference();
     let example = text
         .split("```yaml\n")
         .nth(1)
@@ -50,13 +53,15 @@ fn the_example_of_the_fault_reference_is_valid() {
         .next()
         .unwrap();
     let file = format!("name: a\nversion: 1\nbench: {{duration: 2h}}\nexpect: [{{serial: x}}]\n{example}");
-    let scenario = Scenario::parse("example.yaml", &file).unwrap_or_else(|e| panic!("{e}"));
+    let scenario = FORMAT
+        .parse("example.yaml", &file)
+        .unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(scenario.faults.len(), 3);
 }
 
 #[test]
 fn the_example_of_the_reference_is_valid() {
-    let text = reference();
+    let text = FORMAT.reference();
     let example = text
         .split("```yaml\n")
         .nth(1)
@@ -64,7 +69,9 @@ fn the_example_of_the_reference_is_valid() {
         .split("```")
         .next()
         .unwrap();
-    let scenario = Scenario::parse("example.yaml", example).unwrap_or_else(|e| panic!("{e}"));
+    let scenario = FORMAT
+        .parse("example.yaml", example)
+        .unwrap_or_else(|e| panic!("{e}"));
     assert_eq!((scenario.expect.len(), scenario.faults.len()), (4, 1));
 }
 
@@ -93,7 +100,7 @@ fn file(key: &str, part: Value) -> Value {
 
 fn must_parse(file: &Value) {
     let text = serde_json::to_string_pretty(file).unwrap();
-    if let Err(e) = Scenario::parse_all("example.yaml", &text) {
+    if let Err(e) = FORMAT.parse_all("example.yaml", &text) {
         panic!("{e}\n{text}");
     }
 }
@@ -126,7 +133,7 @@ fn examples(definition: &Value) -> Vec<(String, Value)> {
 
 #[test]
 fn every_example_is_valid() {
-    let schema = schema();
+    let schema = FORMAT.schema();
     let examples = |name: &str| {
         let found = examples(&schema["$defs"][name]);
         assert!(!found.is_empty(), "{name}");

@@ -1,11 +1,14 @@
 //! Fault plans that are right, and what is said about those that are not.
 
-use scenario::{Action, RequestAction, Scenario};
+use scenario::{Action, Format, RequestAction, Scenario};
+
+/// The format with the service of these tests.
+const FORMAT: Format = Format::new(&[&oceanremote::SPEC]);
 
 fn plan(faults: &str) -> Result<Scenario, String> {
     let text =
         format!("name: a\nversion: 1\nbench: {{duration: 1h}}\nexpect: [{{serial: x}}]\nfaults:\n{faults}");
-    Scenario::parse("f", &text).map_err(|e| e.to_string())
+    FORMAT.parse("f", &text).map_err(|e| e.to_string())
 }
 
 #[test]

@@ -1,17 +1,20 @@
 //! Files that hard use has found: each mistake is told at its place, all of a file at once, in words of ours; files for
 //! Wokwi's runner are taken as that runner takes them.
 
-use scenario::{Scenario, StepKind, TimeSpan};
+use scenario::{Format, StepKind, TimeSpan};
+
+/// The format with the service of these tests.
+const FORMAT: Format = Format::new(&[&oceanremote::SPEC]);
 
 fn errors(text: &str) -> Vec<String> {
-    match Scenario::parse_all("f", text) {
+    match FORMAT.parse_all("f", text) {
         Ok(_) => Vec::new(),
         Err(found) => found.to_string().lines().map(str::to_owned).collect(),
     }
 }
 
 fn warnings(text: &str) -> Vec<String> {
-    let scenario = Scenario::parse("f", text).unwrap_or_else(|e| panic!("{e}\n{text}"));
+    let scenario = FORMAT.parse("f", text).unwrap_or_else(|e| panic!("{e}\n{text}"));
     scenario.warnings().iter().map(|w| w.line()).collect()
 }
 
@@ -188,7 +191,7 @@ fn files_of_wokwis_are_taken_as_that_runner_takes_them() {
     }
     let author = format!("name: a\nversion: 1\nauthor: {{name: A. Tester}}\n{steps}");
     assert_eq!(
-        Scenario::parse("f", &author).unwrap().author.as_deref(),
+        FORMAT.parse("f", &author).unwrap().author.as_deref(),
         Some("A. Tester")
     );
     // Taken, with a word about it.
@@ -240,7 +243,7 @@ fn a_control_has_two_names() {
         )
     };
     for keys in ["name: pressed", "control: pressed"] {
-        let scenario = Scenario::parse("f", &step(keys)).unwrap_or_else(|e| panic!("{e}"));
+        let scenario = FORMAT.parse("f", &step(keys)).unwrap_or_else(|e| panic!("{e}"));
         assert_eq!(
             scenario.steps[0].kind,
             StepKind::SetPin {
@@ -270,7 +273,7 @@ fn steps_that_take_longer_than_the_run_are_told() {
         own[0].starts_with("f:3:19: the steps take at least 40s, the run ends after 20s"),
         "{own:?}"
     );
-    let foreign = Scenario::parse("f", &file("")).unwrap();
+    let foreign = FORMAT.parse("f", &file("")).unwrap();
     let finding = foreign.too_short().expect("40 s do not fit in 30 s");
     let warning = foreign.warning(finding);
     assert!(warning.is_warning());
@@ -288,7 +291,7 @@ fn steps_that_take_longer_than_the_run_are_told() {
         (None, TimeSpan::from_secs(90))
     );
     assert!(longer.ends_with_steps());
-    let own = Scenario::parse("f", &file("bench: {duration: 1m}\n")).unwrap();
+    let own = FORMAT.parse("f", &file("bench: {duration: 1m}\n")).unwrap();
     assert_eq!(
         own.with_timeout(TimeSpan::from_secs(90)).duration(),
         TimeSpan::from_secs(60)
@@ -305,7 +308,7 @@ steps: [{expect-pin: {part-id: esp, pin: GPIO40, value: 1}}]
 faults: [{name: f, when: {pin: {gpio: 50, level: high}}, do: {drive-pin: {gpio: 22, level: low}}}]
 expect: [{pin: {gpio: 255, never: low}}, {pin: {gpio: 21, never: low}}]
 ";
-    let scenario = Scenario::parse("f", text).unwrap_or_else(|e| panic!("{e}"));
+    let scenario = FORMAT.parse("f", text).unwrap_or_else(|e| panic!("{e}"));
     let found = scenario
         .refuse(scenario.pins_beyond("chip", 21))
         .unwrap_err()
@@ -327,7 +330,7 @@ expect: [{pin: {gpio: 255, never: low}}, {pin: {gpio: 21, never: low}}]
 fn long_lines_and_many_mistakes_leave_a_short_text() {
     let entry = "{serial: {text: aaaaaaaaaaaaaaaaaaaa, bad: 1}}, ";
     let text = format!("name: a\nversion: 1\nexpect: [{}]\n", entry.repeat(7_000));
-    let found = Scenario::parse("f", &text).unwrap_err();
+    let found = FORMAT.parse("f", &text).unwrap_err();
     assert_eq!(found.problems().len(), 7_000);
     let last = found.problems().last().unwrap();
     let column = text.rfind("bad").unwrap() - text.find("expect").unwrap() + 1;
@@ -352,7 +355,7 @@ fn long_lines_and_many_mistakes_leave_a_short_text() {
         "name: a\nversion: 1\nbench: {{duration: {}}}\nexpect: [{{serial: x}}]\n",
         "9".repeat(900_000)
     );
-    let found = Scenario::parse("f", &text).unwrap_err();
+    let found = FORMAT.parse("f", &text).unwrap_err();
     assert!(found.render(false, 100).len() < 3_000 && found.to_string().len() < 3_000);
     // Bytes of other widths around the place.
     let text = format!(
@@ -360,7 +363,8 @@ fn long_lines_and_many_mistakes_leave_a_short_text() {
         "ä€🦀".repeat(1_000)
     );
     assert!(
-        Scenario::parse("f", &text)
+        FORMAT
+            .parse("f", &text)
             .unwrap_err()
             .render(false, 100)
             .contains("unknown key")

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use scenario::{ExpectationKind, Pace, Scenario, TimeSpan, Trigger};
+use scenario::{ExpectationKind, Format, Pace, Scenario, TimeSpan, Trigger};
+
+/// The format with the service of these tests.
+const FORMAT: Format = Format::new(&[&oceanremote::SPEC]);
 
 const FILE: &str = "
 name: pace
@@ -40,7 +43,7 @@ fn at(scale: u32, tolerance_s: u64) -> Scenario {
         scale,
         tolerance: Duration::from_secs(tolerance_s),
     };
-    Scenario::parse("pace.yaml", FILE).unwrap().at_pace(pace).unwrap()
+    FORMAT.parse("pace.yaml", FILE).unwrap().at_pace(pace).unwrap()
 }
 
 #[test]
@@ -77,7 +80,9 @@ fn faults_come_at_their_place_in_the_session_and_stay_long_enough_to_be_noticed(
 fn windows_are_divided_and_get_the_tolerance_where_it_helps_nobody_to_cheat() {
     let s = at(60, 5);
     let kinds: Vec<_> = s.expect.into_iter().map(|e| e.kind).collect();
-    assert!(matches!(&kinds[0], ExpectationKind::Liveness(e) if e.within.value == secs(7)));
+    assert!(
+        matches!(&kinds[0], ExpectationKind::Service(e) if e.args.duration("within") == Some(secs(7).duration()))
+    );
     assert!(
         matches!(&kinds[1], ExpectationKind::Interval(e) if e.min.unwrap().value == secs(39)
             && e.max.unwrap().value == secs(51))
@@ -89,8 +94,10 @@ fn windows_are_divided_and_get_the_tolerance_where_it_helps_nobody_to_cheat() {
 #[test]
 fn the_scale_one_changes_windows_only() {
     let s = at(1, 2);
-    assert_eq!(s.bench, Scenario::parse("pace.yaml", FILE).unwrap().bench);
-    assert!(matches!(&s.expect[0].kind, ExpectationKind::Liveness(e) if e.within.value == secs(122)));
+    assert_eq!(s.bench, FORMAT.parse("pace.yaml", FILE).unwrap().bench);
+    assert!(
+        matches!(&s.expect[0].kind, ExpectationKind::Service(e) if e.args.duration("within") == Some(secs(122).duration()))
+    );
 }
 
 #[test]
@@ -99,7 +106,8 @@ fn a_scale_that_leaves_no_session_is_refused_with_the_most_that_goes() {
         scale: 200,
         tolerance: Duration::ZERO,
     };
-    let error = Scenario::parse("pace.yaml", FILE)
+    let error = FORMAT
+        .parse("pace.yaml", FILE)
         .unwrap()
         .at_pace(pace)
         .unwrap_err();

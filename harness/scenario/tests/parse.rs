@@ -3,8 +3,11 @@
 use scenario::log::{MayDo, Redact};
 use scenario::quantity::CivilTime;
 use scenario::{
-    Count, ExpectVerdict, ExpectationKind, Pattern, Scenario, StepKind, TimeOffset, TimeSpan, Trigger,
+    Count, ExpectVerdict, ExpectationKind, Format, Pattern, Scenario, StepKind, TimeOffset, TimeSpan, Trigger,
 };
+
+/// The format with the service of these tests.
+const FORMAT: Format = Format::new(&[&oceanremote::SPEC]);
 
 /// Everything at once.
 const FULL: &str = "\
@@ -56,7 +59,9 @@ redact:
 
 #[test]
 fn everything_is_read() {
-    let s = Scenario::parse("dir/full.yaml", FULL).unwrap_or_else(|e| panic!("{e}"));
+    let s = FORMAT
+        .parse("dir/full.yaml", FULL)
+        .unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(s.case_name(), "Three hours of healthy life");
     let [rule] = &s.snapshot.tolerate[..] else {
         panic!("{:?}", s.snapshot);
@@ -126,7 +131,9 @@ fn everything_is_read() {
 
 #[test]
 fn the_provisioning_is_derived_from_the_bench() {
-    let s = Scenario::parse("f", "name: a\nversion: 1\nexpect: [{serial: x}]\n").unwrap();
+    let s = FORMAT
+        .parse("f", "name: a\nversion: 1\nexpect: [{serial: x}]\n")
+        .unwrap();
     assert_eq!(
         s.bench.provisioning_entries(),
         [
@@ -141,7 +148,7 @@ fn the_provisioning_is_derived_from_the_bench() {
         ]
     );
     assert_eq!(s.bench.device_id(), "oc-123456");
-    let s = Scenario::parse("full", FULL).unwrap();
+    let s = FORMAT.parse("full", FULL).unwrap();
     let entries = s.bench.provisioning_entries();
     for entry in [
         ("device.id", "pump-1"),
@@ -160,7 +167,9 @@ fn the_provisioning_is_derived_from_the_bench() {
 fn a_plain_wokwi_file_is_read_as_it_is() {
     let text = "name: 'Push button'\nversion: 1\nauthor: 'Uri'\n\nsteps:\n  # List of steps:\n  - delay: 30ms\n  \
                 - wait-serial: 'Button 1 pressed'\n  - expect-pin:\n      part-id: esp\n      name: 4\n      value: 0\n";
-    let s = Scenario::parse("test.scenario.yaml", text).unwrap_or_else(|e| panic!("{e}"));
+    let s = FORMAT
+        .parse("test.scenario.yaml", text)
+        .unwrap_or_else(|e| panic!("{e}"));
     assert!(s.ends_with_steps());
     assert_eq!(
         s.steps[2].kind,
@@ -169,11 +178,12 @@ fn a_plain_wokwi_file_is_read_as_it_is() {
             level: false
         }
     );
-    let one = Scenario::parse(
-        "f",
-        "name: a\nversion: 1\nbench: {duration: 1m}\nsteps: [{delay: 1s}]\n",
-    )
-    .unwrap();
+    let one = FORMAT
+        .parse(
+            "f",
+            "name: a\nversion: 1\nbench: {duration: 1m}\nsteps: [{delay: 1s}]\n",
+        )
+        .unwrap();
     assert!(!one.ends_with_steps());
 }
 
@@ -182,7 +192,9 @@ fn a_matrix_makes_cases_with_stable_names() {
     let text = "name: Skew\nversion: 1\nmatrix:\n  skew: [-301s, 299s]\n  count: [1, 2]\n\
                 bench: {cloud: {clock-offset: ${skew}}}\nexpect:\n  # ${nothing} here\n  - serial: {text: 'off ${skew}', count: ${count}}\n  \
                 - no-serial: {regex: 'a{2}${skew}$'}\n";
-    let cases = Scenario::parse_all("skew.yaml", text).unwrap_or_else(|e| panic!("{e}"));
+    let cases = FORMAT
+        .parse_all("skew.yaml", text)
+        .unwrap_or_else(|e| panic!("{e}"));
     let names: Vec<String> = cases.iter().map(Scenario::case_name).collect();
     assert_eq!(
         names,
@@ -203,7 +215,7 @@ fn a_matrix_makes_cases_with_stable_names() {
     );
     // Places are those of the file as it is written.
     assert_eq!(cases[1].position(serial.count.unwrap().span), "skew.yaml:9:42");
-    let error = Scenario::parse("skew.yaml", text).unwrap_err().to_string();
+    let error = FORMAT.parse("skew.yaml", text).unwrap_err().to_string();
     assert!(error.contains("this file has 4 cases"), "{error}");
 }
 
@@ -407,7 +419,7 @@ fn mistakes_are_named_with_their_place() {
         ),
         (
             expect("liveness: {within: 2m}"),
-            "5:15: the device is to recover, but the scenario has no fault",
+            "5:15: `liveness` counts from the end of the last fault, but the scenario has no fault",
         ),
         (expect("requests: {status: 20}"), "5:24: 20 is no HTTP status"),
         // Faults.
@@ -477,7 +489,9 @@ fn mistakes_are_named_with_their_place() {
     ];
     let mut wrong = String::new();
     for (text, wanted) in cases {
-        let found = Scenario::parse_all("f", &text).map_or_else(|e| e.to_string(), |_| "nothing".to_owned());
+        let found = FORMAT
+            .parse_all("f", &text)
+            .map_or_else(|e| e.to_string(), |_| "nothing".to_owned());
         if !found.starts_with(&format!("f:{wanted}")) {
             wrong.push_str(&format!("wanted: {wanted}\nfound:  {found}\n{text}\n"));
         }
@@ -489,7 +503,7 @@ fn mistakes_are_named_with_their_place() {
 fn mistakes_of_meaning_are_reported_together_in_the_order_of_the_file() {
     let text =
         "name: a\nversion: 1\nbench: {network: {channel: 15}}\nexpect:\n  - serial: ''\n  - pin: {gpio: 4}\n";
-    let diagnostics = Scenario::parse("dir/f.yaml", text).unwrap_err();
+    let diagnostics = FORMAT.parse("dir/f.yaml", text).unwrap_err();
     let places: Vec<&str> = diagnostics.problems().iter().map(|p| p.position()).collect();
     assert_eq!(places, ["dir/f.yaml:3:28", "dir/f.yaml:5:13", "dir/f.yaml:6:10"]);
     let shown = diagnostics.render(false, 80);
@@ -513,7 +527,7 @@ fn a_bomb_of_aliases_does_not_go_off() {
         let list = vec![format!("*a{}", i - 1); 10].join(", ");
         text.push_str(&format!("    b{i}: &a{i} [{list}]\n"));
     }
-    let error = Scenario::parse_all("f", &text).unwrap_err().to_string();
+    let error = FORMAT.parse_all("f", &text).unwrap_err().to_string();
     assert!(error.len() < 500, "{error}");
 }
 
@@ -521,7 +535,7 @@ fn a_bomb_of_aliases_does_not_go_off() {
 fn mistakes_in_what_is_said_about_the_log_are_placed() {
     let problems = |text: &str| {
         let file = format!("name: a\nversion: 1\nexpect: [{{serial: x}}]\n{text}\n");
-        Scenario::parse("f.yaml", &file).unwrap_err().to_string()
+        FORMAT.parse("f.yaml", &file).unwrap_err().to_string()
     };
     for (text, place, says) in [
         (

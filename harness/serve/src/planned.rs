@@ -4,7 +4,7 @@
 //! with the same checks and messages as in a file.
 
 use hyper::StatusCode;
-use scenario::{Fault, Scenario, TimeSpan, Trigger};
+use scenario::{Fault, TimeSpan, Trigger};
 use serde_json::{Value, json};
 use sim::Instant;
 
@@ -45,7 +45,7 @@ pub(crate) fn read(text: &str, taken: &[&str]) -> Result<(Fault, Value), Refusal
     }
     let head = r#"{"name":"control","version":1,"bench":{"duration":"36500d"},"steps":[{"delay":"1ms"}]"#;
     let document = format!("{head},\"faults\":[{others}\n{written}\n]}}\n");
-    match Scenario::parse("fault", &document) {
+    match faults::FORMAT.parse("fault", &document) {
         Ok(mut scenario) => match scenario.faults.pop() {
             Some(fault) if scenario.faults.len() == taken.len() => Ok((fault, value)),
             _ => Err(Refusal::bad("the body holds more than one fault")
@@ -86,8 +86,7 @@ pub(crate) fn from_now(fault: &mut Fault, now: Instant) {
             | Trigger::Sntp(_)
             | Trigger::Pin(_)
             | Trigger::Reset(_)
-            | Trigger::Status(_)
-            | Trigger::Session(_)
+            | Trigger::Fact(_)
             | Trigger::Fault(_) => {}
         }
     }

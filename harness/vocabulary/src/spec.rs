@@ -90,6 +90,8 @@ pub struct ExpectationSpec {
     pub name: &'static str,
     /// One or two sentences for the reference.
     pub about: &'static str,
+    /// How it is called where it has no name of its own, with parameters in braces: `alive within {within}`.
+    pub title: &'static str,
     /// An example of its value, as YAML in flow style.
     pub example: &'static str,
     /// Its own parameters.

@@ -226,8 +226,7 @@ impl Looking<'_> {
             | Trigger::Dns(_)
             | Trigger::Sntp(_)
             | Trigger::Request(_)
-            | Trigger::Status(_)
-            | Trigger::Session(_)
+            | Trigger::Fact(_)
             | Trigger::Reset(_)
             | Trigger::Fault(_) => return,
         };
@@ -259,9 +258,8 @@ impl Looking<'_> {
                     self.lacks(span, "`pin`: nobody sees the pins of a board");
                     continue;
                 }
-                E::Status(e) => (e.at.as_ref(), e.after.as_ref(), e.before.as_ref()),
-                E::TokenReuse(e) => (None, e.after.as_ref(), e.before.as_ref()),
-                E::Liveness(e) => (None, e.after.as_ref(), None),
+                E::State(e) => (e.at.as_ref(), e.after.as_ref(), e.before.as_ref()),
+                E::Service(e) => (None, e.after.as_ref(), e.before.as_ref()),
             };
             for trigger in [moment, after, before].into_iter().flatten() {
                 self.trigger(&trigger.value, trigger.span.or(span));
@@ -277,7 +275,7 @@ mod tests {
     fn reasons(text: &str, abilities: &Abilities) -> Vec<String> {
         let head = "name: x\nversion: 1\n";
         impossible(
-            &Scenario::parse("x.yaml", &format!("{head}{text}")).unwrap(),
+            &faults::FORMAT.parse("x.yaml", &format!("{head}{text}")).unwrap(),
             abilities,
         )
     }

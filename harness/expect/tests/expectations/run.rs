@@ -1,13 +1,16 @@
 //! Runs made of events, and evaluation of one expectation.
 
 use expect::Checker;
-use scenario::Scenario;
+use scenario::Format;
 use sim::Instant;
 use sim::air::Reason;
 use vocabulary::{
     DeviceStatus, Endpoint, Event, Exchange, ExpectationResult, FaultState, Kind, Phase, SerialPort,
     WifiEvent,
 };
+
+/// The format with the service of these tests.
+const FORMAT: Format = Format::new(&[&oceanremote::SPEC]);
 
 pub(crate) const MIN: u64 = 60_000_000_000;
 pub(crate) const SEC: u64 = 1_000_000_000;
@@ -98,7 +101,7 @@ pub(crate) fn judge(expectation: &str, events: &[Event]) -> ExpectationResult {
         "name: t\nversion: 1\nbench: {{duration: 3h}}\nfaults:\n  - {{name: drop, when: 1m, do: access-point-gone}}\n\
          expect:\n  - {expectation}\n"
     );
-    let scenario = Scenario::parse("t.yaml", &text).unwrap_or_else(|e| panic!("{e}"));
+    let scenario = FORMAT.parse("t.yaml", &text).unwrap_or_else(|e| panic!("{e}"));
     let mut checker = Checker::new(&scenario);
     let mut early = None;
     for event in events {

@@ -2,10 +2,13 @@
 
 use crate::run::{MIN, SEC, fails, holds, judge, lost, request, serial};
 use expect::Checker;
-use scenario::Scenario;
+use scenario::Format;
 use sim::Instant;
 use std::time::Duration;
 use vocabulary::Endpoint;
+
+/// The format with the service of these tests.
+const FORMAT: Format = Format::new(&[&oceanremote::SPEC]);
 
 #[test]
 fn an_interval_is_exact_to_the_nanosecond() {
@@ -63,7 +66,7 @@ fn an_interval_is_exact_to_the_nanosecond() {
 #[test]
 fn an_interval_that_is_too_long_is_known_before_it_ends() {
     let text = "name: t\nversion: 1\nbench: {duration: 1h}\nexpect:\n  - interval: {from: {serial: a}, to: {serial: b}, max: 1m}\n";
-    let mut checker = Checker::new(&Scenario::parse("t", text).unwrap());
+    let mut checker = Checker::new(&FORMAT.parse("t", text).unwrap());
     assert_eq!(checker.next_deadline(), None);
     checker.observe(&serial(SEC, "a\n"));
     let deadline = Instant::from_nanos(61 * SEC + 1);

@@ -2,7 +2,6 @@
 
 use http_service::{Cut, Ending, Pace, Reply};
 use oceanremote::{Cloud, CloudConfig, error_reply};
-use scenario::Scenario;
 use vocabulary::Kind;
 
 use super::*;
@@ -10,7 +9,7 @@ use super::*;
 fn plan(faults: &str) -> FaultPlan {
     let text =
         format!("name: a\nversion: 1\nbench: {{duration: 1h}}\nexpect: [{{serial: x}}]\nfaults:\n{faults}\n");
-    let scenario = Scenario::parse("f", &text).unwrap_or_else(|e| panic!("{e}"));
+    let scenario = crate::FORMAT.parse("f", &text).unwrap_or_else(|e| panic!("{e}"));
     FaultPlan::new(&scenario.faults, 1)
 }
 

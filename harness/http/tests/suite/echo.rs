@@ -58,6 +58,7 @@ pub(crate) static SPEC: ServiceSpec = ServiceSpec {
     expectations: &[ExpectationSpec {
         name: "echoed",
         about: "This text is said again.",
+        title: "an echo",
         example: "{text: hello}",
         params: &[ParamSpec {
             name: "text",

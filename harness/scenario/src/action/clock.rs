@@ -14,19 +14,6 @@ mapping! {
 }
 
 choice! {
-    /// How the server's clock goes wrong.
-    #[derive(Clone, Debug, PartialEq, Eq)]
-    pub enum ServerClockFault = "ServerClockFault" {
-        /// It is so far ahead of true time; negative is behind.
-        "offset" => Offset(TimeOffset) eg["301s"];
-        /// It jumps by so much, once, and goes on from there.
-        "step" => Step(TimeOffset) eg["'-10m'"];
-        /// It gains so many parts per million from now on; at the end it is set right again.
-        "drift-ppm" => DriftPpm(Located<i32>) eg["500"];
-    }
-}
-
-choice! {
     /// How the SNTP servers misbehave.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub enum NtpFault = "NtpFault" {

@@ -1,6 +1,6 @@
 //! Actions on requests and their replies.
 
-use super::service::{LoseReply, Respond};
+use super::reply::{LoseReply, Respond};
 use super::tcp::{Dribble, Message, ResetConnection, SlowBody, Truncate};
 use crate::located::Located;
 use crate::quantity::TimeSpan;

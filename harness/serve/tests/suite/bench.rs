@@ -99,7 +99,9 @@ pub(crate) fn plain() -> Running {
 
 pub(crate) fn with_faults(yaml: &str) -> Running {
     let text = format!("name: t\nversion: 1\nsteps:\n- delay: 1ms\nfaults:\n{yaml}");
-    let scenario = scenario::Scenario::parse("plan.yaml", &text).unwrap_or_else(|why| panic!("{why}"));
+    let scenario = faults::FORMAT
+        .parse("plan.yaml", &text)
+        .unwrap_or_else(|why| panic!("{why}"));
     let planned = |fault: &scenario::Fault| ScenarioFault {
         fault: fault.clone(),
         position: scenario.position(fault.name.span),

@@ -347,6 +347,7 @@ const EXPECTATIONS: &[ExpectationSpec] = &[
         name: "liveness",
         about: "The device has a valid session again soon after the last fault has ended: a poll or update of it is \
                 answered 200.",
+        title: "alive within {within}",
         example: "{within: 2m}",
         params: &[required("within", "How soon.", "2m", ParamType::Duration)],
         window: WindowKeys::After,
@@ -355,6 +356,7 @@ const EXPECTATIONS: &[ExpectationSpec] = &[
     ExpectationSpec {
         name: "token-reuse",
         about: "A token that the cloud has refused is not sent again and again.",
+        title: "a refused token is sent at most {max} times",
         example: "{max: 5}",
         params: &[required(
             "max",
