@@ -117,7 +117,14 @@ fn patterns(code: &str, from: usize, to: usize) -> Vec<(usize, String)> {
 /// The names of a set in a file: its own, and those that `use … as …` gives it.
 fn names_of(code: &str, set: &str) -> Vec<String> {
     let alias = format!("{set} as ");
-    let aliases = code.match_indices(&alias).map(|(n, _)| {
+    let whole = |n: &usize| {
+        !code[..*n]
+            .chars()
+            .next_back()
+            .is_some_and(|c| c.is_alphanumeric() || c == '_')
+    };
+    let found = code.match_indices(&alias).map(|(n, _)| n).filter(whole);
+    let aliases = found.map(|n| {
         let rest = &code[n + alias.len()..];
         rest.chars()
             .take_while(|c| c.is_alphanumeric() || *c == '_')

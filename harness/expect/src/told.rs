@@ -4,30 +4,35 @@ use vocabulary::{DeviceStatus, Kind, SessionChange};
 
 /// The field of a fact as text; `None` if the event is another fact, or has no such field.
 pub(crate) fn field(kind: &Kind, fact: &str, field: &str) -> Option<String> {
-    match kind {
-        Kind::Fact(told) if told.name == fact => told.fields.get(field).map(ToString::to_string),
-        Kind::Session { device, change } if fact == "session" => match field {
+    if !is(kind, fact) {
+        return None;
+    }
+    if let Kind::Fact(told) = kind {
+        told.fields.get(field).map(ToString::to_string)
+    } else if let Kind::Session { device, change } = kind {
+        match field {
             "change" => Some(session(change).to_owned()),
             "device" => Some(device.clone()),
             _ => None,
-        },
-        Kind::Status { device, status } if fact == "status" => match field {
+        }
+    } else if let Kind::Status { device, status } = kind {
+        match field {
             "status" => Some(dashboard(*status).to_owned()),
             "device" => Some(device.clone()),
             _ => None,
-        },
-        _ => None,
+        }
+    } else {
+        None
     }
 }
 
 /// Whether an event is a fact of this kind.
 pub(crate) fn is(kind: &Kind, fact: &str) -> bool {
-    match kind {
-        Kind::Fact(told) => told.name == fact,
-        Kind::Session { .. } => fact == "session",
-        Kind::Status { .. } => fact == "status",
-        _ => false,
+    if let Kind::Fact(told) = kind {
+        return told.name == fact;
     }
+    matches!(kind, Kind::Session { .. }) && fact == "session"
+        || matches!(kind, Kind::Status { .. }) && fact == "status"
 }
 
 const fn session(change: &SessionChange) -> &'static str {

@@ -6,7 +6,7 @@ use crate::names;
 use crate::quantity::{TimeOffset, TimeSpan};
 use crate::read::{Cx, Read, Tagged, meant, no_value, unknown};
 use crate::scalar::{integer, text};
-use crate::tree::{Kind, Node};
+use crate::tree::{Node, NodeKind};
 
 /// A value of one parameter.
 pub(crate) fn arg(ty: &ParamType, node: &Node, cx: &mut Cx<'_>) -> Option<Arg> {
@@ -38,9 +38,9 @@ pub(crate) fn mapping(params: &[ParamSpec], others: &[&str], node: &Node, cx: &m
         .chain(others.iter().copied())
         .collect();
     let entries = match &node.kind {
-        Kind::Map(entries) => entries.as_slice(),
-        Kind::Scalar(_) if node.is_null() => &[],
-        Kind::Scalar(_) | Kind::List(_) | Kind::Binary(_) => {
+        NodeKind::Map(entries) => entries.as_slice(),
+        NodeKind::Scalar(_) if node.is_null() => &[],
+        NodeKind::Scalar(_) | NodeKind::List(_) | NodeKind::Binary(_) => {
             let message = format!("expected a mapping, found {}", node.describe());
             let help = format!("its keys are {}", names::list(&names));
             cx.problem(node.span, message, "here", help);

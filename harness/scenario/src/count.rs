@@ -1,7 +1,7 @@
 //! How often something must happen.
 
 use crate::read::{Cx, Entries, Key, Mapping, Read, Type, refuse_key};
-use crate::tree::{Kind, Node};
+use crate::tree::{Node, NodeKind};
 
 /// How often: a bare number is exactly that often.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,7 +39,7 @@ impl Read for Count {
     const TYPE: Type = Type::Mapping(|| &MAPPING);
 
     fn read(node: &Node, cx: &mut Cx<'_>) -> Option<Count> {
-        if let Kind::Scalar(text) = &node.kind
+        if let NodeKind::Scalar(text) = &node.kind
             && !node.is_null()
         {
             let count = text.text.parse().ok().map(Count::exactly);

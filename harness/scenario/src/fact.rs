@@ -7,7 +7,7 @@ use crate::expectation::Window;
 use crate::located::Located;
 use crate::quantity::TimeSpan;
 use crate::read::{Cx, Read, Tagged, unknown};
-use crate::tree::{Kind, Node};
+use crate::tree::{Node, NodeKind};
 use crate::trigger::Trigger;
 
 /// A fact that a service tells, such as that a session was renewed. A bare value is a filter by its first field.
@@ -35,7 +35,7 @@ impl FactTrigger {
         let empty = Node::empty_map(named.span);
         let node = named.value.unwrap_or(&empty);
         let (args, nth) = match (&node.kind, spec.fields.first()) {
-            (Kind::Scalar(_), Some(first)) if !node.is_null() => {
+            (NodeKind::Scalar(_), Some(first)) if !node.is_null() => {
                 let mut args = Args::default();
                 args.0
                     .insert(first.name.to_owned(), args::arg(&first.ty, node, cx)?);

@@ -4,7 +4,7 @@ use crate::diagnostics::{Collector, Shift, Source};
 use crate::located::{Located, Span};
 use crate::names;
 use crate::read::{Cx, Read, Special, Type};
-use crate::tree::{Kind, Node};
+use crate::tree::{Node, NodeKind};
 
 /// Most cases that one file may have.
 const MAX_CASES: usize = 256;
@@ -18,7 +18,7 @@ impl Read for Matrix {
     const TYPE: Type = Type::Special(Special::Matrix);
 
     fn read(node: &Node, cx: &mut Cx<'_>) -> Option<Matrix> {
-        let Kind::Map(entries) = &node.kind else {
+        let NodeKind::Map(entries) = &node.kind else {
             let message = format!(
                 "expected a mapping of parameters to lists of values, found {}",
                 node.describe()

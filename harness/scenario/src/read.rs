@@ -11,7 +11,7 @@ use crate::format::Format;
 use crate::located::{Located, Span};
 use crate::names;
 use crate::quantity::TimeSpan;
-use crate::tree::{Kind, Node, Scalar};
+use crate::tree::{Node, NodeKind, Scalar};
 
 /// What reading knows of the rest of the file, and where it notes mistakes.
 pub(crate) struct Cx<'a> {
@@ -243,12 +243,12 @@ pub(crate) struct Tagged<'n> {
 /// Takes a word, or a mapping with one key, apart. `what` says what it is, such as "an action".
 pub(crate) fn tagged<'n>(node: &'n Node, what: &dyn Fn() -> String, cx: &mut Cx<'_>) -> Option<Tagged<'n>> {
     match &node.kind {
-        Kind::Scalar(text) if !node.is_null() => Some(Tagged {
+        NodeKind::Scalar(text) if !node.is_null() => Some(Tagged {
             name: &text.text,
             span: node.span,
             value: None,
         }),
-        Kind::Map(entries) => match entries.as_slice() {
+        NodeKind::Map(entries) => match entries.as_slice() {
             [(name, value)] => Some(Tagged {
                 name: &name.text,
                 span: name.span,
@@ -272,7 +272,7 @@ pub(crate) fn tagged<'n>(node: &'n Node, what: &dyn Fn() -> String, cx: &mut Cx<
                 None
             }
         },
-        Kind::List(_) | Kind::Binary(_) | Kind::Scalar(_) => {
+        NodeKind::List(_) | NodeKind::Binary(_) | NodeKind::Scalar(_) => {
             let message = format!("expected {}, found {}", what(), node.describe());
             cx.problem(node.span, message, "here", "");
             None
@@ -319,12 +319,12 @@ impl<'n> Entries<'n> {
             ok: true,
         };
         match &node.kind {
-            Kind::Map(entries) => opened.entries = entries,
-            Kind::Scalar(_) if node.is_null() => {}
-            Kind::Scalar(_) | Kind::Binary(_) if mapping.short.is_some() => {
+            NodeKind::Map(entries) => opened.entries = entries,
+            NodeKind::Scalar(_) if node.is_null() => {}
+            NodeKind::Scalar(_) | NodeKind::Binary(_) if mapping.short.is_some() => {
                 opened.short = mapping.short.map(|key| (key, node));
             }
-            Kind::Scalar(_) | Kind::List(_) | Kind::Binary(_) => {
+            NodeKind::Scalar(_) | NodeKind::List(_) | NodeKind::Binary(_) => {
                 let keys: Vec<&str> = mapping.shown();
                 let message = format!("expected a mapping, found {}", node.describe());
                 cx.problem(
@@ -573,7 +573,7 @@ macro_rules! choice {
     };
     (@tagged $node:ident $cx:ident $short:literal) => {
         match &$node.kind {
-            $crate::tree::Kind::Scalar(_) if !$node.is_null() => $crate::read::Tagged {
+            $crate::tree::NodeKind::Scalar(_) if !$node.is_null() => $crate::read::Tagged {
                 name: $short,
                 span: $node.span,
                 value: Some($node),
@@ -638,10 +638,10 @@ impl<T: Read> Read for Good<T> {
 
     fn read(node: &Node, cx: &mut Cx<'_>) -> Option<Good<T>> {
         match node.kind {
-            Kind::List(_) => Some(Good(
+            NodeKind::List(_) => Some(Good(
                 node.items().iter().filter_map(|item| T::read(item, cx)).collect(),
             )),
-            Kind::Map(_) | Kind::Scalar(_) | Kind::Binary(_) => Vec::read(node, cx).map(Good),
+            NodeKind::Map(_) | NodeKind::Scalar(_) | NodeKind::Binary(_) => Vec::read(node, cx).map(Good),
         }
     }
 }

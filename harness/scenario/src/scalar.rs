@@ -7,7 +7,7 @@ use std::str::FromStr;
 use crate::located::Located;
 use crate::quantity::{Amount, CivilTime, Factor, MacAddress, Share, TimeOffset, TimeSpan};
 use crate::read::{Cx, Read, ScalarType, Type};
-use crate::tree::{Kind, Node, Text};
+use crate::tree::{Node, NodeKind, Text};
 
 /// The text of a scalar; anything else is a mistake.
 pub(crate) fn text<'n>(node: &'n Node, expected: &str, cx: &mut Cx<'_>) -> Option<&'n Text> {
@@ -241,12 +241,12 @@ impl<T: Read> Read for Vec<T> {
 
     fn read(node: &Node, cx: &mut Cx<'_>) -> Option<Vec<T>> {
         match &node.kind {
-            Kind::List(items) => {
+            NodeKind::List(items) => {
                 let read: Vec<T> = items.iter().filter_map(|item| T::read(item, cx)).collect();
                 (read.len() == items.len()).then_some(read)
             }
-            Kind::Scalar(_) if node.is_null() => Some(Vec::new()),
-            Kind::Map(_) | Kind::Scalar(_) | Kind::Binary(_) => {
+            NodeKind::Scalar(_) if node.is_null() => Some(Vec::new()),
+            NodeKind::Map(_) | NodeKind::Scalar(_) | NodeKind::Binary(_) => {
                 let message = format!("expected a list, found {}", node.describe());
                 cx.problem(node.span, message, "here", "begin each entry with `- `");
                 None
@@ -261,7 +261,7 @@ impl<T: Read> Read for BTreeMap<String, T> {
 
     fn read(node: &Node, cx: &mut Cx<'_>) -> Option<BTreeMap<String, T>> {
         match &node.kind {
-            Kind::Map(entries) => {
+            NodeKind::Map(entries) => {
                 let mut read = BTreeMap::new();
                 for (key, value) in entries {
                     if let Some(value) = T::read(value, cx) {
@@ -270,8 +270,8 @@ impl<T: Read> Read for BTreeMap<String, T> {
                 }
                 (read.len() == entries.len()).then_some(read)
             }
-            Kind::Scalar(_) if node.is_null() => Some(BTreeMap::new()),
-            Kind::List(_) | Kind::Scalar(_) | Kind::Binary(_) => {
+            NodeKind::Scalar(_) if node.is_null() => Some(BTreeMap::new()),
+            NodeKind::List(_) | NodeKind::Scalar(_) | NodeKind::Binary(_) => {
                 let message = format!("expected a mapping of names to values, found {}", node.describe());
                 cx.problem(node.span, message, "here", "");
                 None

@@ -10,7 +10,7 @@ use crate::model::File;
 use crate::quantity::{TimeOffset, TimeSpan};
 use crate::read::{Choice, Key, Mapping, Read as _, Special, Type, Variant};
 use crate::scalar::whole;
-use crate::tree::{self, Kind, Node};
+use crate::tree::{self, Node, NodeKind};
 use crate::trigger::Trigger;
 
 /// What a parameter of the matrix looks like in place of a number or a truth value.
@@ -420,17 +420,17 @@ pub(crate) fn value(text: &str) -> Value {
 
 fn json_of(node: &Node) -> Value {
     match &node.kind {
-        Kind::Map(entries) => {
+        NodeKind::Map(entries) => {
             let entries = entries
                 .iter()
                 .map(|(key, value)| (key.text.clone(), json_of(value)));
             Value::Object(entries.collect())
         }
-        Kind::List(items) => Value::Array(items.iter().map(json_of).collect()),
-        Kind::Binary(bytes) => json!(bytes),
-        Kind::Scalar(_) if node.is_null() => Value::Null,
-        Kind::Scalar(text) if text.plain => plain(&text.text),
-        Kind::Scalar(text) => json!(text.text),
+        NodeKind::List(items) => Value::Array(items.iter().map(json_of).collect()),
+        NodeKind::Binary(bytes) => json!(bytes),
+        NodeKind::Scalar(_) if node.is_null() => Value::Null,
+        NodeKind::Scalar(text) if text.plain => plain(&text.text),
+        NodeKind::Scalar(text) => json!(text.text),
     }
 }
 

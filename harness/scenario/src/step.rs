@@ -4,7 +4,7 @@ use crate::located::{Located, Span};
 use crate::quantity::TimeSpan;
 use crate::read::{Cx, Read, Special, Type, mapping};
 use crate::scalar::text;
-use crate::tree::{Kind, Node};
+use crate::tree::{Node, NodeKind};
 
 mapping! {
     /// A step: one of these keys, and a name if you like.
@@ -58,9 +58,9 @@ impl Read for SerialInput {
 /// Text, a list of bytes, or `!!binary`.
 pub(crate) fn bytes(node: &Node, cx: &mut Cx<'_>) -> Option<Vec<u8>> {
     match &node.kind {
-        Kind::List(_) => Vec::read(node, cx),
-        Kind::Binary(bytes) => Some(bytes.clone()),
-        Kind::Map(_) | Kind::Scalar(_) => {
+        NodeKind::List(_) => Vec::read(node, cx),
+        NodeKind::Binary(bytes) => Some(bytes.clone()),
+        NodeKind::Map(_) | NodeKind::Scalar(_) => {
             let text = text(node, "text, or a list of bytes from 0 to 255", cx)?;
             Some(text.text.as_bytes().to_vec())
         }

@@ -19,12 +19,12 @@ pub(crate) struct Node {
     /// Its place.
     pub(crate) span: Span,
     /// What it is.
-    pub(crate) kind: Kind,
+    pub(crate) kind: NodeKind,
 }
 
 /// What a value is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum NodeKind {
     /// A mapping, in the order of the file; its keys are scalars and differ.
     Map(Vec<(Scalar, Node)>),
     /// A list.
@@ -65,13 +65,13 @@ impl Node {
     /// A default: a plain scalar, `{}`, or a list of plain scalars in brackets.
     pub(crate) fn unwritten(text: &str) -> Node {
         let kind = match text {
-            "{}" => Kind::Map(Vec::new()),
-            "[]" => Kind::List(Vec::new()),
+            "{}" => NodeKind::Map(Vec::new()),
+            "[]" => NodeKind::List(Vec::new()),
             list if list.starts_with('[') => {
                 let inside = list.trim_matches(['[', ']']);
-                Kind::List(inside.split(", ").map(Node::unwritten).collect())
+                NodeKind::List(inside.split(", ").map(Node::unwritten).collect())
             }
-            text => Kind::Scalar(Text {
+            text => NodeKind::Scalar(Text {
                 text: text.to_owned(),
                 plain: true,
             }),
@@ -86,15 +86,15 @@ impl Node {
     pub(crate) const fn empty_map(span: Span) -> Node {
         Node {
             span,
-            kind: Kind::Map(Vec::new()),
+            kind: NodeKind::Map(Vec::new()),
         }
     }
 
     /// The text of a scalar.
     pub(crate) fn text(&self) -> Option<&Text> {
         match &self.kind {
-            Kind::Scalar(text) => Some(text),
-            Kind::Map(_) | Kind::List(_) | Kind::Binary(_) => None,
+            NodeKind::Scalar(text) => Some(text),
+            NodeKind::Map(_) | NodeKind::List(_) | NodeKind::Binary(_) => None,
         }
     }
 
@@ -107,35 +107,35 @@ impl Node {
     /// The value behind a key, if this is a mapping that has it.
     pub(crate) fn get(&self, key: &str) -> Option<&Node> {
         match &self.kind {
-            Kind::Map(entries) => entries.iter().find(|(k, _)| k.text == key).map(|(_, v)| v),
-            Kind::List(_) | Kind::Scalar(_) | Kind::Binary(_) => None,
+            NodeKind::Map(entries) => entries.iter().find(|(k, _)| k.text == key).map(|(_, v)| v),
+            NodeKind::List(_) | NodeKind::Scalar(_) | NodeKind::Binary(_) => None,
         }
     }
 
     /// The entries of a list; none of anything else.
     pub(crate) fn items(&self) -> &[Node] {
         match &self.kind {
-            Kind::List(items) => items,
-            Kind::Map(_) | Kind::Scalar(_) | Kind::Binary(_) => &[],
+            NodeKind::List(items) => items,
+            NodeKind::Map(_) | NodeKind::Scalar(_) | NodeKind::Binary(_) => &[],
         }
     }
 
     /// What it is, in a few words.
     pub(crate) fn describe(&self) -> String {
         match &self.kind {
-            Kind::Map(_) => "a mapping".to_owned(),
-            Kind::List(_) => "a list".to_owned(),
-            Kind::Binary(_) => "bytes".to_owned(),
-            Kind::Scalar(_) if self.is_null() => "nothing".to_owned(),
-            Kind::Scalar(text) => format!("`{}`", text.text),
+            NodeKind::Map(_) => "a mapping".to_owned(),
+            NodeKind::List(_) => "a list".to_owned(),
+            NodeKind::Binary(_) => "bytes".to_owned(),
+            NodeKind::Scalar(_) if self.is_null() => "nothing".to_owned(),
+            NodeKind::Scalar(text) => format!("`{}`", text.text),
         }
     }
 
     fn size(&self) -> usize {
         1 + match &self.kind {
-            Kind::Map(entries) => entries.iter().map(|(_, value)| 1 + value.size()).sum(),
-            Kind::List(items) => items.iter().map(Node::size).sum(),
-            Kind::Scalar(_) | Kind::Binary(_) => 0,
+            NodeKind::Map(entries) => entries.iter().map(|(_, value)| 1 + value.size()).sum(),
+            NodeKind::List(items) => items.iter().map(Node::size).sum(),
+            NodeKind::Scalar(_) | NodeKind::Binary(_) => 0,
         }
     }
 }
@@ -246,11 +246,11 @@ impl<'t> Builder<'t> {
                     }
                     items.push(self.node(event, raw, depth + 1)?);
                 }
-                let kind = Kind::List(items);
+                let kind = NodeKind::List(items);
                 (anchor, Node { span, kind })
             }
             Event::MappingStart(_, anchor, _) => {
-                let kind = Kind::Map(self.entries(depth)?);
+                let kind = NodeKind::Map(self.entries(depth)?);
                 (anchor, Node { span, kind })
             }
             Event::Alias(id) => return self.alias(id, span),
@@ -291,7 +291,7 @@ impl<'t> Builder<'t> {
             let key = self.node(event, raw, depth + 1)?;
             let (event, raw) = self.next()?;
             let value = self.node(event, raw, depth + 1)?;
-            let Kind::Scalar(text) = key.kind else {
+            let NodeKind::Scalar(text) = key.kind else {
                 self.mistakes.push(Mistake {
                     span: key.span,
                     message: "a key is a word, not a list or a mapping".to_owned(),
@@ -329,7 +329,7 @@ impl<'t> Builder<'t> {
                 Some(bytes) => {
                     return Node {
                         span,
-                        kind: Kind::Binary(bytes),
+                        kind: NodeKind::Binary(bytes),
                     };
                 }
                 None => self.mistakes.push(Mistake {
@@ -348,7 +348,7 @@ impl<'t> Builder<'t> {
         }
         Node {
             span,
-            kind: Kind::Scalar(Text { text, plain }),
+            kind: NodeKind::Scalar(Text { text, plain }),
         }
     }
 

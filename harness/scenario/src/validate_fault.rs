@@ -71,7 +71,16 @@ fn time_of(trigger: &Trigger) -> Option<TimeSpan> {
             let at = time_of(&after.trigger)?;
             Some(TimeSpan(at.0.saturating_add(after.delay.0)))
         }
-        _ => None,
+        Trigger::Serial(_)
+        | Trigger::Request(_)
+        | Trigger::Wifi(_)
+        | Trigger::Dhcp(_)
+        | Trigger::Dns(_)
+        | Trigger::Sntp(_)
+        | Trigger::Pin(_)
+        | Trigger::Reset(_)
+        | Trigger::Fact(_)
+        | Trigger::Fault(_) => None,
     }
 }
 
@@ -192,7 +201,16 @@ fn awaited(trigger: &Trigger) -> Option<(&Located<String>, FaultState)> {
     match trigger {
         Trigger::Fault(other) => other.name.as_ref().map(|name| (name, other.state)),
         Trigger::After(after) => awaited(&after.trigger),
-        _ => None,
+        Trigger::Time(_)
+        | Trigger::Serial(_)
+        | Trigger::Request(_)
+        | Trigger::Wifi(_)
+        | Trigger::Dhcp(_)
+        | Trigger::Dns(_)
+        | Trigger::Sntp(_)
+        | Trigger::Pin(_)
+        | Trigger::Reset(_)
+        | Trigger::Fact(_) => None,
     }
 }
 

@@ -5,7 +5,7 @@
 use crate::located::{Located, Span};
 use crate::names;
 use crate::read::{Cx, Mapping, Read, Special, Type, refuse_key};
-use crate::tree::{Kind, Node, Scalar};
+use crate::tree::{Node, NodeKind, Scalar};
 
 /// The keys that Wokwi's runner knows at the top.
 const KEYS: [&str; 4] = ["name", "version", "author", "steps"];
@@ -41,10 +41,10 @@ pub(crate) fn top_level_key(
 /// Whether the top of a file has a key that is not known.
 pub(crate) fn has_unknown_key(root: &Node, mapping: &'static Mapping) -> bool {
     match &root.kind {
-        Kind::Map(entries) => entries
+        NodeKind::Map(entries) => entries
             .iter()
             .any(|(key, _)| !mapping.keys.iter().any(|known| known.name == key.text)),
-        Kind::List(_) | Kind::Scalar(_) | Kind::Binary(_) => false,
+        NodeKind::List(_) | NodeKind::Scalar(_) | NodeKind::Binary(_) => false,
     }
 }
 
@@ -95,7 +95,7 @@ impl Read for Version {
 /// Warns of a name that Wokwi's runner takes for a number.
 pub(crate) fn name(node: Option<&Node>, cx: &mut Cx<'_>) {
     let Some(node) = node else { return };
-    if let Kind::Scalar(text) = &node.kind
+    if let NodeKind::Scalar(text) = &node.kind
         && text.plain
         && (text.text.parse::<f64>().is_ok() || matches!(text.text.as_str(), "true" | "false"))
     {
