@@ -251,8 +251,9 @@ fn what_a_healthy_device_does_not_notice() {
         assert!(in_capture(&fault, |w| w == bytes) >= 23, "{action}");
         assert_eq!(in_capture("", |w| w == bytes), 0, "{action}");
     }
-    // A connection that the server has closed in between is opened anew: SYN without ACK.
-    let opened = |fault: &str| in_capture(fault, |w| w[0] == 0x60 && w[1] == 0x02);
+    // A connection that the server has closed in between is opened anew: a TCP header with options, SYN and no ACK.
+    let is_syn = |w: &[u8]| w[0] & 0x0F == 0 && (0x60..=0xB0).contains(&w[0]) && w[1] == 0x02;
+    let opened = |fault: &str| in_capture(fault, is_syn);
     let patient = opened("");
     let hasty = opened("  - {name: it, when: 1m, do: {idle-timeout: 1s}, for: 2m}\n");
     assert!(hasty >= patient + 20, "{hasty} connections instead of {patient}");

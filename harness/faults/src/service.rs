@@ -77,6 +77,5 @@ pub fn cloud_config(bench: &Bench, seed: u64) -> CloudConfig {
             },
             ..Switches::default()
         },
-        ..CloudConfig::default()
     }
 }
