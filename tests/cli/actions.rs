@@ -117,6 +117,10 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("duplicate-reply", "`what_a_healthy_device_does_not_notice`"),
     ("corrupt-flash", "`a_corrupted_token_is_seen_byte_by_byte`"),
     ("tls", "`tests/serve.rs`"),
+    ("chunked", "`what_a_healthy_device_does_not_notice`"),
+    ("interim", "`what_a_healthy_device_does_not_notice`"),
+    ("idle-timeout", "`what_a_healthy_device_does_not_notice`"),
+    ("renewal-grace", "`a_lost_renewal_is_no_loss_in_the_grace_time`"),
 ];
 
 /// What a row needs beside its action.
@@ -238,6 +242,21 @@ fn what_a_healthy_device_does_not_notice() {
         assert!((3..=5).contains(&in_capture(&fault, packets)), "{leap}");
         assert_eq!(in_capture("", packets), 0, "{leap}");
     }
+    // Interim replies, chunks and trailers are part of HTTP/1.1.
+    for (action, bytes) in [
+        ("interim: 103", b" 103"),
+        ("chunked: {size: 7, trailer: {x-check: sum}}", b"x-ch"),
+    ] {
+        let fault = format!("  - {{name: it, when: 1m, do: {{{action}}}, endpoint: commands, for: 2m}}\n");
+        assert!(in_capture(&fault, |w| w == bytes) >= 23, "{action}");
+        assert_eq!(in_capture("", |w| w == bytes), 0, "{action}");
+    }
+    // A connection that the server has closed in between is opened anew: a TCP header with options, SYN and no ACK.
+    let is_syn = |w: &[u8]| w[0] & 0x0F == 0 && (0x60..=0xB0).contains(&w[0]) && w[1] == 0x02;
+    let opened = |fault: &str| in_capture(fault, is_syn);
+    let patient = opened("");
+    let hasty = opened("  - {name: it, when: 1m, do: {idle-timeout: 1s}, for: 2m}\n");
+    assert!(hasty >= patient + 20, "{hasty} connections instead of {patient}");
     // It knows the network by name.
     let hidden = "name: X\nversion: 1\nbench: {duration: 3m}\nfaults:\n  - {name: it, when: 1m, do: hidden}\n  \
                   - {name: leaves, when: 1m1s, do: {deauthenticate: {reason: 8}}}\nexpect:\n  \
@@ -245,6 +264,29 @@ fn what_a_healthy_device_does_not_notice() {
     Rig::with(&[("x.yaml", hidden)])
         .oceanrig(&["run", "x.yaml"])
         .exits(0);
+}
+
+#[test]
+fn a_lost_renewal_is_no_loss_in_the_grace_time() {
+    // The old session is used on when the reply to its renewal is lost; in its grace time that is not refused.
+    let text = |grace: &str, count: &str| {
+        format!(
+            "name: X\nversion: 1\nbench: {{duration: 50m}}\nfaults:\n  - {{name: lost, when: {{request: {{endpoint: renew-session}}}}, do: lose-reply}}\n{grace}expect:\n  \
+             - requests: {{status: 401, within: 30s, after: {{fault: {{name: lost, state: fired}}}}, count: {count}}}\n"
+        )
+    };
+    let grace = "  - {name: grace, when: 1m, do: {renewal-grace: 10m}}\n";
+    let rig = Rig::with(&[
+        ("with.yaml", &text(grace, "0")),
+        ("without.yaml", &text("", "{min: 1}")),
+        (
+            "bench.yaml",
+            &text("", "0").replace("duration: 50m", "duration: 50m, cloud: {renewal-grace: 10m}"),
+        ),
+    ]);
+    rig.oceanrig(&["run", "."])
+        .exits(0)
+        .prints(&["3 passed, 0 failed"]);
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! Actions on requests: what they make the cloud do with the exchange at hand.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::time::Duration;
 
-use http_service::{ActiveExchange, Cut, Directive, Ending, Pace, Reply, Service, http_date};
+use http_service::{ActiveExchange, Chunking, Cut, Directive, Ending, Pace, Reply, Service, http_date};
 use scenario::RequestAction;
 use scenario::action::{LostReply, Message, Respond, RetryAfter};
 use sim::Instant;
@@ -27,6 +28,8 @@ pub(crate) fn is_late(action: &RequestAction) -> bool {
         | RequestAction::SlowBody(_)
         | RequestAction::DuplicateReply
         | RequestAction::RawReply(_)
+        | RequestAction::Chunked(_)
+        | RequestAction::Interim(_)
         | RequestAction::LoseReply(_) => true,
         RequestAction::Blackhole
         | RequestAction::CloseConnection
@@ -110,6 +113,8 @@ pub(crate) fn changes(
         | RequestAction::RedirectToHttps
         | RequestAction::DuplicateReply
         | RequestAction::RawReply(_)
+        | RequestAction::Chunked(_)
+        | RequestAction::Interim(_)
         | RequestAction::LoseReply(_)
         | RequestAction::Blackhole
         | RequestAction::CloseConnection
@@ -146,7 +151,16 @@ pub(crate) fn directives(
                 r.body = gzip(&r.body);
             }),
             RequestAction::WrongContentLength(by) => length_off = Some(by.value),
-            RequestAction::RawReply(text) => shapes.push(Directive::Raw(text.as_bytes().to_vec())),
+            RequestAction::RawReply(bytes) => shapes.push(Directive::Raw(bytes.0.clone())),
+            RequestAction::Chunked(chunked) => shapes.push(Directive::Chunked(Chunking {
+                size: chunked.size.value as usize,
+                trailer: pairs(&chunked.trailer),
+            })),
+            RequestAction::Interim(interim) => {
+                let mut reply = Reply::new(interim.status.value);
+                reply.headers = pairs(&interim.headers);
+                shapes.push(Directive::Interim(reply));
+            }
             RequestAction::DuplicateReply => shapes.push(Directive::Duplicate),
             RequestAction::Dribble(d) => shapes.push(pace(d.bytes.value, d.every.duration(), false)),
             RequestAction::SlowBody(d) => shapes.push(pace(d.bytes.value, d.every.duration(), true)),
@@ -179,6 +193,13 @@ pub(crate) fn directives(
     out.extend(shapes);
     out.extend(end);
     out
+}
+
+fn pairs(headers: &BTreeMap<String, String>) -> Vec<(String, String)> {
+    headers
+        .iter()
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
 }
 
 fn change(reply: &mut Option<Reply>, how: impl FnOnce(&mut Reply)) {

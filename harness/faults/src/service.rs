@@ -1,5 +1,6 @@
 //! From the `bench` of a scenario to the service.
 
+use http_service::ConnectionLimits;
 use oceanremote::{
     CloudConfig, DashboardRenewal, DeviceConfig, Limits, PermanentPrefix, Revocation, RevokedStatus,
     SpentStatus, Switches,
@@ -41,6 +42,11 @@ pub fn cloud_config(bench: &Bench, seed: u64) -> CloudConfig {
         clock_offset_ns: c.clock_offset.0,
         clock_drift_ppm: c.clock_drift_ppm.value,
         session_lifetime: c.session_lifetime.duration(),
+        renewal_grace: c.renewal_grace.duration(),
+        connections: ConnectionLimits {
+            idle_timeout: c.idle_timeout.duration(),
+            ..ConnectionLimits::default()
+        },
         max_skew: c.max_clock_skew.duration(),
         permanent_lifetime: c.permanent_token_lifetime.map(|t| t.duration()),
         devices: vec![device],
@@ -71,6 +77,5 @@ pub fn cloud_config(bench: &Bench, seed: u64) -> CloudConfig {
             },
             ..Switches::default()
         },
-        ..CloudConfig::default()
     }
 }

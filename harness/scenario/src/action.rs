@@ -25,7 +25,7 @@ pub use device::{CorruptFlash, DeviceAction, DrivePin, PowerCut, ResetFault};
 pub use network::{Deauthenticate, DhcpFault, DnsFault, NetworkAction, Only, TrafficDirection, TrafficKind};
 pub use operation::Operation;
 pub use radio::RadioAction;
-pub use reply::{LoseReply, LostReply, Respond, RetryAfter};
+pub use reply::{Chunked, Interim, LoseReply, LostReply, Respond, RetryAfter};
 pub use request::RequestAction;
 pub use tcp::{Dribble, Message, ResetConnection, SlowBody, TlsFault, Truncate};
 pub use wire::LinkFault;
@@ -89,6 +89,8 @@ pub(crate) const LAYERS: [(&str, &[&str]); 8] = [
             "slow-body",
             "duplicate-reply",
             "raw-reply",
+            "chunked",
+            "interim",
             "lose-reply",
         ],
     ),

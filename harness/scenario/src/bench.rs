@@ -83,6 +83,10 @@ mapping! {
         pub registration_token: Located<String> = "registration-token" eg["oc_reg_0123456789abcdef"] or["oc_reg_5eaf00d5eaf00d5eaf00d5eaf00d0001"];
         /// How long a session lives.
         pub session_lifetime: Located<TimeSpan> = "session-lifetime" eg["10m"] or["1h"];
+        /// How long the session that a renewal replaces stays good.
+        pub renewal_grace: TimeSpan = "renewal-grace" eg["60s"] or["0s"];
+        /// How long a connection may be idle before the server closes it.
+        pub idle_timeout: Located<TimeSpan> = "idle-timeout" eg["5s"] or["75s"];
         /// How far the device's clock may be off, either way.
         pub max_clock_skew: TimeSpan = "max-clock-skew" eg["5m"] or["5m"];
         /// How far the server's clock is ahead of true time.

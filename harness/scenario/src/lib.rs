@@ -66,6 +66,6 @@ pub use names::closest;
 pub use provisioning::Provisioning;
 pub use quantity::{TimeOffset, TimeSpan};
 pub use regex::{Regex, RegexError};
-pub use step::{Step, StepKind};
+pub use step::{Bytes, Step, StepKind};
 pub use trigger::{Level, Pattern, Trigger};
 pub use wall_time::{Pace, SHORTEST_FAULT, SHORTEST_SESSION, ScaleTooLarge};

@@ -9,7 +9,7 @@ use crate::format::Format;
 use crate::schema::definition_of;
 
 /// Sections: title, definition in the schema. The order is the one in which a file is written.
-const SECTIONS: [(&str, &str); 58] = [
+const SECTIONS: [(&str, &str); 60] = [
     ("catalogue", "Catalogue"),
     ("bench", "Bench"),
     ("bench.device", "Device"),
@@ -39,6 +39,8 @@ const SECTIONS: [(&str, &str); 58] = [
     ("respond", "Respond"),
     ("retry-after", "RetryAfter"),
     ("slow-body", "SlowBody"),
+    ("chunked", "Chunked"),
+    ("interim", "Interim"),
     ("lose-reply", "LoseReply"),
     ("ntp-clock", "ClockError"),
     ("ntp", "NtpFault"),

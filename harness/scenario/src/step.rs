@@ -55,8 +55,20 @@ impl Read for SerialInput {
     }
 }
 
+/// Bytes: text, a list of bytes, or `!!binary`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bytes(pub Vec<u8>);
+
+impl Read for Bytes {
+    const TYPE: Type = Type::Special(Special::Bytes("bytes"));
+
+    fn read(node: &Node, cx: &mut Cx<'_>) -> Option<Bytes> {
+        bytes(node, cx).map(Bytes)
+    }
+}
+
 /// Text, a list of bytes, or `!!binary`.
-pub(crate) fn bytes(node: &Node, cx: &mut Cx<'_>) -> Option<Vec<u8>> {
+fn bytes(node: &Node, cx: &mut Cx<'_>) -> Option<Vec<u8>> {
     match &node.kind {
         NodeKind::List(_) => Vec::read(node, cx),
         NodeKind::Binary(bytes) => Some(bytes.clone()),

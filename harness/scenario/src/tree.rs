@@ -323,9 +323,13 @@ impl<'t> Builder<'t> {
 
     fn scalar(&mut self, text: String, plain: bool, tag: Option<&Tag>, span: Span) -> Node {
         let mut plain = plain;
-        match tag.map(|tag| (tag.core_suffix(), tag)) {
+        let suffix = |tag: &Tag| {
+            tag.suffix_in_namespace("tag:yaml.org,2002:")
+                .map(std::borrow::Cow::into_owned)
+        };
+        match tag.map(|tag| (suffix(tag), tag)) {
             None => {}
-            Some((Some("binary"), _)) => match base64(&text) {
+            Some((Some(kind), _)) if kind == "binary" => match base64(&text) {
                 Some(bytes) => {
                     return Node {
                         span,
@@ -338,8 +342,8 @@ impl<'t> Builder<'t> {
                     help: "",
                 }),
             },
-            Some((Some("str"), _)) => plain = false,
-            Some((Some("int" | "float" | "bool" | "null"), _)) => {}
+            Some((Some(kind), _)) if kind == "str" => plain = false,
+            Some((Some(kind), _)) if ["int", "float", "bool", "null"].contains(&kind.as_str()) => {}
             Some((_, tag)) => self.mistakes.push(Mistake {
                 span,
                 message: format!("the tag `{}` is not known here", tag.original()),

@@ -160,6 +160,7 @@ fn check_bench(bench: &Bench, context: &mut Cx<'_>) {
     let minute = TimeSpan::from_secs(60);
     positive(bench.duration, "the run", context);
     positive(bench.cloud.session_lifetime, "a session", context);
+    positive(bench.cloud.idle_timeout, "patience", context);
     positive(bench.network.dhcp_lease, "a DHCP lease", context);
     if bench.instruction_budget.value.0 == 0 {
         context.problem(

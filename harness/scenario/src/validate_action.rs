@@ -1,5 +1,6 @@
 //! What an action must fulfil beyond its form.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use vocabulary::ResetCause;
@@ -123,15 +124,29 @@ fn request(action: &RequestAction, span: Span, context: &mut Cx<'_>) {
                 context.problem(name.span, "the name is empty", "this name", "");
             }
         }
-        RequestAction::RawReply(text) => {
-            if text.is_empty() {
+        RequestAction::RawReply(bytes) => {
+            if bytes.0.is_empty() {
                 context.problem(
-                    text.span,
+                    bytes.span,
                     "no bytes are no reply",
-                    "this text",
+                    "these bytes",
                     "write `lose-reply`",
                 );
             }
+        }
+        RequestAction::Chunked(chunked) => headers(&chunked.trailer, span, context),
+        RequestAction::Interim(interim) => {
+            let status = interim.status;
+            if !(100..=199).contains(&status.value) || status.value == 101 {
+                let message = format!("{} is no interim HTTP status", status.value);
+                context.problem(
+                    status.span.or(span),
+                    message,
+                    "this status",
+                    "100 to 199; 101 would leave HTTP",
+                );
+            }
+            headers(&interim.headers, span, context);
         }
         RequestAction::Blackhole
         | RequestAction::CloseConnection
@@ -262,22 +277,39 @@ fn pace(bytes: Located<u32>, every: Located<TimeSpan>, context: &mut Cx<'_>) {
     positive(every, "a pause", context);
 }
 
+/// Names and values of headers.
+fn headers(headers: &BTreeMap<String, String>, span: Span, context: &mut Cx<'_>) {
+    if headers.values().any(|value| value.contains(['\r', '\n', '\0'])) {
+        context.problem(
+            span,
+            "a header stands on one line",
+            "this reply",
+            "use `raw-reply`",
+        );
+    }
+    for name in headers.keys() {
+        let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+        if name.is_empty() || !name.bytes().all(token) {
+            context.problem(span, format!("`{name}` is no name of a header"), "this reply", "");
+        } else if ["content-length", "transfer-encoding"].contains(&name.to_ascii_lowercase().as_str()) {
+            let help = "use `wrong-content-length` or `raw-reply`";
+            context.problem(span, format!("`{name}` is set by the server"), "this reply", help);
+        }
+    }
+}
+
 fn respond(reply: &Respond, span: Span, context: &mut Cx<'_>) {
     let status = reply.status;
     if !(200..=599).contains(&status.value) {
         let message = format!("{} is no final HTTP status", status.value);
         context.problem(status.span.or(span), message, "this status", "200 to 599");
     }
-    let texts = reply
-        .headers
-        .iter()
-        .flat_map(|(name, value)| [name.as_str(), value.as_str()]);
     let retry_after = match &reply.retry_after {
         Some(crate::action::RetryAfter::Text(text)) => Some(text.as_str()),
         _ => None,
     };
     let content_type = reply.content_type.as_ref().map(|t| t.value.as_str());
-    for text in texts.chain(retry_after).chain(content_type) {
+    for text in retry_after.into_iter().chain(content_type) {
         if text.contains(['\r', '\n', '\0']) {
             context.problem(
                 span,
@@ -287,15 +319,7 @@ fn respond(reply: &Respond, span: Span, context: &mut Cx<'_>) {
             );
         }
     }
-    for name in reply.headers.keys() {
-        let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-        if name.is_empty() || !name.bytes().all(token) {
-            context.problem(span, format!("`{name}` is no name of a header"), "this reply", "");
-        } else if ["content-length", "transfer-encoding"].contains(&name.to_ascii_lowercase().as_str()) {
-            let help = "use `wrong-content-length` or `raw-reply`";
-            context.problem(span, format!("`{name}` is set by the server"), "this reply", help);
-        }
-    }
+    headers(&reply.headers, span, context);
     if let Some(body) = reply.body.as_ref().filter(|_| reply.error.is_some()) {
         context.problem(
             body.span,

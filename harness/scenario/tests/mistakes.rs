@@ -390,3 +390,66 @@ fn an_expression_that_is_too_large_is_told_and_never_becomes_one_that_matches_no
     let redact = "name: a\nversion: 1\nexpect: [{serial: x}]\nredact: [{name: a, pattern: 'a{100000}'}]\n";
     assert!(errors(redact)[0].starts_with("f:4:29: the expression takes more than"));
 }
+
+#[test]
+fn bytes_are_text_a_list_or_base64() {
+    use scenario::{Action, RequestAction};
+    let file = |bytes: &str| {
+        format!(
+            "name: a\nversion: 1\nexpect: [{{serial: x}}]\nfaults: [{{name: f, when: {{request: {{}}}}, do: {{raw-reply: {bytes}}}}}]\n"
+        )
+    };
+    for (text, bytes) in [
+        ("\"a\\0\"", b"a\0".as_slice()),
+        ("[255, 0, 97]", b"\xff\0a"),
+        ("!!binary '/w=='", b"\xff"),
+    ] {
+        let scenario = FORMAT.parse("f", &file(text)).unwrap_or_else(|e| panic!("{e}"));
+        let Action::Request(RequestAction::RawReply(read)) = &scenario.faults[0].action.value else {
+            panic!("{:?}", scenario.faults[0])
+        };
+        assert_eq!(read.0, bytes, "{text}");
+    }
+    for (text, wanted) in [
+        ("[256]", "`256` is too large: at most 255"),
+        ("!!binary '/w'", "these are not bytes in base64"),
+        ("[]", "no bytes are no reply"),
+    ] {
+        assert!(
+            errors(&file(text))[0].contains(wanted),
+            "{:?}",
+            errors(&file(text))
+        );
+    }
+}
+
+#[test]
+fn interim_replies_and_chunks_are_checked() {
+    let errors = |action: &str| {
+        errors(&format!(
+            "name: a\nversion: 1\nexpect: [{{serial: x}}]\nfaults: [{{name: f, when: {{request: {{}}}}, do: {action}}}]\n"
+        ))
+    };
+    for right in [
+        "chunked",
+        "{chunked: {size: 3, trailer: {x-a: b}}}",
+        "{interim: 103}",
+        "{interim: {status: 100, headers: {a: b}}}",
+    ] {
+        assert_eq!(errors(right), [""; 0], "{right}");
+    }
+    for (wrong, wanted) in [
+        ("{interim: 200}", "200 is no interim HTTP status"),
+        ("{interim: 101}", "101 is no interim HTTP status"),
+        (
+            "{interim: {status: 103, headers: {'a b': c}}}",
+            "`a b` is no name of a header",
+        ),
+        (
+            "{chunked: {trailer: {a: \"b\\r\"}}}",
+            "a header stands on one line",
+        ),
+    ] {
+        assert!(errors(wrong)[0].contains(wanted), "{:?}", errors(wrong));
+    }
+}

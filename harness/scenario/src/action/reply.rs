@@ -60,3 +60,26 @@ choice! {
     }
     default Silence;
 }
+
+mapping! {
+    /// A body in chunks. Bare, all of it in one chunk.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct Chunked = "Chunked" {
+        /// Bytes in a chunk; 0 puts the whole body into one.
+        pub size: Located<u32> = "size" eg["16"] or["0"];
+        /// Fields behind the last chunk; the head announces them.
+        pub trailer: BTreeMap<String, String> = "trailer" eg["{x-checksum: '0'}"] or["{}"];
+    }
+}
+
+mapping! {
+    /// An interim reply. A bare number is the status.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct Interim = "Interim" {
+        /// The status, 100 to 199 without 101.
+        pub status: Located<u16> = "status" eg["103"];
+        /// Its headers.
+        pub headers: BTreeMap<String, String> = "headers" eg["{link: '</style.css>'}"] or["{}"];
+    }
+    short "status";
+}

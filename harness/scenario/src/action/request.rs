@@ -1,10 +1,11 @@
 //! Actions on requests and their replies.
 
-use super::reply::{LoseReply, Respond};
+use super::reply::{Chunked, Interim, LoseReply, Respond};
 use super::tcp::{Dribble, Message, ResetConnection, SlowBody, Truncate};
 use crate::located::Located;
 use crate::quantity::TimeSpan;
 use crate::read::choice;
+use crate::step::Bytes;
 
 choice! {
     /// An action on requests to a service and on their replies.
@@ -46,7 +47,12 @@ choice! {
         /// The reply comes twice. On requests.
         "duplicate-reply" => DuplicateReply;
         /// These bytes come in place of the reply's. On requests.
-        "raw-reply" => RawReply(Located<String>) eg[r#""SSH-2.0-OpenSSH_9.6\r\n""#];
+        "raw-reply" => RawReply(Located<Bytes>) eg[r#""SSH-2.0-OpenSSH_9.6\r\n""#, "[255, 254]"];
+        /// The reply's body is sent in chunks (RFC 9112, section 7.1), with a trailer if one is given. On requests.
+        "chunked" => Chunked(Chunked) eg["{size: 16, trailer: {x-checksum: '0'}}"] bare yes;
+        /// An interim reply with this status, 100 to 199 without 101, comes before the final one (RFC 9110, section
+        /// 15.2). On requests.
+        "interim" => Interim(Interim) eg["103"];
         /// The request takes effect, and its reply is lost. On requests.
         "lose-reply" => LoseReply(LoseReply) eg["{then: reset}"] bare yes;
     }
@@ -72,7 +78,9 @@ impl RequestAction {
             | RequestAction::Delay(_)
             | RequestAction::MissingField(_)
             | RequestAction::Gzip
-            | RequestAction::DuplicateReply => None,
+            | RequestAction::DuplicateReply
+            | RequestAction::Interim(_) => None,
+            RequestAction::Chunked(_) => Some("how the body is sent"),
         }
     }
 
@@ -98,6 +106,8 @@ impl RequestAction {
             | RequestAction::SlowBody(_)
             | RequestAction::DuplicateReply
             | RequestAction::RawReply(_)
+            | RequestAction::Chunked(_)
+            | RequestAction::Interim(_)
             | RequestAction::LoseReply(_) => false,
         }
     }
@@ -122,6 +132,8 @@ impl RequestAction {
             | RequestAction::SlowBody(_)
             | RequestAction::DuplicateReply
             | RequestAction::RawReply(_)
+            | RequestAction::Chunked(_)
+            | RequestAction::Interim(_)
             | RequestAction::LoseReply(_) => false,
         }
     }
@@ -144,6 +156,8 @@ impl RequestAction {
             | RequestAction::SlowBody(_)
             | RequestAction::DuplicateReply
             | RequestAction::RawReply(_)
+            | RequestAction::Chunked(_)
+            | RequestAction::Interim(_)
             | RequestAction::LoseReply(_)
             | RequestAction::ResetConnection(_) => false,
         }
