@@ -86,7 +86,7 @@ const BODY: [Case; 11] = [
     },
     Case {
         name: "SNTP says nothing",
-        scenario: "bench: {duration: 4s}\n\
+        scenario: "bench: {duration: 15s}\n\
                    faults: [{name: no time, when: 0s, do: {ntp: silent}}]\n\
                    expect: [{requests: {endpoint: register, status: 200, count: 1}}]\n",
         emulator: 0,
