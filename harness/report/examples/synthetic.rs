@@ -5,7 +5,7 @@ use std::error::Error;
 use std::path::PathBuf;
 
 use report::files::ScenarioFiles;
-use report::redact::{Rules, Scope};
+use report::redact::{Redactor, Rules, Scope};
 use report::synthetic::{self, Shape};
 use report::{Attempt, Outcome, Quarantine, Run, Trouble};
 
@@ -14,11 +14,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut runs = Vec::new();
     for shape in [Shape::long(), Shape::broken()] {
         let run = synthetic::run(&shape);
-        let mut files = ScenarioFiles::create(&dir.join(&shape.name), &Rules::built_in(), Scope::Secrets)?;
+        let mut files = ScenarioFiles::create(&dir.join(&shape.name), &run.path)?;
+        let mut redactor = Redactor::new(&Rules::built_in(), Scope::Secrets);
         for event in &run.events {
-            files.event(event)?;
+            let seen = redactor.event(event);
+            files.event(event, &seen, &mut redactor)?;
         }
-        let (_, mut redactor) = files.finish(&run, None)?;
+        files.finish(&run, None, &mut redactor)?;
         runs.push(run.redacted(&mut redactor));
     }
     let all: Vec<_> = runs.iter().collect();
