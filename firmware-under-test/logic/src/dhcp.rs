@@ -34,13 +34,13 @@ impl Pace {
         }
     }
 
-    /// Whether a DISCOVER at `now_ms`, in milliseconds since boot, may be too early. If not, [`Self::allow`] needs no
+    /// True if a DISCOVER at `now_ms`, in milliseconds since boot, may be too early. If not, [`Self::allow`] needs no
     /// look at it.
     pub const fn is_pausing(&self, now_ms: u64) -> bool {
         self.pause_ms > 0 && now_ms < self.sent_ms + self.pause_ms + JITTER_MS
     }
 
-    /// Whether a DISCOVER may go out at `now_ms`. If so, it counts as sent, and the next pause begins. Otherwise the
+    /// Returns true if a DISCOVER may go out at `now_ms`. If so, it counts as sent, and the next pause begins. Otherwise the
     /// time at which it may.
     ///
     /// `random` gives 32 random bits; it is called at most once in each pause, and only if a DISCOVER comes within it.
@@ -76,7 +76,7 @@ impl Pace {
     }
 }
 
-/// Whether an Ethernet frame carries a DHCPDISCOVER.
+/// True if an Ethernet frame carries a DHCPDISCOVER.
 pub fn is_discover(frame: &[u8]) -> bool {
     message_type(frame) == Some(1)
 }

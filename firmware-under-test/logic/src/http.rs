@@ -1,6 +1,6 @@
 //! The client's half of HTTP/1.1 (RFC 9112), as far as a device needs it: from received bytes to one final response.
 //!
-//! What the grammar allows is read, whether or not the service's own cloud sends it: proxies, portals and new servers
+//! The parser reads all that the grammar allows, also what the service's own cloud does not send: proxies, portals and new servers
 //! come in between. What is broken is an error with a name; nothing here panics or grows.
 
 use core::fmt;
@@ -10,7 +10,7 @@ use crate::defects::{Defect, Defects};
 /// Interim responses (1xx) that are read past before the final one.
 pub const INTERIM_MAX: u8 = 100;
 
-/// What is wrong with a response.
+/// The defect of a response that cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BadResponse {
     /// The first line is no HTTP/1.x status line.
@@ -64,9 +64,9 @@ pub struct Head<'a> {
     pub status: u16,
     /// How the body is delimited.
     pub framing: Framing,
-    /// Whether the server will close the connection after the body, or cannot be trusted to start anew behind it.
+    /// True if the server will close the connection after the body, or cannot be trusted to start anew behind it.
     pub close: bool,
-    /// Whether the body has a coding other than identity and chunked.
+    /// True if the body has a coding other than identity and chunked.
     pub encoded: bool,
     /// `Retry-After`, as it stands.
     pub retry_after: Option<&'a str>,
@@ -110,7 +110,7 @@ impl<'a> Head<'a> {
         }))
     }
 
-    /// Whether another head follows that is the answer. 101 is none of these: the connection no longer speaks HTTP.
+    /// True if another head follows, which is the answer. 101 is none of these: the connection no longer speaks HTTP.
     fn is_interim(&self) -> bool {
         matches!(self.status, 100..200) && self.status != 101
     }
@@ -127,7 +127,7 @@ enum Coding {
     Other,
 }
 
-/// What the header lines have said so far.
+/// The fields read from the header lines so far.
 struct Fields<'a> {
     defects: Defects,
     coding: Coding,
@@ -153,7 +153,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Whether two words are the same to the grammar, which tells no capital letters from small ones.
+    /// True if two words are equal without regard to case, as the grammar compares them.
     fn same(&self, one: &[u8], other: &str) -> bool {
         match self.defects.has(Defect::CaseSensitiveHeaders) {
             true => one
@@ -325,7 +325,7 @@ pub struct Received {
     pub head_len: usize,
     /// Where the body ends.
     pub body_end: usize,
-    /// Whether the connection is of no further use.
+    /// True if the connection cannot be used again.
     pub close: bool,
 }
 
@@ -348,7 +348,7 @@ impl<'b> Incoming<'b> {
         }
     }
 
-    /// Whether nothing at all has arrived.
+    /// True if no byte has arrived.
     pub fn is_empty(&self) -> bool {
         self.len == 0 && self.interims == 0
     }

@@ -1,4 +1,4 @@
-//! What a time server has asked for by a kiss-o'-death (RFC 5905 section 7.4), and until when.
+//! The requests that a time server makes by a kiss-o'-death (RFC 5905 section 7.4), and until when.
 
 use heapless::Vec;
 
@@ -7,7 +7,7 @@ const SERVERS_MAX: usize = 8;
 /// A day, in milliseconds: for so long a server that wants no queries gets none.
 const DAY_MS: u64 = 24 * 3_600 * 1_000;
 
-/// What a kiss asks for.
+/// The request of a kiss-o'-death code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kiss {
     /// `DENY`, `RSTR`: no more queries to this server.
@@ -17,7 +17,7 @@ pub enum Kiss {
 }
 
 impl Kiss {
-    /// What the code asks for. The other codes have no meaning for a client (same section).
+    /// The request of a code. The other codes have no meaning for a client (same section).
     pub fn of(code: [u8; 4]) -> Option<Self> {
         match &code {
             b"DENY" | b"RSTR" => Some(Self::Stop),
